@@ -1,0 +1,405 @@
+//! What the program runs on: the configuration after it was read, checked and resolved. Every module takes its own part
+//! of this and none sees the file's mirror; a value that exists here is in range.
+
+use crate::engine::clearance::ChallengeKind;
+use crate::engine::event::Event;
+use crate::engine::evidence::ListEffect;
+use crate::engine::attempt::Field;
+use crate::engine::outcome::OutcomeRules;
+use crate::engine::pattern::{Glob, Globs};
+use crate::engine::policy::Policy;
+use ipnet::IpNet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One resolved configuration. Immutable; a request holds one `Arc` of it from its first byte to its last.
+#[derive(Debug)]
+pub struct Settings {
+    /// Names this application in records and events.
+    pub product: Arc<str>,
+    pub mode: Mode,
+    pub secret_file: PathBuf,
+    pub listen: Vec<Listener>,
+    /// Never empty; exactly one entry has no `hosts` and is the default.
+    pub upstreams: Vec<Upstream>,
+    pub client_ip: ClientIp,
+    pub routes: Vec<Arc<Route>>,
+    pub lists: Vec<ListSource>,
+    pub intel: IntelFiles,
+    pub store: Store,
+    pub challenge: Challenges,
+    pub decision_log: Option<DecisionLog>,
+    pub admin: Admin,
+    pub limits: Limits,
+    pub log: Log,
+    /// First 12 hex digits of SHA-256 over the file as read: `config` in the record.
+    pub hash: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide, record, and carry out.
+    Enforce,
+    /// Decide and record; forward everything.
+    Monitor,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Enforce => "enforce",
+            Mode::Monitor => "monitor",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub address: SocketAddr,
+    pub tls: Option<Tls>,
+}
+
+/// PEM files. HTTP/2 is offered by ALPN on every TLS listener.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// One application behind the gate.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Canonical host globs; empty for the default.
+    pub hosts: Globs,
+    /// Whether this entry is the default (no `hosts` in the file).
+    pub is_default: bool,
+    /// Never empty.
+    pub servers: Vec<Server>,
+    /// `None` preserves the visitor's `Host`.
+    pub host: Option<Box<str>>,
+    pub timeouts: Timeouts,
+    pub health: Health,
+    /// Whether certificates of TLS servers are verified (default true).
+    pub verify: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Server {
+    /// Host name or address, without brackets.
+    pub host: Box<str>,
+    pub port: u16,
+    pub tls: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    pub connect: Duration,
+    pub read: Duration,
+    pub write: Duration,
+    /// How long a pooled connection may idle; must lie below the application's own keep-alive.
+    pub idle: Duration,
+}
+
+/// TCP health checks of the servers of one upstream.
+#[derive(Clone, Copy, Debug)]
+pub struct Health {
+    pub interval: Duration,
+    pub timeout: Duration,
+}
+
+/// Where the client's address is read from.
+#[derive(Clone, Debug, Default)]
+pub struct ClientIp {
+    /// Peers whose header is believed. Empty: the socket's peer is the client.
+    pub trusted_proxies: Vec<IpNet>,
+    pub header: ClientIpHeader,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientIpHeader {
+    /// A list, counted from the right.
+    #[default]
+    XForwardedFor,
+    /// RFC 7239, counted from the right.
+    Forwarded,
+    /// A header with one address (`x-real-ip`, `cf-connecting-ip`), lower case.
+    Single(Box<str>),
+}
+
+/// How one event is recognised in this application, where its fields are, how its outcome is read, which policy rules.
+#[derive(Debug)]
+pub struct Route {
+    pub name: Arc<str>,
+    pub event: Event,
+    pub matching: Matching,
+    /// Each field with where it may be found; the first present wins.
+    pub fields: Vec<(Field, Vec<FieldSource>)>,
+    pub outcome: OutcomeRules,
+    pub too_large: TooLarge,
+    pub unreadable: Unreadable,
+    pub ambiguous: Ambiguous,
+    pub identity: IdentityRules,
+    pub policy: Arc<RoutePolicy>,
+    /// Where the form is shown. The first without a wildcard is the address to send people back to.
+    pub pages: Vec<Glob>,
+}
+
+/// The conditions of a route; all must hold.
+#[derive(Clone, Debug)]
+pub struct Matching {
+    /// Upper case. Empty: any method.
+    pub methods: Vec<Box<str>>,
+    pub path: PathPattern,
+    /// `None`: any host.
+    pub hosts: Option<Globs>,
+    pub values: Vec<ValueCondition>,
+}
+
+#[derive(Clone, Debug)]
+pub enum PathPattern {
+    /// The whole path.
+    Exact(Box<str>),
+    /// The path begins with this, at a segment boundary unless it ends in `/`.
+    Prefix(Box<str>),
+    /// `*` within and across segments.
+    Glob(Box<str>),
+    /// Matched against the whole path (anchored by the loader).
+    Regex(regex::Regex),
+    Any,
+}
+
+#[derive(Clone, Debug)]
+pub struct ValueCondition {
+    pub place: ValuePlace,
+    /// Parameter name; for JSON a pointer.
+    pub name: Box<str>,
+    pub accept: Globs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValuePlace {
+    Query,
+    Form,
+    /// Query or form.
+    Param,
+    Json,
+}
+
+impl ValuePlace {
+    /// Whether the body must be held to tell.
+    pub fn needs_body(self) -> bool {
+        !matches!(self, ValuePlace::Query)
+    }
+}
+
+/// Where a field is read from: `form:login`, `json:/user/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FieldSource {
+    /// urlencoded and multipart.
+    Form(Box<str>),
+    /// JSON Pointer (RFC 6901).
+    Json(Box<str>),
+    Query(Box<str>),
+    /// Lower case.
+    Header(Box<str>),
+    Cookie(Box<str>),
+    /// `Authorization: Basic`: the user name or the password.
+    BasicUser,
+    BasicPassword,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooLarge {
+    /// 413.
+    Refuse,
+    ForwardUnscored,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// 400.
+    Refuse,
+    ForwardUnscored,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguous {
+    Deny,
+    /// Let the policy see `fired.ambiguous_request`.
+    Flag,
+}
+
+/// How one account is told from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdentityRules {
+    /// Whether case is folded (default) or distinguishes accounts.
+    pub fold_case: bool,
+    /// Whether Gmail's dots and tags, and googlemail.com, name one mailbox (default).
+    pub merge_gmail: bool,
+    /// Whether `+tag` is dropped for every provider (default false).
+    pub strip_tags: bool,
+}
+
+impl Default for IdentityRules {
+    fn default() -> Self {
+        IdentityRules { fold_case: true, merge_gmail: true, strip_tags: false }
+    }
+}
+
+/// A policy with what the gate answers when it denies.
+#[derive(Debug)]
+pub struct RoutePolicy {
+    pub rules: Policy,
+    /// Of the policy alone; the gate's `mode: monitor` wins over it.
+    pub mode: Mode,
+    pub deny: DenyAnswer,
+}
+
+#[derive(Clone, Debug)]
+pub enum DenyAnswer {
+    Respond {
+        /// 400 to 599.
+        status: u16,
+        /// `None`: the built-in page.
+        html: Option<Arc<str>>,
+        json: Option<Arc<str>>,
+    },
+    /// To the route's page (where its form is shown).
+    RedirectToPage,
+    /// A path on this site, or an absolute URL of the operator's.
+    Redirect(Box<str>),
+}
+
+/// One of the operator's lists.
+#[derive(Clone, Debug)]
+pub struct ListSource {
+    pub name: Arc<str>,
+    pub effect: ListEffect,
+    pub of: ListOf,
+    pub file: Option<PathBuf>,
+    /// Entries written in the configuration itself.
+    pub entries: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ListOf {
+    Ip,
+    Account,
+    Email,
+    Domain,
+    Device,
+    Fingerprint,
+    Asn,
+    Country,
+    CardBin,
+}
+
+impl ListOf {
+    pub const ALL: [ListOf; 9] = [
+        ListOf::Ip,
+        ListOf::Account,
+        ListOf::Email,
+        ListOf::Domain,
+        ListOf::Device,
+        ListOf::Fingerprint,
+        ListOf::Asn,
+        ListOf::Country,
+        ListOf::CardBin,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            ListOf::Ip => "ip",
+            ListOf::Account => "account",
+            ListOf::Email => "email",
+            ListOf::Domain => "domain",
+            ListOf::Device => "device",
+            ListOf::Fingerprint => "fingerprint",
+            ListOf::Asn => "asn",
+            ListOf::Country => "country",
+            ListOf::CardBin => "card_bin",
+        }
+    }
+}
+
+/// Files of intelligence on top of what is embedded.
+#[derive(Clone, Debug, Default)]
+pub struct IntelFiles {
+    /// MaxMind databases, nested or flat schema.
+    pub country: Option<PathBuf>,
+    pub city: Option<PathBuf>,
+    pub asn: Option<PathBuf>,
+    pub anonymous: Option<PathBuf>,
+    /// Lists of addresses and CIDR ranges, one a line, `#` comments.
+    pub tor_exit: Option<PathBuf>,
+    pub vpn: Option<PathBuf>,
+    pub datacenter: Option<PathBuf>,
+    /// Domains, one a line, added to the embedded disposable list; `!domain` takes one off it.
+    pub disposable: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Store {
+    Memory {
+        /// Most entries of each kind.
+        entries: usize,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct Challenges {
+    pub proof_of_work: ProofOfWork,
+    /// How long a visitor has to solve, and a held answer to be released.
+    pub ticket_lifetime: Duration,
+    /// How long a clearance may be used after the solution.
+    pub clearance_lifetime: Duration,
+    /// Used where a rule names no kind.
+    pub default_kind: ChallengeKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct ProofOfWork {
+    /// Leading zero bits that the hash must have: 1 to 28; the work doubles with each.
+    pub difficulty: u8,
+}
+
+#[derive(Clone, Debug)]
+pub struct DecisionLog {
+    pub path: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// `None`: no admin listener.
+    pub address: Option<SocketAddr>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest body that is held on a protected route, bytes. At most 64 MiB.
+    pub body: usize,
+    /// Most bytes held at once over all requests.
+    pub held_total: usize,
+    /// Largest request head accepted on a protected route, bytes.
+    pub header: usize,
+    /// Time for the whole capture: body read and parsed.
+    pub capture: Duration,
+    /// Time for one request head, from its first byte.
+    pub head: Duration,
+    /// How long an idle client connection is kept (HTTP/1.1 keep-alive and HTTP/2).
+    pub client_idle: Duration,
+    /// Most client connections at once.
+    pub connections: usize,
+    /// Time that running requests get at shutdown.
+    pub grace: Duration,
+    /// Worker threads; `None`: one a core.
+    pub threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Log {
+    Text,
+    Json,
+}

@@ -1,0 +1,355 @@
+//! The facts of one recognised request, as capture hands them to the engine.
+//!
+//! Nothing here can betray a visitor: identifiers are keyed hashes ([`Pseudonym`]), a password is a per-process tag and
+//! a flag, and what a signal needs of a raw value (an address's form, its domain) was derived at capture. That is why
+//! these types may be `Debug`.
+
+use super::event::Event;
+use super::time::Timestamp;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Identifies one attempt: a UUID of version 7, so that ids sort by time. Printed as 26 characters of Crockford base32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct AttemptId(pub u128);
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let mut text = [0u8; 26];
+        for (place, byte) in text.iter_mut().enumerate() {
+            *byte = ALPHABET[(self.0 >> (125 - 5 * place)) as usize & 31];
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl Serialize for AttemptId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A keyed hash of an identifier: the first 128 bits of HMAC-SHA-256 under the identity key and a domain label.
+/// Equal identifiers are equal under one key; without the key nothing can be read from it. Printed as 32 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pseudonym(pub [u8; 16]);
+
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Pseudonym {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a client address counts as: an IPv4 address, or an IPv6 /64 (one subscriber has at least that much).
+/// IPv4-mapped IPv6 addresses are their IPv4 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Network(u128);
+
+impl From<IpAddr> for Network {
+    fn from(ip: IpAddr) -> Network {
+        match ip.to_canonical() {
+            IpAddr::V4(v4) => Network(0xffff_0000_0000 | u128::from(u32::from(v4))),
+            IpAddr::V6(v6) => Network(u128::from(v6) & !u128::from(u64::MAX)),
+        }
+    }
+}
+
+/// One recognised request.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub at: Timestamp,
+    pub event: Event,
+    /// The route's name.
+    pub route: Arc<str>,
+    pub request: RequestFacts,
+    pub client: Client,
+    pub device: Device,
+    pub identity: Identity,
+    pub form: FormFacts,
+    /// Fields that the route maps and the request did not bring.
+    pub missing: Vec<Field>,
+    /// Where the gate and the application could read the request differently.
+    pub ambiguities: Vec<Ambiguity>,
+}
+
+/// What the record shows of the request itself.
+#[derive(Clone, Debug, Default)]
+pub struct RequestFacts {
+    pub method: Box<str>,
+    /// Canonical host, without port.
+    pub host: Box<str>,
+    /// Path as sent, without query, shortened to 256 bytes.
+    pub path: Box<str>,
+    /// `1.0`, `1.1` or `2`.
+    pub http: &'static str,
+    /// Length of the body in bytes.
+    pub bytes: u64,
+}
+
+/// Who sent it, as the network and the headers tell.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// After the trusted-proxy rules; canonical (never IPv4-mapped).
+    pub ip: IpAddr,
+    pub network: Network,
+    pub headers: HeaderFacts,
+}
+
+/// Which headers came, for signals that ask whether a browser sent them.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderFacts {
+    pub user_agent: bool,
+    pub accept: bool,
+    pub accept_language: bool,
+    pub accept_encoding: bool,
+    /// Any `Sec-Fetch-*`.
+    pub sec_fetch: bool,
+    /// Any `Sec-CH-UA*`.
+    pub client_hints: bool,
+    pub referer: bool,
+    pub origin: bool,
+    pub cookie: bool,
+}
+
+/// The device as far as it can be told.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// The id in the gate's signed cookie. Strong evidence.
+    pub id: Option<Pseudonym>,
+    /// Hash of what the client reveals by itself: header set, order and case, HTTP version, User-Agent. Shared by all
+    /// who run the same software, so weak evidence.
+    pub fingerprint: u64,
+    /// What the User-Agent says. Parsed once per distinct value and shared.
+    pub agent: Arc<Agent>,
+}
+
+/// What a User-Agent header says about the software behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Agent {
+    pub kind: AgentKind,
+    /// For people: `Chrome on Windows`, `curl`, `Googlebot`; empty without a User-Agent.
+    pub name: Box<str>,
+    /// Browser family without version (`Chrome`), if a browser is named.
+    pub browser: Option<Box<str>>,
+    /// Operating system family (`Windows`), if named.
+    pub os: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AgentKind {
+    Browser,
+    /// A programming library or command-line tool, by its name (`curl`).
+    Library(Box<str>),
+    /// A crawler, search bot, preview fetcher or scanner, by its name.
+    Crawler(Box<str>),
+    /// An automated browser that says so (`HeadlessChrome`).
+    Automation(Box<str>),
+    /// No User-Agent header, or an empty one.
+    Absent,
+    /// Nothing known says anything about it: a native app, or an invention.
+    #[default]
+    Unknown,
+}
+
+/// Whose account is meant.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The keyed hash of the canonical login identifier.
+    pub account: Option<Pseudonym>,
+    /// Every key that may name the same account (its e-mail address and its user name where a route maps both);
+    /// includes `account`.
+    pub aliases: Vec<Pseudonym>,
+    /// The e-mail address: from the `email` field, else an account that looks like one.
+    pub email: Option<Email>,
+}
+
+/// What is kept of an e-mail address.
+#[derive(Clone, Debug)]
+pub struct Email {
+    pub key: Pseudonym,
+    /// Lower-case ASCII (punycode) domain; empty if there is none.
+    pub domain: Box<str>,
+    /// Why mail servers would refuse it, if they would.
+    pub problem: Option<EmailProblem>,
+    /// The disposable-list entry that covers the domain, if one does.
+    pub disposable: Option<Box<str>>,
+}
+
+/// Why an address cannot work, after RFC 5321, 5322 and 6531 as mail servers apply them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailProblem {
+    Syntax,
+    TooLong,
+    NoDomain,
+    /// The domain does not end in a public suffix.
+    NoPublicSuffix,
+}
+
+impl EmailProblem {
+    pub fn name(self) -> &'static str {
+        match self {
+            EmailProblem::Syntax => "syntax",
+            EmailProblem::TooLong => "too_long",
+            EmailProblem::NoDomain => "no_domain",
+            EmailProblem::NoPublicSuffix => "no_public_suffix",
+        }
+    }
+}
+
+/// What else the form said.
+#[derive(Clone, Debug, Default)]
+pub struct FormFacts {
+    pub password: Option<Password>,
+    pub phone: Option<Pseudonym>,
+    /// In the currency's own units.
+    pub amount: Option<f64>,
+    /// Upper case, as sent, at most 8 characters.
+    pub currency: Option<Box<str>>,
+    /// First six to eight digits, digits only.
+    pub card_bin: Option<Box<str>>,
+    pub card: Option<Pseudonym>,
+}
+
+/// All that leaves the parse buffers of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Password {
+    /// Hash under a key made at start and kept in memory only: equal passwords are equal within one process.
+    pub tag: u64,
+}
+
+/// The fields a route can map. The table is the contract's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    Account,
+    Username,
+    Email,
+    Password,
+    Phone,
+    Name,
+    Amount,
+    Currency,
+    CardBin,
+    CardLast4,
+    ShippingZip,
+    Order,
+}
+
+impl Field {
+    pub const ALL: [Field; 12] = [
+        Field::Account,
+        Field::Username,
+        Field::Email,
+        Field::Password,
+        Field::Phone,
+        Field::Name,
+        Field::Amount,
+        Field::Currency,
+        Field::CardBin,
+        Field::CardLast4,
+        Field::ShippingZip,
+        Field::Order,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::Account => "account",
+            Field::Username => "username",
+            Field::Email => "email",
+            Field::Password => "password",
+            Field::Phone => "phone",
+            Field::Name => "name",
+            Field::Amount => "amount",
+            Field::Currency => "currency",
+            Field::CardBin => "card_bin",
+            Field::CardLast4 => "card_last4",
+            Field::ShippingZip => "shipping_zip",
+            Field::Order => "order",
+        }
+    }
+
+    /// Fields whose readings must agree: who is meant, and with which secret.
+    pub fn is_credential(self) -> bool {
+        matches!(self, Field::Account | Field::Username | Field::Email | Field::Password)
+    }
+}
+
+impl Serialize for Field {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// One way in which two parties could read this request differently. Never carries a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// The path is protected under one reading and not, or by another route, under another. Names the readings.
+    Path(Vec<&'static str>),
+    /// Method, override header or `_method` disagree.
+    Method,
+    /// Several values for one credential field, and they differ.
+    Duplicate(Field),
+    /// The same credential in two places (query and form), and they differ.
+    Places(Field),
+    /// Content type, charset or syntax that backends read differently.
+    Encoding(&'static str),
+}
+
+impl Ambiguity {
+    /// Short name in the record's evidence.
+    pub fn name(&self) -> String {
+        match self {
+            Ambiguity::Path(readings) => format!("path:{}", readings.join("+")),
+            Ambiguity::Method => "method".to_owned(),
+            Ambiguity::Duplicate(field) => format!("duplicate:{}", field.name()),
+            Ambiguity::Places(field) => format!("places:{}", field.name()),
+            Ambiguity::Encoding(what) => format!("encoding:{what}"),
+        }
+    }
+
+    /// Whether who is meant, with which secret, or what is asked depends on the reading. A disguised path that every
+    /// reading still leads to a route is worth a signal, and no reason to refuse a visitor by itself.
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(self, Ambiguity::Duplicate(_) | Ambiguity::Places(_) | Ambiguity::Encoding(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_address_is_its_ipv4_address() {
+        let v4: IpAddr = "203.0.113.7".parse().unwrap();
+        let mapped: IpAddr = "::ffff:203.0.113.7".parse().unwrap();
+        assert_eq!(Network::from(v4), Network::from(mapped));
+    }
+
+    #[test]
+    fn ipv6_counts_by_64() {
+        let network = |text: &str| Network::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn ids_print_in_26_characters_that_sort() {
+        assert_eq!(AttemptId(0).to_string().len(), 26);
+        assert!(AttemptId(1 << 90).to_string() < AttemptId(1 << 91).to_string());
+    }
+}

@@ -1,0 +1,202 @@
+//! All that is known when an attempt is judged: gathered first, by the shell, in one place, so that judging itself can
+//! neither wait nor fail. What could not be had is a value (`None`, [`Known::Unknown`]), never a missing argument.
+
+use super::attempt::Attempt;
+use super::clearance::Clearance;
+use std::sync::Arc;
+
+/// Which of the two judgements this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// Before forwarding: nothing is proven yet.
+    Before,
+    /// The application said the password was right.
+    After,
+}
+
+impl Moment {
+    pub fn name(self) -> &'static str {
+        match self {
+            Moment::Before => "before",
+            Moment::After => "after",
+        }
+    }
+}
+
+/// Everything a judgement may look at.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    pub attempt: Attempt,
+    pub moment: Moment,
+    pub intel: Intel,
+    /// Counters of the source and the account, this attempt included. `None`: the store did not answer in time.
+    pub history: Option<History>,
+    pub clearance: Clearance,
+    /// Names of the parts that could not be asked (`store`, `country`), as the record prints them.
+    pub degraded: Vec<&'static str>,
+}
+
+/// An answer that may not be had: its source may not be configured, or may be down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Known<T> {
+    Yes(T),
+    No,
+    #[default]
+    Unknown,
+}
+
+impl<T> Known<T> {
+    pub fn as_ref(&self) -> Known<&T> {
+        match self {
+            Known::Yes(value) => Known::Yes(value),
+            Known::No => Known::No,
+            Known::Unknown => Known::Unknown,
+        }
+    }
+
+    pub fn yes(self) -> Option<T> {
+        match self {
+            Known::Yes(value) => Some(value),
+            Known::No | Known::Unknown => None,
+        }
+    }
+}
+
+/// What is known about the client's address, and which of the operator's lists match.
+#[derive(Clone, Debug, Default)]
+pub struct Intel {
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: Option<Country>,
+    /// `Frankfurt, HE, DE` where a city database is configured.
+    pub location: Option<Box<str>>,
+    pub asn: Option<u32>,
+    /// The name of the network's operator.
+    pub org: Option<Arc<str>>,
+    /// A hosting provider, by whom.
+    pub datacenter: Known<Arc<str>>,
+    pub vpn: Known<Arc<str>>,
+    pub tor_exit: Known<()>,
+    /// A relay that hides ordinary people by default (Apple Private Relay). Explains a hit, counts for nothing.
+    pub relay: bool,
+    /// The operator's lists that match this attempt, in configuration order.
+    pub lists: Vec<ListHit>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Country(pub [u8; 2]);
+
+impl Country {
+    /// From two ASCII letters; anything else is no country.
+    pub fn new(code: &str) -> Option<Country> {
+        match code.as_bytes() {
+            [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+                Some(Country([a.to_ascii_uppercase(), b.to_ascii_uppercase()]))
+            }
+            _ => None,
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("??")
+    }
+}
+
+impl std::fmt::Debug for Country {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One of the operator's lists matched.
+#[derive(Clone, Debug)]
+pub struct ListHit {
+    /// The list's name in the configuration.
+    pub list: Arc<str>,
+    pub effect: ListEffect,
+    /// What kind of thing matched: `ip`, `account`, …
+    pub of: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ListEffect {
+    Allow,
+    Deny,
+    /// No effect of its own: for rules to ask (`listed.vip`).
+    Note,
+}
+
+/// A snapshot of what the store counted, read in the same atomic step that counted this attempt.
+///
+/// Counts decay exponentially: an event of age `t` counts `2^(−t / half-life)`. So a count is a rate times
+/// `half-life / ln 2`, needs two numbers, and never falls off a window's edge.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    pub network: Source,
+    /// The device cookie if there is one, else the fingerprint within the ASN.
+    pub device: Source,
+    pub account: Account,
+}
+
+/// What one source (an address, a device) did lately.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Half-life of one minute.
+    pub minute: Counts,
+    /// Half-life of one hour.
+    pub hour: Counts,
+    /// Distinct accounts tried, counted on arrival, over the last hour or two.
+    pub accounts: u32,
+    /// Of those, how many of this source's attempts were answered with failure (distinct).
+    pub failed_accounts: u32,
+    /// Forwarded and not yet answered, this attempt included.
+    pub in_flight: u32,
+}
+
+/// What happened to one account lately.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// Half-life of ten minutes, from all sources; only attempts that reached the application.
+    pub recent: Counts,
+    /// As `recent`, and only from this attempt's source.
+    pub from_here: Counts,
+    /// Forwarded and not yet answered, this attempt included.
+    pub in_flight: u32,
+    /// Whether this source (network or device) ever succeeded on the account within the store's memory.
+    pub known_source: bool,
+}
+
+/// Decayed counts of attempts and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// All that arrived, this one included.
+    pub attempts: f64,
+    /// Answered with a failure by the application.
+    pub failed: f64,
+    /// Answered with success.
+    pub succeeded: f64,
+    /// Unanswered: pending, aborted, in flight.
+    pub open: f64,
+}
+
+impl Counts {
+    /// The share of failures in [0, 1]: answered attempts as they were, open ones at the prior share, and the prior
+    /// itself with the weight of two attempts, so that one failure is not yet a habit.
+    pub fn failure_share(&self, prior: f64) -> f64 {
+        const PRIOR_WEIGHT: f64 = 2.0;
+        let failed = self.failed + prior * (self.open + PRIOR_WEIGHT);
+        failed / (self.failed + self.succeeded + self.open + PRIOR_WEIGHT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_attempts_count_at_the_prior() {
+        let open = Counts { attempts: 100.0, open: 100.0, ..Counts::default() };
+        assert!((open.failure_share(0.2) - 0.2).abs() < 1e-12);
+        let failed = Counts { attempts: 98.0, failed: 98.0, ..Counts::default() };
+        assert!(failed.failure_share(0.2) > 0.95);
+    }
+}

@@ -1,0 +1,20 @@
+//! The functional core: from evidence to decision, pure.
+//!
+//! No async, no I/O, no clock, no Pingora; judging cannot fail. Whatever is slow, remote or random was done before
+//! (`gateway::gather`) and is a value here, also when it could not be had. So a decision can be replayed, explained and
+//! tested from its evidence alone, and `Cargo.toml`'s `gateway` feature can be switched off to build just this.
+
+pub mod assessment;
+pub mod attempt;
+pub mod clearance;
+pub mod decision;
+pub mod event;
+pub mod evidence;
+pub mod outcome;
+pub mod pattern;
+pub mod policy;
+pub mod record;
+pub mod signals;
+pub mod time;
+
+pub use decision::decide;

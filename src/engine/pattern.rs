@@ -1,0 +1,154 @@
+//! Globs over whole values, as the operator's YAML writes them for hosts, parameters, cookies and `Location`.
+//!
+//! A value here is a short text that an attacker may have written, so matching is linear in value × pattern, without
+//! backtracking over more than the last `*`, and without allocation.
+
+/// One glob: `*` stands for any run of characters (also none), `?` for one; everything else for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Glob {
+    text: Box<str>,
+}
+
+impl Glob {
+    pub fn new(text: &str) -> Glob {
+        Glob { text: text.into() }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the whole value is matched.
+    pub fn matches(&self, value: &str) -> bool {
+        self.matches_bytes(value.as_bytes())
+    }
+
+    /// As [`Glob::matches`], for values that need not be UTF-8.
+    pub fn matches_bytes(&self, value: &[u8]) -> bool {
+        let pattern = self.text.as_bytes();
+        let (mut p, mut v) = (0, 0);
+        // Where to go on when what follows the last `*` fails: one value byte later.
+        let mut retry: Option<(usize, usize)> = None;
+        while v < value.len() {
+            match pattern.get(p) {
+                Some(b'*') => {
+                    retry = Some((p + 1, v));
+                    p += 1;
+                }
+                Some(&c) if c == b'?' || c == value[v] => {
+                    p += 1;
+                    v += 1;
+                }
+                _ => match retry {
+                    Some((after_star, from)) => {
+                        retry = Some((after_star, from + 1));
+                        p = after_star;
+                        v = from + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        pattern[p..].iter().all(|&c| c == b'*')
+    }
+}
+
+/// A list of globs with exclusions: matches if any plain entry does and no `!` entry does.
+///
+/// The entry `~` matches absence and nothing else; a list of only `!` entries accepts everything else, absence too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Globs {
+    any: Vec<Glob>,
+    none: Vec<Glob>,
+    absent: bool,
+    not_absent: bool,
+}
+
+impl Globs {
+    /// Reads entries as the YAML writes them: `session*`, `!*/2fa/*`, `~`.
+    pub fn new<S: AsRef<str>>(entries: impl IntoIterator<Item = S>) -> Globs {
+        let mut globs = Globs::default();
+        for entry in entries {
+            match entry.as_ref() {
+                "~" => globs.absent = true,
+                "!~" => globs.not_absent = true,
+                text => match text.strip_prefix('!') {
+                    Some(excluded) => globs.none.push(Glob::new(excluded)),
+                    None => globs.any.push(Glob::new(text)),
+                },
+            }
+        }
+        globs
+    }
+
+    fn only_excludes(&self) -> bool {
+        self.any.is_empty() && !self.absent
+    }
+
+    /// Whether one value (or its absence) is accepted.
+    pub fn accepts(&self, value: Option<&str>) -> bool {
+        match value {
+            None => self.absent || (self.only_excludes() && !self.not_absent),
+            Some(value) => {
+                (self.only_excludes() || self.any.iter().any(|glob| glob.matches(value)))
+                    && !self.none.iter().any(|glob| glob.matches(value))
+            }
+        }
+    }
+
+    /// Whether several plausible readings of one value are accepted: a plain entry if it matches any reading, a `!`
+    /// entry excludes only if it matches all of them, so that a disguise cannot leave a route. No readings: absence.
+    pub fn accepts_readings<S: AsRef<str>>(&self, readings: &[S]) -> bool {
+        if readings.is_empty() {
+            return self.accepts(None);
+        }
+        let plain = self.only_excludes()
+            || readings.iter().any(|reading| self.any.iter().any(|glob| glob.matches(reading.as_ref())));
+        let excluded = readings.iter().all(|reading| self.none.iter().any(|glob| glob.matches(reading.as_ref())));
+        plain && !excluded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_matches_the_whole_value() {
+        for (glob, value, expected) in [
+            ("*", "", true),
+            ("session*", "session", true),
+            ("session*", "my_session", false),
+            ("*/2fa/*", "https://a/2fa/?next", true),
+            ("*/2fa/*", "/2fa", false),
+            ("a?c", "abc", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("", "", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(Glob::new(glob).matches(value), expected, "{glob} against {value}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_value_takes_linear_time() {
+        let glob = Glob::new("*a*a*a*a*a*a*b");
+        assert!(!glob.matches(&"a".repeat(100_000)));
+    }
+
+    #[test]
+    fn exclusions_and_absence() {
+        let not_registering = Globs::new(["!lostpassword", "!register"]);
+        assert!(not_registering.accepts(None));
+        assert!(not_registering.accepts(Some("login")));
+        assert!(!not_registering.accepts(Some("register")));
+        // Two readings, one of them innocent: the request stays on the route.
+        assert!(not_registering.accepts_readings(&["login", "register"]));
+        assert!(!not_registering.accepts_readings(&["register", "register"]));
+        assert!(Globs::new(["~"]).accepts(None));
+        assert!(!Globs::new(["~"]).accepts(Some("")));
+        assert!(Globs::new(["*"]).accepts(Some("")));
+        assert!(!Globs::new(["*"]).accepts(None));
+    }
+}

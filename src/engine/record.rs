@@ -1,0 +1,1 @@
+//! The decision record: the one public shape of a decision, everywhere.
