@@ -102,7 +102,7 @@ impl Call<'_> {
     ) -> pingora::Result<Visit> {
         let disposable = |domain: &str| self.live.intel.disposable(domain);
         let mut captured =
-            fields::capture(&route, values, session.req_header(), &self.gate.keys, &disposable);
+            fields::capture(&route, values, &session.req_header().headers, &self.gate.keys, &disposable);
         captured.ambiguities.splice(0..0, ambiguities);
         let ambiguous = captured.ambiguities.iter().any(Ambiguity::is_about_credentials);
         self.gate.metrics.captured(self.began.elapsed());
