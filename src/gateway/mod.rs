@@ -1,1 +1,5 @@
 //! gateway
+
+pub mod client_ip;
+pub mod framing;
+pub mod recognize;
