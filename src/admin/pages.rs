@@ -64,17 +64,23 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// The table of pages.
-const PAGES: &[(&str, &str, fn(&AdminState) -> Page)] = &[
-    ("/healthz", "the process lives", healthz),
-    ("/readyz", "the gate takes requests; if not, what it waits for", readyz),
-    ("/metrics", "what was counted, for Prometheus", metrics),
+const PAGES: &[Listed] = &[
+    Listed { path: "/healthz", summary: "the process lives", answer: healthz },
+    Listed { path: "/readyz", summary: "the gate takes requests; if not, what it waits for", answer: readyz },
+    Listed { path: "/metrics", summary: "what was counted, for Prometheus", answer: metrics },
 ];
+
+struct Listed {
+    path: &'static str,
+    summary: &'static str,
+    answer: fn(&AdminState) -> Page,
+}
 
 /// Answers `GET` and `HEAD` (whose body the caller leaves out). `path` is without query.
 pub fn respond(method: &str, path: &str, state: &AdminState) -> Page {
-    let Some((_, _, page)) = PAGES.iter().find(|(known, _, _)| *known == path) else { return not_found() };
+    let Some(page) = PAGES.iter().find(|page| page.path == path) else { return not_found() };
     match method {
-        "GET" | "HEAD" => page(state),
+        "GET" | "HEAD" => (page.answer)(state),
         _ => Page { status: 405, content_type: TEXT, body: b"GET and HEAD only\n".to_vec() },
     }
 }
@@ -104,7 +110,7 @@ fn metrics(state: &AdminState) -> Page {
 }
 
 fn not_found() -> Page {
-    let list: String = PAGES.iter().map(|(path, summary, _)| format!("{path}  {summary}\n")).collect();
+    let list: String = PAGES.iter().map(|page| format!("{}  {}\n", page.path, page.summary)).collect();
     Page { status: 404, content_type: TEXT, body: format!("No such page. There are:\n{list}").into_bytes() }
 }
 
@@ -146,8 +152,8 @@ mod tests {
     #[test]
     fn who_is_lost_is_told_every_page() {
         let page = respond("GET", "/", &state());
-        for (path, _, _) in PAGES {
-            assert!(body(&page).contains(path));
+        for listed in PAGES {
+            assert!(body(&page).contains(listed.path));
         }
     }
 

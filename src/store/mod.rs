@@ -193,3 +193,31 @@ impl Store {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::{Limits, Memory};
+
+    fn travels<F: Send>(future: &F) -> usize {
+        size_of_val(future)
+    }
+
+    #[test]
+    fn asking_costs_the_request_little_and_may_move_between_threads() {
+        let store = Store::Memory(Memory::new(Limits::of_entries(10)));
+        let attempt = conformance::login(1, conformance::NOON, 1, &[]);
+        assert!(travels(&store.observe(&attempt)) <= 64);
+        assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 64);
+        assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 128);
+    }
+
+    #[test]
+    fn a_device_is_its_cookie_if_there_is_one() {
+        let cookie = conformance::name(1);
+        let device = |id| Device { id, fingerprint: 7, agent: Default::default() };
+        assert_eq!(DeviceKey::of(&device(Some(cookie)), Some(1)), DeviceKey::Cookie(cookie));
+        assert_eq!(DeviceKey::of(&device(None), Some(1)), DeviceKey::Fingerprint { hash: 7, asn: 1 });
+        assert_eq!(DeviceKey::of(&device(None), None), DeviceKey::Fingerprint { hash: 7, asn: 0 });
+    }
+}

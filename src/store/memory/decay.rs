@@ -23,10 +23,6 @@ const SET_BACK: Duration = Duration::from_secs(60);
 pub struct Present(Timestamp);
 
 impl Present {
-    pub fn new(at: Timestamp) -> Present {
-        Present(at)
-    }
-
     /// Moves to `at`; returns the time that passed, in milliseconds.
     pub fn advance(&mut self, at: Timestamp) -> f64 {
         if at >= self.0 {
@@ -118,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_late_event_counts_what_it_would_count_by_now() {
-        let mut present = Present::new(Timestamp(0));
+        let mut present = Present(Timestamp(0));
         assert_eq!(present.advance(Timestamp(60_000)), 60_000.0);
         assert_eq!(present.weight(Timestamp(0), MINUTE), 0.5);
         assert_eq!(present.weight(Timestamp(60_000), MINUTE), 1.0);
@@ -126,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_small_step_back_is_a_late_arrival_and_a_large_one_a_new_present() {
-        let mut present = Present::new(Timestamp::from_secs(86_400));
+        let mut present = Present(Timestamp::from_secs(86_400));
         assert_eq!(present.advance(Timestamp::from_secs(86_395)), 0.0);
         assert!(present.weight(Timestamp::from_secs(86_395), MINUTE) < 1.0);
         assert_eq!(present.advance(Timestamp::from_secs(3_600)), 0.0);

@@ -52,7 +52,7 @@ impl DistinctAccounts {
     /// Turns the windows to `at`. To be called before anything else of that instant.
     pub fn advance(&mut self, at: Timestamp) {
         let hour = hour_of(at);
-        if hour + 1 < self.hour {
+        if hour < self.hour.saturating_sub(1) {
             self.hour = hour; // The clock was set back.
         }
         let passed = hour.saturating_sub(self.hour);
@@ -181,7 +181,7 @@ fn tag_of(account: &Pseudonym) -> u32 {
 }
 
 fn hour_of(at: Timestamp) -> u32 {
-    u32::try_from(at.0 / 3_600_000).unwrap_or(u32::MAX - 1)
+    u32::try_from(at.0 / 3_600_000).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl Memory {
                 entry.read(here)
             });
             aliases[place] = Some(Counted { key, serial });
-            account = if place == 0 { read } else { larger(account, &read) };
+            account = if place == 0 { read } else { larger(&account, &read) };
         }
 
         self.open.insert(
@@ -218,7 +218,7 @@ impl Memory {
 
 /// What two names of one account know together: the larger of each number. What lowers suspicion (successes, a known
 /// source) is the first name's alone, because the others are what somebody typed beside it.
-fn larger(account: Account, alias: &Account) -> Account {
+fn larger(account: &Account, alias: &Account) -> Account {
     Account {
         recent: decay::larger(account.recent, alias.recent),
         from_here: decay::larger(account.from_here, alias.from_here),

@@ -5,13 +5,12 @@
 //! take something back.
 
 use super::decay::Change;
-use super::sharded::lock_shards;
+use super::sharded::{Shard, lock_shards};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use lru::LruCache;
-use parking_lot::Mutex;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -106,7 +105,7 @@ pub struct Turn {
 /// In order of arrival: the caches are never touched on reading, so that their oldest is the one that waited longest.
 #[derive(Debug)]
 pub struct OpenAttempts {
-    shards: Box<[Mutex<LruCache<AttemptId, Open, RandomState>>]>,
+    shards: Box<[Shard<AttemptId, Open>]>,
     hasher: RandomState,
     most_in_shard: usize,
     evicted: AtomicU64,
@@ -159,7 +158,7 @@ impl OpenAttempts {
         }
     }
 
-    fn shard(&self, id: AttemptId) -> &Mutex<LruCache<AttemptId, Open, RandomState>> {
+    fn shard(&self, id: AttemptId) -> &Shard<AttemptId, Open> {
         &self.shards[self.hasher.hash_one(id) as usize % self.shards.len()]
     }
 }

@@ -14,10 +14,12 @@ const SHARDS: usize = 64;
 /// Fewer entries than this are not worth a shard: small stores would evict long before they are full.
 const LEAST_IN_SHARD: usize = 1024;
 
+pub type Shard<K, V> = Mutex<LruCache<K, V, RandomState>>;
+
 #[derive(Debug)]
 pub struct Sharded<K: Hash + Eq, V> {
     kind: &'static str,
-    shards: Box<[Mutex<LruCache<K, Entry<V>, RandomState>>]>,
+    shards: Box<[Shard<K, Entry<V>>]>,
     hasher: RandomState,
     most_in_shard: usize,
     serials: AtomicU32,
@@ -91,7 +93,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         }
     }
 
-    fn shard(&self, key: &K) -> &Mutex<LruCache<K, Entry<V>, RandomState>> {
+    fn shard(&self, key: &K) -> &Shard<K, Entry<V>> {
         &self.shards[self.hasher.hash_one(key) as usize % self.shards.len()]
     }
 }
