@@ -362,6 +362,14 @@ mod tests {
     }
 
     #[test]
+    fn rounding_takes_risk_below_no_score() {
+        let hardly = Weights { bot: -40.0, account_takeover: -50.0, account_abuse: -50.0 };
+        assert!(percent(hardly.bot) > 0.0);
+        assert_eq!(risk(hardly), percent(hardly.bot));
+        assert_eq!(risk(Weights { bot: 130.0, ..hardly }), 100.0);
+    }
+
+    #[test]
     fn what_is_missing_widens_the_range() {
         let unknown = judged(|e| {
             e.history = None;

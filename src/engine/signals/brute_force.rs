@@ -192,6 +192,14 @@ mod tests {
     }
 
     #[test]
+    fn fires_earlier_where_some_guesses_have_no_answer_yet() {
+        let answered_only = answered(11.0, 0.0);
+        assert_eq!(check(false, answered_only, answered_only, 1), Reading::Quiet);
+        let some_open = Counts { attempts: 17.0, open: 6.0, ..answered_only };
+        assert!(has_fired(&check(false, some_open, some_open, 1)));
+    }
+
+    #[test]
     fn fires_on_a_known_source_only_beyond_its_own_wide_budget() {
         assert_eq!(check(true, answered(25.0, 0.0), answered(25.0, 0.0), 1), Reading::Quiet);
         assert!(has_fired(&check(true, answered(30.0, 0.0), answered(30.0, 0.0), 1)));
