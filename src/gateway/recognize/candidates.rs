@@ -49,6 +49,11 @@ impl Candidates {
         &self.first.route
     }
 
+    /// All routes that are still possible, likeliest first.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        std::iter::once(&self.first).chain(&self.others).map(|candidate| &candidate.route)
+    }
+
     /// As [`Candidates::presumed`], with what the head alone says about readings.
     pub fn presume(&self) -> Recognized {
         let method = self.first.method != MethodFit::All;
