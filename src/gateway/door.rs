@@ -35,9 +35,15 @@ pub struct Door<A> {
 }
 
 impl<A> Door<A> {
-    /// Admits `limit` connections at once, and gives each request head `head` from its first byte.
-    pub fn new(proxy: A, limit: usize, head: Duration, metrics: Arc<Metrics>) -> Door<A> {
-        Door { proxy: Arc::new(proxy), open: Arc::default(), limit, head, metrics }
+    /// Admits `limit` connections at once, and gives each request head `head` from its first byte; `open` counts.
+    pub fn new(
+        proxy: A,
+        open: Arc<AtomicUsize>,
+        limit: usize,
+        head: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Door<A> {
+        Door { proxy: Arc::new(proxy), open, limit, head, metrics }
     }
 }
 
@@ -95,10 +101,10 @@ impl Place {
     fn take<A>(door: &Door<A>) -> Option<Place> {
         if door.open.fetch_add(1, Ordering::Relaxed) >= door.limit {
             door.open.fetch_sub(1, Ordering::Relaxed);
-            door.metrics.connection_refused();
+            door.metrics.refused_connection();
             return None;
         }
-        door.metrics.connection_opened();
+        door.metrics.connected();
         Some(Place { open: door.open.clone(), metrics: door.metrics.clone() })
     }
 }
@@ -106,7 +112,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        self.metrics.connection_closed();
+        self.metrics.disconnected();
     }
 }
 

@@ -16,11 +16,12 @@ use super::reply;
 use super::upstream::Upstream;
 use super::{host_of, judge, socket_peer};
 use crate::admin::metrics::Metrics;
+use crate::admin::pages::AdminState;
 use crate::config::settings::Route;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Evidence;
 use crate::engine::record::Enforcement;
-use crate::events::DecisionLog;
+use crate::events::Sinks;
 use crate::secrets::Secrets;
 use crate::store::Store;
 use arc_swap::ArcSwap;
@@ -31,6 +32,7 @@ use pingora::prelude::HttpPeer;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::{Error, ErrorSource, ErrorType};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// Everything that outlives a configuration, and the configuration of now.
@@ -38,7 +40,11 @@ pub struct Gate {
     pub live: ArcSwap<Live>,
     pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
-    pub log: Option<DecisionLog>,
+    pub sinks: Arc<Sinks>,
+    /// What the admin listener shows.
+    pub admin: Arc<AdminState>,
+    /// Visitors' connections that are open.
+    pub connections: Arc<AtomicUsize>,
     pub secrets: Arc<Secrets>,
     /// What identifiers and passwords are hashed under.
     pub keys: Keys,
@@ -127,7 +133,6 @@ impl ProxyHttp for Hooks {
     }
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
-        self.0.metrics.request();
         let live = self.0.live.load_full();
         *visit = Box::pin(judge::request(&self.0, live, session)).await?;
         Ok(matches!(visit, Visit::Answered))
@@ -212,8 +217,8 @@ impl ProxyHttp for Hooks {
         match visit {
             Visit::Judged(judged) => Box::pin(answer::finish(&self.0, session, error, judged)).await,
             Visit::Passing { .. } => {
-                if error.is_some_and(|error| *error.esource() == ErrorSource::Upstream) {
-                    self.0.metrics.upstream_failed();
+                if let Some(error) = error.filter(|error| *error.esource() == ErrorSource::Upstream) {
+                    self.0.metrics.upstream_failed(upstream_fault(error));
                 }
             }
             Visit::Arrived | Visit::Answered => {}
@@ -294,6 +299,19 @@ impl ProxyHttp for Hooks {
         // Without the query, which may carry anything.
         let header = session.req_header();
         format!("{} {}", header.method, header.uri.path().chars().take(128).collect::<String>())
+    }
+}
+
+/// What went wrong with an upstream, as the metrics name it.
+pub fn upstream_fault(error: &Error) -> &'static str {
+    match error.etype() {
+        ErrorType::ConnectTimedout | ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => {
+            "connect"
+        }
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => "timeout",
+        ErrorType::TLSHandshakeFailure | ErrorType::TLSHandshakeTimedout | ErrorType::InvalidCert => "tls",
+        ErrorType::InvalidHTTPHeader => "malformed",
+        _ => "broken",
     }
 }
 

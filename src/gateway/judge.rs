@@ -5,7 +5,7 @@ use super::answer::Answer;
 use super::enforce::{self, Course};
 use super::fields::{self, Captured};
 use super::form::{Unreadable, Values};
-use super::framing;
+use super::framing::{self, FramingFault};
 use super::gate::{Gate, Judged, Visit};
 use super::gather;
 use super::held::{self, Held, HoldFault};
@@ -14,6 +14,7 @@ use super::own_pages;
 use super::recognize::{Candidates, Head, Recognized};
 use super::reply;
 use super::{host_of, new_id, raw_head, socket_peer};
+use crate::admin::metrics::Stage;
 use crate::challenge::Order;
 use crate::config::settings::{Ambiguous, Mode, Route, TooLarge, Unreadable as WhenUnreadable};
 use crate::engine::attempt::{Ambiguity, AttemptId};
@@ -35,12 +36,29 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
         own_pages::serve(gate, &live, session).await?;
         return Ok(Visit::Answered);
     }
-    let Some(candidates) = live.routes.candidates(&Head::of(session.req_header())) else {
+    let Some(candidates) = live.routes.candidates(&head(session)) else {
+        gate.metrics.requested(false);
         return Ok(Visit::Passing { live, held: None, tries: 0 });
     };
-    gate.metrics.protected_request(began.elapsed());
+    gate.metrics.requested(true);
+    gate.metrics.passed(Stage::Recognise, began.elapsed());
     let call = Call { gate, live, began, id: new_id(gate.clock.now()), ip: IpAddr::from([0, 0, 0, 0]) };
     call.protected(session, candidates).await
+}
+
+/// What recognition reads of this request.
+fn head(session: &Session) -> Head<'_> {
+    let header = session.req_header();
+    Head {
+        method: header.method.as_str(),
+        target: header.raw_path(),
+        authority: header.uri.authority().map(|authority| authority.as_str()),
+        headers: &header.headers,
+        // HTTP/2 need not announce a body.
+        has_body: header.version == http::Version::HTTP_2
+            || header.headers.contains_key(http::header::CONTENT_LENGTH)
+            || header.headers.contains_key(http::header::TRANSFER_ENCODING),
+    }
 }
 
 /// One request on a protected route.
@@ -60,7 +78,7 @@ impl Call<'_> {
             &session.req_header().headers,
         );
         let presumed = candidates.presumed().clone();
-        if let Err(fault) = framing::check(raw_head(session).as_deref(), session.req_header(), &self.live.settings.limits) {
+        if let Err(fault) = self.framing(session) {
             return match self.monitors(&presumed) {
                 // Pingora has normalised the framing; nothing was read yet.
                 true => Ok(self.let_pass(session, &presumed, None, fault.name())),
@@ -75,7 +93,7 @@ impl Call<'_> {
             Ok(held) => held,
             Err(fault) => return self.not_held(session, &presumed, fault).await,
         };
-        let mut values = Values::new(self.live.wanted(&candidates));
+        let mut values = Values::new(&self.live.wanted(&candidates));
         values.read_query(session.req_header().uri.query().unwrap_or_default().as_bytes());
         let read = values.read_body(&session.req_header().headers, held.body());
         let recognized = match &read {
@@ -105,14 +123,16 @@ impl Call<'_> {
             fields::capture(&route, values, &session.req_header().headers, &self.gate.keys, &disposable);
         captured.ambiguities.splice(0..0, ambiguities);
         let ambiguous = captured.ambiguities.iter().any(Ambiguity::is_about_credentials);
-        self.gate.metrics.captured(self.began.elapsed());
+        self.gate.metrics.passed(Stage::Capture, self.began.elapsed());
         if ambiguous && route.ambiguous == Ambiguous::Deny {
             // Still judged, so that the record shows who it was; the decision is made below whatever the policy says.
             self.gate.metrics.ambiguous();
         }
         let must_deny = ambiguous && route.ambiguous == Ambiguous::Deny;
+        let captured_at = Instant::now();
         let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
         let gathered = Instant::now();
+        self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
         let mut decision = engine::decide(&evidence, &route.policy.rules);
         if let Action::Challenge(kind) = decision.ruling.action {
             evidence.clearance = self.clearance(session, &route, &evidence, kind).await;
@@ -123,7 +143,8 @@ impl Call<'_> {
         if must_deny && decision.ruling.action != Action::Deny {
             decision.overrule("ambiguous", Action::Deny);
         }
-        self.gate.metrics.decided(&route, &decision, gathered.elapsed());
+        self.gate.metrics.passed(Stage::Decide, gathered.elapsed());
+        self.gate.metrics.decided(self.live.metrics_of(&route), &decision);
         self.carry_out(session, route, evidence, decision, held).await
     }
 
@@ -226,6 +247,11 @@ impl Call<'_> {
                 Ok(self.let_pass(session, route, Some(held), unreadable.name()))
             }
         }
+    }
+
+    fn framing(&self, session: &Session) -> Result<(), FramingFault> {
+        let limit = self.live.settings.limits.header;
+        framing::check(raw_head(session).as_deref(), &head(session), session.req_header().version, limit)
     }
 
     fn monitors(&self, route: &Route) -> bool {

@@ -14,7 +14,9 @@ use super::live::Live;
 use super::tls::{Certificate, CertificateError};
 use crate::admin::metrics::Metrics;
 use crate::config::settings::{Listener, Settings};
-use crate::events::DecisionLog;
+use crate::events::decision_log::{DecisionLog, OpenError};
+use crate::events::{Sink, Sinks};
+use crate::admin::pages::{AdminState, Part};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
 use async_trait::async_trait;
@@ -27,8 +29,8 @@ use pingora::server::ShutdownWatch;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Why the gate cannot start. Each names what to mend.
@@ -40,8 +42,10 @@ pub enum StartError {
     Certificate { key: String, error: CertificateError },
     #[error("secret_file: {0}")]
     Secrets(#[from] SecretsError),
-    #[error("decision_log: {path}: {error}", path = .path.display())]
-    DecisionLog { path: PathBuf, error: std::io::Error },
+    #[error("decision_log: {0}")]
+    DecisionLog(#[from] OpenError),
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
     #[error("{}", .0.join("\n"))]
     Intel(Vec<String>),
     #[error("no randomness from the system: {0}")]
@@ -51,23 +55,27 @@ pub enum StartError {
 impl Gate {
     /// Loads everything the settings name.
     pub fn open(settings: Settings, clock: Clock) -> Result<Arc<Gate>, StartError> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new()?);
         let secrets = Arc::new(Secrets::load_or_create(&settings.secret_file)?);
         let mut password_key = [0; 32];
         getrandom::fill(&mut password_key).map_err(StartError::Randomness)?;
         let keys = Keys::new(&IdentityKey::new(*secrets.identity_key()), &PasswordKey::new(password_key));
-        let log = match &settings.decision_log {
-            Some(log) => Some(DecisionLog::open(&log.path).map_err(|error| StartError::DecisionLog { path: log.path.clone(), error })?),
-            None => None,
-        };
+        let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
+        let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
         let store = Arc::new(Store::new(&settings.store));
         let budget = Budget::new(settings.limits.held_total);
+        let mut admin = AdminState::new(metrics.clone());
+        admin.store = Some(store.clone());
+        admin.sinks = Some(sinks.clone());
+        admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
         let live = Live::new(settings, &secrets, &metrics).map_err(StartError::Intel)?;
         Ok(Arc::new(Gate {
             live: arc_swap::ArcSwap::from_pointee(live),
             store,
             metrics,
-            log,
+            sinks,
+            admin: Arc::new(admin),
+            connections: Arc::default(),
             secrets,
             keys,
             budget,
@@ -82,7 +90,7 @@ impl Gate {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.client_idle);
         proxy.server_options = Some(options);
-        Door::new(proxy, limits.connections, limits.head, self.metrics.clone())
+        Door::new(proxy, self.connections.clone(), limits.connections, limits.head, self.metrics.clone())
     }
 }
 
@@ -123,7 +131,7 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
     }
     server.add_service(proxy);
     if let Some(address) = live.settings.admin.address {
-        server.add_service(crate::admin::service(&gate, address));
+        server.add_service(crate::admin::service::service(gate.admin.clone(), address));
         tracing::info!(%address, "admin listener: /healthz /readyz /metrics");
     }
     server.add_service(background_service("upkeep", Upkeep { gate: gate.clone() }));
@@ -182,14 +190,12 @@ impl BackgroundService for Upkeep {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let live = self.gate.live.load_full();
         live.upstreams.refresh().await;
-        self.gate.metrics.set_ready(true);
+        self.gate.admin.readiness.set("upstreams", Part::Ready);
         let hangups = async {
             let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
             while hangups.recv().await.is_some() {
-                if let Some(log) = &self.gate.log {
-                    log.reopen();
-                    tracing::info!("SIGHUP: decision log reopened");
-                }
+                self.gate.sinks.reopen();
+                tracing::info!("SIGHUP: decision log reopened");
             }
         };
         tokio::select! {
@@ -211,17 +217,15 @@ impl BackgroundService for Farewell {
         if shutdown.wait_for(|stopping| *stopping).await.is_err() {
             return;
         }
-        self.gate.metrics.set_ready(false);
+        self.gate.admin.readiness.set("service", Part::Waiting("stopping".into()));
         let grace = self.gate.live.load().settings.limits.grace;
         let gone = async {
-            while self.gate.metrics.connections_open() > 0 {
+            while self.gate.connections.load(Ordering::Relaxed) > 0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         let in_time = tokio::time::timeout(grace, gone).await.is_ok();
-        if let Some(log) = &self.gate.log {
-            log.shutdown();
-        }
+        self.gate.sinks.shutdown();
         tracing::info!(in_time, "stopped");
         std::process::exit(0);
     }
