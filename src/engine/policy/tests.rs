@@ -206,7 +206,7 @@ fn errors_name_the_place_the_fault_and_the_cure() {
         ("fired.tor_exit &&", &[("", "still missing", None)]),
         ("fired.tor_exit fired.vpn_ip", &[("fired.vpn_ip", "&& or ||", None)]),
         ("client.org == \"ä\"\n && > 3", &[(">", "cannot be read", None)]),
-        (".risk > 5", &[(".", "no variable", None)]),
+        (".risk > 5", &[(".risk", "no variable", Some("risk"))]),
     ];
     for (when, expected) in cases {
         let errors = compile(when).map(|_| ()).expect_err(when);

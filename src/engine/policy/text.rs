@@ -79,6 +79,9 @@ impl<'t> Parsed<'t> {
             let start = end + (after.len() - after.trim_start().len());
             return (start, (start + select.field.len()).min(self.text.len()));
         }
+        if matches!(&expression.expr, Expr::Ident(name) if name.starts_with('.')) {
+            return (start.saturating_sub(1), end.max(start));
+        }
         // The parser takes the sign into a negative number and leaves it out of the number's place.
         let negative = match &expression.expr {
             Expr::Literal(LiteralValue::Int(value)) => *value.inner() < 0,
