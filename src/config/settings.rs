@@ -272,6 +272,12 @@ pub enum DenyAnswer {
     Redirect(Box<str>),
 }
 
+impl Default for DenyAnswer {
+    fn default() -> Self {
+        DenyAnswer::Respond { status: 403, html: None, json: None }
+    }
+}
+
 /// One of the operator's lists.
 #[derive(Clone, Debug)]
 pub struct ListSource {

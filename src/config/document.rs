@@ -1,0 +1,110 @@
+//! One file while it is being read: its text, its tree, and what was found wrong so far.
+//!
+//! Decoding and resolving both report here and go on; nobody returns early. What a caller gets back is `None` or a
+//! default whose fault is already in the list, so a follow-up is never reported for a value that is known to be broken.
+
+use super::report::{MOST_PROBLEMS, Problem, Report, Warning};
+use super::tree::{Environment, Kind, NodeId, Tree, build};
+use std::cell::{Cell, RefCell};
+
+pub(super) struct Document<'s> {
+    name: &'s str,
+    source: &'s str,
+    pub tree: Tree,
+    problems: RefCell<Vec<Problem>>,
+    more: Cell<usize>,
+    warnings: RefCell<Vec<Warning>>,
+}
+
+impl<'s> Document<'s> {
+    /// Parses the text. What YAML itself refuses is a report at once: without a tree there is nothing to go on with.
+    pub fn parse(name: &'s str, source: &'s str, environment: Environment<'_>) -> Result<Document<'s>, Report> {
+        let (tree, problems) = build(source, environment);
+        let Some(tree) = tree else {
+            return Err(if problems.is_empty() {
+                Report::of_file(name, "the file is empty".into(), Some("conf/minimal.yaml is a beginning".into()))
+            } else {
+                Report { file: name.to_owned(), problems, more: 0 }
+            });
+        };
+        let (problems, warnings) = (RefCell::new(problems), RefCell::default());
+        Ok(Document { name, source, tree, problems, more: Cell::new(0), warnings })
+    }
+
+    /// Something is wrong with the value at `node`.
+    pub fn error(&self, node: NodeId, message: impl Into<String>, help: impl Into<Option<String>>) {
+        let (start, end) = self.marked(node);
+        self.push(self.problem(node, start, end, message.into(), help.into()));
+    }
+
+    /// As [`Document::error`], at `length` bytes from `offset` on in the text of a scalar: a place in a rule. Where the
+    /// text stands differently in the file (escapes, folding, environment variables), the whole value is marked.
+    pub fn error_within(&self, node: NodeId, offset: usize, length: usize, message: String, help: Option<String>) {
+        let (start, end) = self.marked(node);
+        let verbatim = match self.tree.kind(node) {
+            Kind::Scalar { text, expanded: false, .. } if !text.is_empty() && offset <= text.len() => {
+                self.source.get(start..self.tree.span(node).1).and_then(|raw| raw.find(&**text))
+            }
+            _ => None,
+        };
+        let (start, end) = match verbatim {
+            Some(skipped) => (start + skipped + offset, start + skipped + offset + length),
+            None => (start, end),
+        };
+        self.push(self.problem(node, start, end, message, help));
+    }
+
+    /// The configuration is accepted, and yet.
+    pub fn warn(&self, node: NodeId, message: impl Into<String>, help: impl Into<Option<String>>) {
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MOST_PROBLEMS {
+            let (start, end) = self.marked(node);
+            warnings.push(self.problem(node, start, end, message.into(), help.into()));
+        }
+    }
+
+    /// What was read, unless something was wrong.
+    pub fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Report> {
+        let mut problems = self.problems.into_inner();
+        let mut warnings = self.warnings.into_inner();
+        let place = |problem: &Problem| (problem.line, problem.column);
+        problems.sort_by_key(place);
+        warnings.sort_by_key(place);
+        match value {
+            Some(value) if problems.is_empty() => Ok((value, warnings)),
+            _ => Err(Report { file: self.name.to_owned(), problems, more: self.more.get() }),
+        }
+    }
+
+    fn push(&self, problem: Problem) {
+        let mut problems = self.problems.borrow_mut();
+        if problems.len() < MOST_PROBLEMS {
+            problems.push(problem);
+        } else {
+            self.more.set(self.more.get() + 1);
+        }
+    }
+
+    fn problem(&self, node: NodeId, start: usize, end: usize, message: String, help: Option<String>) -> Problem {
+        let shown = |text: String| match self.tree.kind(node) {
+            // What came from the environment may be a secret: the report shows the variable instead.
+            Kind::Scalar { text: value, expanded: true, .. } if !value.is_empty() => {
+                let (from, to) = self.tree.span(node);
+                text.replace(&**value, self.source.get(from..to).unwrap_or("${…}"))
+            }
+            _ => text,
+        };
+        let mut problem = Problem::at(self.source, start, end, self.tree.path(node), shown(message));
+        problem.help = help.map(shown);
+        problem
+    }
+
+    /// The bytes to underline: a value whole, a collection's first line as far as it goes.
+    fn marked(&self, node: NodeId) -> (usize, usize) {
+        let (start, end) = self.tree.span(node);
+        match self.tree.kind(node) {
+            Kind::Scalar { .. } => (start, end),
+            _ => (start, end.min(start + 1)),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Keys and names that are not known: because a later stage brings them, or because a finger slipped.
+//!
+//! The contract shows more than this version builds. What it shows is refused by name with "not available yet", never
+//! as a typing error: the operator read the documentation correctly. Each row goes when its stage comes.
+
+/// Reserved everywhere.
+const RESERVED: &[&str] = &["tarpit", "ban", "when_degraded", "fallback", "vendors", "cors"];
+
+/// By struct or enum of the mirror, what the contract shows and this version does not have.
+const LATER: &[(&str, &[&str])] = &[
+    ("File", &["events"]),
+    ("Deny", &["mirror"]),
+    ("Store", &["snapshot", "url", "deadline"]),
+    ("StoreKind", &["redis"]),
+    ("Challenge", &["email_code", "totp", "captcha", "redirect"]),
+    ("ChallengeName", &["email_code", "totp", "captcha", "redirect"]),
+    ("ActionName", &["redirect", "mirror"]),
+    ("Admin", &["token_file", "token"]),
+];
+
+/// Whether `name` belongs to a later stage in the struct or enum `place`.
+pub(super) fn is_later(place: &str, name: &str) -> bool {
+    RESERVED.contains(&name) || LATER.iter().any(|(row, names)| *row == place && names.contains(&name))
+}
+
+/// What to say about a key that the struct `place` does not have.
+pub(super) fn unknown_key(place: &str, key: &str, known: &[&'static str]) -> (String, Option<String>) {
+    let key: String = key.chars().take(60).collect();
+    if is_later(place, &key) {
+        return (format!("`{key}` is not available yet"), None);
+    }
+    let help = match (closest(&key, known.iter().copied()), key.as_str()) {
+        (_, "<<") => "merge keys are not read; `&name` and `*name` are".to_owned(),
+        (Some(close), _) => format!("did you mean `{close}`?"),
+        (None, _) => format!("known here: {}", listed(known)),
+    };
+    (format!("unknown key `{key}`"), Some(help))
+}
+
+/// The known name that was probably meant.
+pub(super) fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    // Distances are quadratic in the length; nobody means a name of this length.
+    if name.len() > 64 {
+        return None;
+    }
+    let name = name.to_lowercase().replace('-', "_");
+    known
+        .map(|candidate| (strsim::damerau_levenshtein(&name, &candidate.to_lowercase().replace('-', "_")), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len().min(name.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Names for a sentence.
+pub(super) fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_inventions_are_not() {
+        let known = ["path", "path_prefix", "method", "host"];
+        for (name, expected) in
+            [("pth", Some("path")), ("path-prefix", Some("path_prefix")), ("Methods", Some("method")), ("colour", None)]
+        {
+            assert_eq!(closest(name, known.into_iter()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn later_stages_are_named_as_such() {
+        assert_eq!(unknown_key("Policy", "when_degraded", &[]).0, "`when_degraded` is not available yet");
+        assert_eq!(unknown_key("Deny", "miror", &["respond"]).0, "unknown key `miror`");
+    }
+}

@@ -1,0 +1,107 @@
+//! Where a request's fields are: `account: form:login`.
+
+use super::Resolver;
+use crate::config::later::{closest, listed};
+use crate::config::settings::FieldSource;
+use crate::config::slot::{Many, Pairs, Slot};
+use crate::config::tree::NodeId;
+use crate::engine::attempt::Field;
+
+/// Sources of one field.
+const MOST_SOURCES: usize = 16;
+
+const PLACES: [&str; 6] = ["form", "json", "query", "header", "cookie", "basic"];
+
+impl Resolver<'_, '_> {
+    pub(super) fn fields(&self, slot: &Slot<Pairs<Many<String>>>) -> Vec<(Field, Vec<FieldSource>)> {
+        let mut fields = Vec::new();
+        for (at, name, node, sources) in slot.get().into_iter().flat_map(Pairs::good) {
+            let field = self.field(at, name);
+            if sources.0.is_empty() || sources.0.len() > MOST_SOURCES {
+                self.error(node, format!("a field has 1 to {MOST_SOURCES} sources"), "write `form:<name of the form's field>`");
+            }
+            let sources: Vec<_> = sources.good().filter_map(|(node, text)| self.source(node, text)).collect();
+            fields.extend(field.map(|field| (field, sources)));
+        }
+        fields
+    }
+
+    fn field(&self, node: NodeId, name: &str) -> Option<Field> {
+        if let Some(field) = Field::ALL.into_iter().find(|field| field.name() == name) {
+            return Some(field);
+        }
+        let known = Field::ALL.map(Field::name);
+        let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
+        if is_verification_value(&plain) {
+            let message = "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
+            self.error(node, message, "leave it out");
+            return None;
+        }
+        if ["card", "cardnumber", "ccnumber", "creditcard", "cardno", "pan"].contains(&plain.as_str()) {
+            let message = "a full card number is not a field of its own: it must not travel further than it has to";
+            self.error(node, message, "map `card_bin` (the first digits) and `card_last4`");
+            return None;
+        }
+        let meant = match plain.as_str() {
+            "login" | "user" | "userid" | "identifier" | "customer" => Some("account"),
+            "mail" | "emailaddress" => Some("email"),
+            "pass" | "passwd" | "pwd" => Some("password"),
+            "tel" | "telephone" | "mobile" => Some("phone"),
+            "total" | "price" => Some("amount"),
+            "zip" | "postcode" | "postalcode" => Some("shipping_zip"),
+            _ => closest(name, known.into_iter()),
+        };
+        let help = meant.map_or_else(|| format!("known fields: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
+        self.error(node, format!("there is no field `{name}`"), &*help);
+        None
+    }
+
+    fn source(&self, node: NodeId, text: &str) -> Option<FieldSource> {
+        let Some((place, name)) = text.split_once(':') else {
+            let help = format!("say where it is: `form:{text}`, `json:/{text}`, `query:{text}`, `header:{text}` or `cookie:{text}`");
+            self.error(node, format!("`{text}` does not say where the field is"), &*help);
+            return None;
+        };
+        if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
+            self.error(node, "the name behind the `:` has 1 to 256 characters", "write `form:<name of the form's field>`");
+            return None;
+        }
+        let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
+        if is_verification_value(plain.rsplit('/').next().unwrap_or(&plain)) {
+            let message = "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
+            self.error(node, message, "leave it out");
+            return None;
+        }
+        match (place, name) {
+            ("form", _) => Some(FieldSource::Form(name.into())),
+            ("query", _) => Some(FieldSource::Query(name.into())),
+            ("cookie", _) => Some(FieldSource::Cookie(name.into())),
+            ("json", _) => {
+                self.pointer(node, name);
+                Some(FieldSource::Json(name.into()))
+            }
+            ("header", _) => {
+                self.header_name(node, name);
+                Some(FieldSource::Header(name.to_ascii_lowercase().into()))
+            }
+            ("basic", "user") => Some(FieldSource::BasicUser),
+            ("basic", "password") => Some(FieldSource::BasicPassword),
+            ("basic", _) => {
+                self.error(node, format!("`basic:{name}` does not exist"), "write `basic:user` or `basic:password`");
+                None
+            }
+            _ => {
+                let help = closest(place, PLACES.into_iter())
+                    .map_or_else(|| format!("places are {}", listed(&PLACES)), |close| format!("did you mean `{close}:{name}`?"));
+                self.error(node, format!("there is no place `{place}` to read a field from"), &*help);
+                None
+            }
+        }
+    }
+}
+
+/// Whether a name (lower case, without separators) is that of the three or four digits on the back.
+fn is_verification_value(plain: &str) -> bool {
+    ["cvv", "cvv2", "cvc", "cvc2", "csc", "cid", "cardcvv", "cardcvc", "securitycode", "cardverification", "cardsecuritycode"]
+        .contains(&plain)
+}

@@ -1,0 +1,109 @@
+//! Files that the configuration names. They are opened when it is checked, because "no such file" at two in the morning
+//! is worth a line at noon.
+
+use super::Resolver;
+use crate::config::file::Body;
+use crate::config::slot::Slot;
+use crate::config::tree::NodeId;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Largest body of the operator's, certificate or key.
+const LARGEST: u64 = 1024 * 1024;
+
+impl Resolver<'_, '_> {
+    /// The path of a file that must be readable.
+    pub(super) fn readable(&self, slot: &Slot<String>) -> Option<PathBuf> {
+        let (node, text) = slot.good()?;
+        let path = self.path(text);
+        match open(&path) {
+            Ok(_) => Some(path),
+            Err(reason) => {
+                self.unreadable(node, &path, &reason);
+                None
+            }
+        }
+    }
+
+    /// The text of a small file.
+    pub(super) fn content(&self, node: NodeId, text: &str) -> Option<String> {
+        let path = self.path(text);
+        let read = open(&path).and_then(|file| {
+            let mut content = String::new();
+            file.take(LARGEST + 1).read_to_string(&mut content).map_err(|error| error.to_string())?;
+            if content.len() as u64 > LARGEST { Err(format!("it is larger than {LARGEST} bytes")) } else { Ok(content) }
+        });
+        match read {
+            Ok(content) => Some(content),
+            Err(reason) => {
+                self.unreadable(node, &path, &reason);
+                None
+            }
+        }
+    }
+
+    /// A PEM file that holds a section of this kind. Its content never gets into a message.
+    pub(super) fn pem(&self, slot: &Slot<String>, parent: NodeId, key: &str, section: &str) -> Option<PathBuf> {
+        let (node, text) = self.required(slot, parent, key, &format!("write `{key}: <PEM file>`"))?;
+        let content = self.content(node, text)?;
+        let has = content.lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(section));
+        if !has {
+            let message = format!("this file holds no `-----BEGIN … {section}-----`: it is not a PEM {}", key);
+            self.error(node, message, "certificate and key must be PEM files");
+        }
+        Some(self.path(text))
+    }
+
+    /// A body of the operator's, inline or from its file.
+    pub(super) fn body(&self, slot: &Slot<Body>, kind: BodyKind) -> Option<Arc<str>> {
+        let (node, body) = slot.good()?;
+        let (node, content) = match body {
+            Body::Inline(text) => {
+                if kind == BodyKind::Html && !text.contains('<') {
+                    let help = format!("for a file write `html: {{ file: {text} }}`");
+                    self.error(node, "this inline page holds no HTML", &*help);
+                }
+                (node, text.clone())
+            }
+            Body::File(file) => {
+                let (node, path) = self.required(&file.file, node, "file", "write `{ file: sorry.html }`")?;
+                (node, self.content(node, path)?)
+            }
+        };
+        if kind == BodyKind::Json
+            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&content)
+        {
+            self.error(node, format!("this is not JSON: {error}"), "write it as in '{\"error\": \"refused\"}'");
+        }
+        Some(content.into())
+    }
+
+    fn unreadable(&self, node: NodeId, path: &Path, reason: &str) {
+        let help = "relative paths are relative to the configuration file's directory";
+        // The directory is the machine's own and differs between them; the report shows what the operator wrote.
+        let written = path.strip_prefix(self.base).unwrap_or(path);
+        let help = if written == path { None } else { Some(help) };
+        self.error(node, format!("`{}` cannot be read: {reason}", written.display()), help);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyKind {
+    Html,
+    Json,
+}
+
+fn open(path: &Path) -> Result<File, String> {
+    let kind = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        _ => error.to_string(),
+    };
+    // Asked before opening: opening a named pipe would wait for a writer.
+    if !std::fs::metadata(path).map_err(kind)?.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    File::open(path).map_err(kind)
+}

@@ -1,0 +1,241 @@
+//! From the mirror to the domain: defaults, ranges, cross-references, files. One file a topic.
+//!
+//! Each topic takes its slots and gives back a value, also when something was wrong: the fault is in the document by
+//! then, the value is thrown away at the end, and the other topics could still be checked against it. What a value
+//! means is decided here and nowhere else; the rest of the program only sees [`Settings`].
+
+mod challenge;
+mod fields;
+mod files;
+mod intel;
+mod limits;
+mod listen;
+mod lists;
+mod matching;
+mod names;
+mod outcome;
+mod policies;
+mod routes;
+mod signals;
+mod upstream;
+
+use super::document::Document;
+use super::file::{ByteSize, File, LogName, ModeName, Period};
+use super::slot::{Many, Slot};
+use super::settings::{Admin, DecisionLog, Log, Mode, Settings, Store};
+use super::tree::NodeId;
+use super::units;
+use crate::engine::pattern::Globs;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the gate's keys are kept when the file does not say.
+const SECRET_FILE: &str = "/var/lib/tollgate/secret";
+/// Most entries of each kind that the memory store keeps.
+const STORE_ENTRIES: u64 = 1_000_000;
+
+/// What every topic needs at hand.
+pub(super) struct Resolver<'d, 's> {
+    pub document: &'d Document<'s>,
+    /// Relative paths in the file are relative to this.
+    pub base: &'d Path,
+}
+
+/// The configuration, or `None` when something that cannot be done without is missing (and reported).
+pub(super) fn resolve(document: &Document<'_>, base: &Path, file: &File, hash: Arc<str>) -> Settings {
+    let to = Resolver { document, base };
+    let root = document.tree.root();
+    to.version(&file.version, root);
+    let mode = to.gate_mode(&file.mode, root);
+    let listen = to.listen(&file.listen, root);
+    let upstreams = to.upstreams(&file.upstream, root);
+    let lists = to.lists(&file.lists);
+    let model = to.model(&file.signals);
+    let challenge = to.challenges(&file.challenge);
+    let policies = to.policies(&file.policies, &lists, &model, challenge.default_kind);
+    let routes = to.routes(&file.routes, root, &policies);
+    let admin = to.admin(file, &listen);
+    Settings {
+        product: to.product(&file.product),
+        mode,
+        secret_file: to.path(file.secret_file.get().map_or(SECRET_FILE, String::as_str)),
+        listen,
+        upstreams,
+        client_ip: to.client_ip(&file.client_ip),
+        routes,
+        lists,
+        intel: to.intel(&file.intel),
+        store: to.store(file),
+        challenge,
+        decision_log: to.decision_log(file),
+        admin,
+        limits: to.limits(&file.limits),
+        log: match file.log.get() {
+            Some(LogName::Json) => Log::Json,
+            Some(LogName::Text) | None => Log::Text,
+        },
+        hash,
+    }
+}
+
+impl Resolver<'_, '_> {
+    fn version(&self, version: &Slot<u64>, root: NodeId) {
+        if let Some((node, version)) = self.required(version, root, "version", "write `version: 1`")
+            && *version != 1
+        {
+            self.error(node, format!("version {version} of this format is not known"), "write `version: 1`");
+        }
+    }
+
+    fn gate_mode(&self, mode: &Slot<ModeName>, root: NodeId) -> Mode {
+        let help = "write `mode: monitor` (decide and record, forward everything) or `mode: enforce`; there is no default, \
+                    so that nobody blocks, or fails to block, by accident";
+        self.required(mode, root, "mode", help).map_or(Mode::Monitor, |(_, mode)| mode_of(*mode))
+    }
+
+    fn product(&self, product: &Slot<String>) -> Arc<str> {
+        let Some((node, product)) = product.good() else { return "default".into() };
+        if product.len() > 64 || product.chars().any(char::is_control) {
+            self.error(node, "a product's name has at most 64 characters, and no control characters", None);
+        }
+        product.as_str().into()
+    }
+
+    fn store(&self, file: &File) -> Store {
+        let Some((_, store)) = file.store.good() else { return Store::Memory { entries: STORE_ENTRIES as usize } };
+        Store::Memory { entries: self.number(&store.entries, STORE_ENTRIES, 1_000..=100_000_000) as usize }
+    }
+
+    fn decision_log(&self, file: &File) -> Option<DecisionLog> {
+        let (node, log) = file.decision_log.good()?;
+        let (_, path) = self.required(&log.path, node, "path", "write `path: /var/log/tollgate/decisions.jsonl`")?;
+        Some(DecisionLog { path: self.path(path) })
+    }
+
+    fn admin(&self, file: &File, listen: &[super::settings::Listener]) -> Admin {
+        if let Some((_, device)) = file.device.good()
+            && let Some((node, true)) = device.collect.good()
+        {
+            self.error(node, "`collect: true` is not available yet", None);
+        }
+        let Some((node, admin)) = file.admin.good() else { return Admin { address: None } };
+        let Some((at, text)) = self.required(&admin.address, node, "address", "write `address: 127.0.0.1:9900`") else {
+            return Admin { address: None };
+        };
+        let address = self.address(at, text);
+        if let Some(address) = address {
+            if listen.iter().any(|listener| listener.address == address) {
+                self.error(at, "visitors are listened for on this address already", "give the admin listener a port of its own");
+            } else if !address.ip().is_loopback() {
+                let message = "the admin listener can be reached from other machines";
+                self.document.warn(at, message, "it has no password yet: keep it on 127.0.0.1".to_owned());
+            }
+        }
+        Admin { address }
+    }
+
+    // What the topics share.
+
+    pub fn error<'h>(&self, node: NodeId, message: impl Into<String>, help: impl Into<Help<'h>>) {
+        self.document.error(node, message, help.into().0.map(str::to_owned));
+    }
+
+    /// The value, or a report that it is missing in the mapping at `parent`.
+    pub fn required<'v, T>(&self, slot: &'v Slot<T>, parent: NodeId, key: &str, help: &str) -> Option<(NodeId, &'v T)> {
+        if slot.is_absent() {
+            self.error(parent, format!("`{key}` is missing"), help);
+        }
+        slot.good()
+    }
+
+    pub fn duration(&self, slot: &Slot<Period>, default: Duration, range: RangeInclusive<Duration>) -> Duration {
+        let Some((node, Period(text))) = slot.good() else { return default };
+        match units::duration(text) {
+            Ok(value) if range.contains(&value) => value,
+            Ok(_) => {
+                let (low, high) = (units::show_duration(*range.start()), units::show_duration(*range.end()));
+                self.error(node, format!("`{text}` is out of range"), &*format!("write a duration from {low} to {high}"));
+                default
+            }
+            Err((message, help)) => {
+                self.error(node, message, &*help);
+                default
+            }
+        }
+    }
+
+    pub fn size(&self, slot: &Slot<ByteSize>, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let Some((node, ByteSize(text))) = slot.good() else { return default };
+        match units::size(text) {
+            Ok(value) if range.contains(&value) => value,
+            Ok(_) => {
+                let (low, high) = (units::show_size(*range.start()), units::show_size(*range.end()));
+                self.error(node, format!("`{text}` is out of range"), &*format!("write a size from {low} to {high}"));
+                default
+            }
+            Err((message, help)) => {
+                self.error(node, message, &*help);
+                default
+            }
+        }
+    }
+
+    pub fn number(&self, slot: &Slot<u64>, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let Some((node, value)) = slot.good() else { return default };
+        if !range.contains(value) {
+            let help = format!("write a number from {} to {}", range.start(), range.end());
+            self.error(node, format!("{value} is out of range"), &*help);
+            return default;
+        }
+        *value
+    }
+
+    pub fn path(&self, text: &str) -> PathBuf {
+        self.base.join(text)
+    }
+
+    /// Globs as they are written.
+    pub fn globs(&self, slot: &Slot<Many<String>>) -> Option<Globs> {
+        let (node, many) = slot.good()?;
+        self.glob_list(node, many)
+    }
+
+    pub fn glob_list(&self, node: NodeId, many: &Many<String>) -> Option<Globs> {
+        if many.0.is_empty() {
+            self.error(node, "this list is empty: it would match nothing", "name at least one value, or leave the key out");
+            return None;
+        }
+        for (node, text) in many.good() {
+            if text.len() > 1024 {
+                self.error(node, "a pattern has at most 1024 characters", None);
+            } else if text == "!" {
+                self.error(node, "`!` negates what follows it, and nothing does", "write `!value`, or `!~` for \"must be present\"");
+            }
+        }
+        Some(Globs::new(many.good().map(|(_, text)| text)))
+    }
+}
+
+/// What to write, if there is something to say.
+pub(super) struct Help<'h>(Option<&'h str>);
+
+impl<'h> From<&'h str> for Help<'h> {
+    fn from(help: &'h str) -> Help<'h> {
+        Help(Some(help))
+    }
+}
+
+impl<'h> From<Option<&'h str>> for Help<'h> {
+    fn from(help: Option<&'h str>) -> Help<'h> {
+        Help(help)
+    }
+}
+
+fn mode_of(mode: ModeName) -> Mode {
+    match mode {
+        ModeName::Enforce => Mode::Enforce,
+        ModeName::Monitor => Mode::Monitor,
+    }
+}

@@ -1,0 +1,194 @@
+//! Policies by name: their rules, what a denial answers, and the seam to the rule language.
+
+use super::files::BodyKind;
+use super::{Resolver, mode_of};
+use crate::config::file::{ActionName, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys};
+use crate::config::policies::{self, Names, Place, PolicySource, RuleSource};
+use crate::config::settings::{DenyAnswer, ListSource, Mode, RoutePolicy};
+use crate::config::slot::{Pairs, Slot};
+use crate::config::tree::NodeId;
+use crate::engine::assessment::Model;
+use crate::engine::clearance::ChallengeKind;
+use crate::engine::decision::Action;
+use crate::engine::event::Event;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Most rules of one policy: each may be evaluated for each attempt.
+const MOST_RULES: usize = 1000;
+
+/// The name of the built-in policy.
+const STANDARD: &str = "standard";
+
+/// Policies that routes can name.
+pub(super) struct Policies {
+    by_name: HashMap<String, Entry>,
+    model: Arc<Model>,
+    standard: RefCell<HashMap<Event, Arc<RoutePolicy>>>,
+}
+
+/// One policy of the file. Broken ones are kept, so that a route that names one is not blamed for it.
+pub(super) struct Entry {
+    pub at: NodeId,
+    pub compiled: Option<Arc<RoutePolicy>>,
+    pub has_on_success: bool,
+}
+
+impl Policies {
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.by_name.get(name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str).chain([STANDARD])
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.by_name.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    pub fn standard(&self, event: &Event) -> Arc<RoutePolicy> {
+        let make = || {
+            let rules = policies::standard(event, &self.model);
+            Arc::new(RoutePolicy { rules, mode: Mode::Enforce, deny: DenyAnswer::default() })
+        };
+        self.standard.borrow_mut().entry(event.clone()).or_insert_with(make).clone()
+    }
+}
+
+impl Resolver<'_, '_> {
+    pub(super) fn policies(
+        &self,
+        slot: &Slot<Pairs<PolicyKeys>>,
+        lists: &[ListSource],
+        model: &Arc<Model>,
+        default_kind: ChallengeKind,
+    ) -> Policies {
+        let mut by_name = HashMap::new();
+        let lists: Vec<Arc<str>> = lists.iter().map(|list| list.name.clone()).collect();
+        let pairs = slot.get();
+        for (at, name, _, keys) in pairs.into_iter().flat_map(Pairs::good) {
+            self.check_name(at, name);
+            if name == STANDARD {
+                self.error(at, "`standard` is the name of the built-in policy", "choose another name");
+            }
+            let compiled = self.policy(name, keys, &lists, model, default_kind);
+            let has_on_success = keys.on_success.get().is_some_and(|rules| !rules.is_empty());
+            by_name.insert(name.to_owned(), Entry { at, compiled: compiled.map(Arc::new), has_on_success });
+        }
+        // A policy whose value could not be read at all: its name still counts.
+        for (name, value) in pairs.into_iter().flat_map(|pairs| &pairs.0) {
+            if let (Some((at, name)), None) = (name.good(), value.get()) {
+                by_name.insert(name.clone(), Entry { at, compiled: None, has_on_success: false });
+            }
+        }
+        Policies { by_name, model: model.clone(), standard: RefCell::default() }
+    }
+
+    fn policy(
+        &self,
+        name: &str,
+        keys: &PolicyKeys,
+        lists: &[Arc<str>],
+        model: &Arc<Model>,
+        default_kind: ChallengeKind,
+    ) -> Option<RoutePolicy> {
+        let mut names = HashSet::new();
+        let (rules, places) = self.rules(&keys.rules, default_kind, &mut names);
+        let (on_success, places_after) = self.rules(&keys.on_success, default_kind, &mut names);
+        let deny = self.deny(&keys.deny);
+        let mode = keys.mode.get().map_or(Mode::Enforce, |mode| mode_of(*mode));
+        let otherwise = keys.otherwise.get().map_or(Action::Allow, |action| match action {
+            ActionName::Allow => Action::Allow,
+            ActionName::Deny => Action::Deny,
+            ActionName::Challenge => Action::Challenge(default_kind),
+        });
+        let source = PolicySource { name: name.into(), rules, on_success, otherwise };
+        match policies::compile(source, &Names { lists }, model.clone()) {
+            Ok(rules) => Some(RoutePolicy { rules, mode, deny }),
+            Err(errors) => {
+                for error in errors {
+                    let place = match error.place {
+                        Place::Rule(index) => places.get(index),
+                        Place::OnSuccess(index) => places_after.get(index),
+                    };
+                    let Some(&node) = place else { continue };
+                    let help = error.suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"));
+                    self.document.error_within(node, error.offset, error.len, error.message, help);
+                }
+                None
+            }
+        }
+    }
+
+    /// The sound rules and the places of their `when`.
+    fn rules(
+        &self,
+        slot: &Slot<Vec<Slot<RuleKeys>>>,
+        default_kind: ChallengeKind,
+        names: &mut HashSet<String>,
+    ) -> (Vec<RuleSource>, Vec<NodeId>) {
+        let (mut rules, mut places) = (Vec::new(), Vec::new());
+        let Some((node, entries)) = slot.good() else { return (rules, places) };
+        if entries.len() > MOST_RULES {
+            self.error(node, format!("a policy has at most {MOST_RULES} rules"), "use lists for long enumerations");
+            return (rules, places);
+        }
+        for (node, keys) in entries.iter().filter_map(Slot::good) {
+            let name = self.required(&keys.name, node, "name", "records show which rule decided: write `name: stuffing`");
+            if let Some((at, name)) = name {
+                self.check_name(at, name);
+                if !names.insert(name.clone()) {
+                    self.error(at, format!("this policy has two rules named `{name}`"), "records could not tell them apart");
+                }
+            }
+            let when = self.required(&keys.when, node, "when", "write `when: bot >= 60`, or `when: \"true\"` for every attempt");
+            let help = "write `action: allow`, `challenge` or `deny`";
+            let action = self.required(&keys.action, node, "action", help).map(|(_, action)| match action {
+                ActionName::Allow => Action::Allow,
+                ActionName::Deny => Action::Deny,
+                ActionName::Challenge => Action::Challenge(keys.challenge.get().map_or(default_kind, |kind| kind_of(*kind))),
+            });
+            if let (Some((at, _)), Some(action)) = (keys.challenge.good(), action)
+                && !matches!(action, Action::Challenge(_))
+            {
+                let help = "write `action: challenge`, or leave `challenge` out";
+                self.error(at, format!("`challenge` means nothing with `action: {}`", action.name()), help);
+            }
+            if let (Some((_, name)), Some((at, when)), Some(action)) = (name, when, action) {
+                rules.push(RuleSource { name: name.as_str().into(), when: when.clone(), action });
+                places.push(at);
+            }
+        }
+        (rules, places)
+    }
+
+    fn deny(&self, slot: &Slot<Deny>) -> DenyAnswer {
+        let Some((_, keys)) = slot.good() else { return DenyAnswer::default() };
+        let html = self.body(&keys.html, BodyKind::Html);
+        let json = self.body(&keys.json, BodyKind::Json);
+        let status = self.number(&keys.respond, 403, 400..=599) as u16;
+        let Some((node, target)) = keys.redirect.good() else { return DenyAnswer::Respond { status, html, json } };
+        for other in [keys.respond.node(), keys.html.node(), keys.json.node()].into_iter().flatten() {
+            self.error(other, "a redirect has no body and no status of its own", "keep `redirect` or this");
+        }
+        if target == "page" {
+            return DenyAnswer::RedirectToPage;
+        }
+        let on_this_site = target.starts_with('/') && !target.starts_with("//") && !target.starts_with("/\\");
+        let absolute = url::Url::parse(target).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let printable = target.bytes().all(|byte| byte.is_ascii_graphic());
+        if !printable || !(on_this_site || absolute) {
+            let help = "write `page`, a path on this site (`/sorry`), or an absolute URL (`https://shop.example/sorry`)";
+            self.error(node, format!("`{}` is not a place to redirect to", target.escape_debug()), help);
+        }
+        DenyAnswer::Redirect(target.as_str().into())
+    }
+}
+
+pub(super) fn kind_of(name: ChallengeName) -> ChallengeKind {
+    match name {
+        ChallengeName::ProofOfWork => ChallengeKind::ProofOfWork,
+    }
+}

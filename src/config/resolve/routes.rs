@@ -1,0 +1,203 @@
+//! Routes: how one event is recognised, read and ruled on, and what must fit together between those three.
+
+use super::Resolver;
+use super::policies::Policies;
+use crate::config::file::{
+    AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
+};
+use crate::config::later::closest;
+use crate::config::settings::{Ambiguous, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable};
+use crate::config::slot::Slot;
+use crate::config::tree::NodeId;
+use crate::engine::attempt::Field;
+use crate::engine::event::Event;
+use crate::engine::outcome::{AnswerRule, OutcomeRules};
+use crate::engine::pattern::Glob;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+impl Resolver<'_, '_> {
+    pub(super) fn routes(&self, slot: &Slot<Vec<Slot<RouteKeys>>>, root: NodeId, policies: &Policies) -> Vec<Arc<Route>> {
+        let help = "write `routes: []` if really nothing is to be protected";
+        let entries = self.required(slot, root, "routes", help).map_or(&[][..], |(_, entries)| entries);
+        let mut names: HashMap<&str, NodeId> = HashMap::new();
+        let mut used = HashSet::new();
+        let mut routes = Vec::with_capacity(entries.len());
+        for (node, keys) in entries.iter().filter_map(Slot::good) {
+            if let Some((at, name)) = keys.name.good()
+                && names.insert(name, at).is_some()
+            {
+                self.error(at, format!("two routes are named `{name}`"), "records could not tell them apart");
+            }
+            used.extend(keys.policy.get().map(String::as_str));
+            routes.extend(self.route(node, keys, policies).map(Arc::new));
+        }
+        let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
+        unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
+        for (name, entry) in unused {
+            let help = format!("a route names it with `policy: {name}`");
+            self.document.warn(entry.at, format!("no route uses the policy `{name}`"), help);
+        }
+        routes
+    }
+
+    fn route(&self, node: NodeId, keys: &RouteKeys, policies: &Policies) -> Option<Route> {
+        let name = self.required(&keys.name, node, "name", "records name the route: write `name: sign-in`");
+        if let Some((at, name)) = name {
+            self.check_name(at, name);
+        }
+        let event = self.required(&keys.event, node, "event", "write `event: login`").and_then(|(at, text)| self.event(at, text));
+        let help = "write `match: { method: POST, path: /login }`";
+        let matching = self.required(&keys.matching, node, "match", help).map_or_else(
+            || Matching { methods: Vec::new(), path: PathPattern::Any, hosts: None, values: Vec::new() },
+            |(at, matching)| self.matching(at, matching),
+        );
+        let fields = self.fields(&keys.fields);
+        let outcome = self.outcome(&keys.outcome);
+        self.expect_account(node, keys, event.as_ref());
+        self.expect_outcome(node, keys, event.as_ref());
+        let policy = self.policy_of(keys, event.as_ref(), &outcome, policies);
+        Some(Route {
+            name: name?.1.as_str().into(),
+            event: event?,
+            matching,
+            fields,
+            outcome,
+            too_large: match keys.too_large.get() {
+                Some(TooLargeName::ForwardUnscored) => TooLarge::ForwardUnscored,
+                Some(TooLargeName::Refuse) | None => TooLarge::Refuse,
+            },
+            unreadable: match keys.unreadable.get() {
+                Some(UnreadableName::ForwardUnscored) => Unreadable::ForwardUnscored,
+                Some(UnreadableName::Refuse) | None => Unreadable::Refuse,
+            },
+            ambiguous: match keys.ambiguous.get() {
+                Some(AmbiguousName::Flag) => Ambiguous::Flag,
+                Some(AmbiguousName::Deny) | None => Ambiguous::Deny,
+            },
+            identity: identity(&keys.identity),
+            policy: policy?,
+            pages: self.pages(keys),
+        })
+    }
+
+    fn event(&self, node: NodeId, text: &str) -> Option<Event> {
+        if let Ok(event) = text.parse() {
+            return Some(event);
+        }
+        let known: Vec<&str> = Event::NAMED.iter().map(Event::name).collect();
+        let meant = match text.to_ascii_lowercase().replace(['-', ' '], "_").trim_start_matches('$') {
+            "signin" | "sign_in" | "log_in" | "logon" | "authentication" => Some("login"),
+            "signup" | "sign_up" | "registration" => Some("register"),
+            "password_reset" | "reset_password" | "forgot_password" | "recovery" => Some("reset"),
+            "signout" | "sign_out" | "log_out" => Some("logout"),
+            "2fa" | "mfa" | "otp" => Some("verification"),
+            "payment" | "order" => Some("checkout"),
+            other => closest(other, known.iter().copied()),
+        };
+        let help = match (meant, text.strip_prefix("custom:")) {
+            (_, Some(_)) => "an event of your own has 1 to 32 lower-case letters, digits and `_` behind `custom:`".to_owned(),
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, _) => format!("known events: {}, and your own as `custom:name`", crate::config::later::listed(&known)),
+        };
+        self.error(node, format!("there is no event `{text}`"), &*help);
+        None
+    }
+
+    fn policy_of(
+        &self,
+        keys: &RouteKeys,
+        event: Option<&Event>,
+        outcome: &OutcomeRules,
+        policies: &Policies,
+    ) -> Option<Arc<RoutePolicy>> {
+        let (node, name) = match keys.policy.good() {
+            Some((node, name)) if name != "standard" => (node, name),
+            // A broken `policy:` was reported; the standard one lets the rest be checked.
+            _ => return event.map(|event| policies.standard(event)),
+        };
+        let Some(entry) = policies.entry(name) else {
+            let help = closest(name, policies.names()).map_or_else(
+                || "define it under `policies`, or leave `policy` out for the built-in one".to_owned(),
+                |close| format!("did you mean `{close}`?"),
+            );
+            self.error(node, format!("there is no policy `{name}`"), &*help);
+            return None;
+        };
+        if entry.has_on_success
+            && let Some(event) = event
+        {
+            self.check_on_success(node, name, event, keys, outcome);
+        }
+        entry.compiled.clone()
+    }
+
+    /// A second judgement needs an event that has one, and an answer whose head tells success.
+    fn check_on_success(&self, node: NodeId, name: &str, event: &Event, keys: &RouteKeys, outcome: &OutcomeRules) {
+        if !event.has_after() {
+            let message = format!("the policy `{name}` has `on_success`, which exists only for `login` and `verification`");
+            let help = format!("by the time `{}` is answered it has happened; give this route a policy of its own", event.name());
+            self.error(node, message, &*help);
+        } else if !outcome.succeeded.iter().any(AnswerRule::is_about_head) {
+            // With a broken outcome the rules are not all there; its own report comes first.
+            let broken = matches!(keys.outcome, Slot::Bad(_));
+            if !broken {
+                let message = format!(
+                    "the policy `{name}` has `on_success`, but no `succeeded` rule of this route is about the answer's head"
+                );
+                let help = "tell success by `status`, `location`, `set_cookie` or `header`: a body would be on its way already";
+                self.error(keys.outcome.node().unwrap_or(node), message, help);
+            }
+        } else if !outcome.succeeded.iter().all(AnswerRule::is_about_head)
+            && let Some(at) = keys.outcome.get().and_then(|outcome| outcome.succeeded.node())
+        {
+            let message = format!("a success that only the body tells is not judged by `on_success` of the policy `{name}`");
+            self.document.warn(at, message, None);
+        }
+    }
+
+    fn expect_account(&self, node: NodeId, keys: &RouteKeys, event: Option<&Event>) {
+        let needs = matches!(event, Some(Event::Login | Event::Register | Event::Reset));
+        let maps = |name: &str| [Field::Account, Field::Username, Field::Email].iter().any(|field| field.name() == name);
+        let mapped = keys.fields.get().is_some_and(|fields| fields.names().any(maps));
+        if needs && !mapped && !matches!(keys.fields, Slot::Bad(_)) {
+            let message = "no field says whose account is meant: signals about accounts stay blind on this route";
+            let help = "add `fields: { account: form:<name of the form's field> }`".to_owned();
+            self.document.warn(keys.fields.node().unwrap_or(node), message, help);
+        }
+    }
+
+    fn expect_outcome(&self, node: NodeId, keys: &RouteKeys, event: Option<&Event>) {
+        let Some(event) = event.filter(|event| event.tries_a_secret()) else { return };
+        let Slot::Absent = keys.outcome else { return };
+        let message = format!("no rule tells a `{}` that succeeded from one that failed: signals about failures stay blind", event.name());
+        let help = "add `outcome: { succeeded: [{ status: 302 }], failed: [{ status: 200 }] }`".to_owned();
+        self.document.warn(node, message, help);
+    }
+
+    fn pages(&self, keys: &RouteKeys) -> Vec<Glob> {
+        let mut pages = Vec::new();
+        for (node, text) in keys.pages.get().into_iter().flat_map(|many| many.good()) {
+            if !text.starts_with(['/', '*']) || text.contains(['#', '\\']) || text.chars().any(char::is_whitespace) {
+                self.error(node, format!("`{text}` is not a page of this site"), "write its path: `/accounts/login`");
+            }
+            pages.push(Glob::new(text));
+        }
+        pages
+    }
+}
+
+fn identity(slot: &Slot<Identity>) -> IdentityRules {
+    let mut rules = IdentityRules::default();
+    let Some(keys) = slot.get() else { return rules };
+    if let Some(case) = keys.case.get() {
+        rules.fold_case = matches!(case, CaseName::Fold);
+    }
+    if let Some(gmail) = keys.gmail.get() {
+        rules.merge_gmail = matches!(gmail, GmailName::Merge);
+    }
+    if let Some(tags) = keys.tags.get() {
+        rules.strip_tags = matches!(tags, TagsName::Strip);
+    }
+    rules
+}

@@ -1,0 +1,173 @@
+//! What YAML gets wrong for people, said in words that help.
+//!
+//! A parser's message names what it expected; the person has written a rule and does not think in tokens. Three things
+//! account for nearly all of it: a value that begins with a quote but goes on after it, a value that begins with `!`,
+//! `*`, `&`, `@`, `%` or a backtick, and brackets or `: ` inside an unquoted value. For each the report prints the value
+//! as it must be written.
+
+use crate::config::report::Problem;
+use granit_parser::ScanError;
+
+/// The problem of a syntax error.
+pub(super) fn syntax_problem(source: &str, error: &ScanError) -> Problem {
+    let at = error.marker().byte_offset().unwrap_or(0).min(source.len());
+    // The parser often notices one line late.
+    for place in [Some(at), line_before(source, at)].into_iter().flatten() {
+        if let Some(problem) = unquoted(source, place) {
+            return problem;
+        }
+    }
+    let mut problem = Problem::at(source, at, at + 1, String::new(), format!("this is not YAML: {}", error.info()));
+    problem.help = tab_help(source, at);
+    problem
+}
+
+/// The problem of a tag, which nobody writes on purpose here: `when: !fired.new_device`, `location: !*/2fa/*`.
+pub(super) fn tag_problem(source: &str, at: (usize, usize)) -> Problem {
+    if let Some(problem) = unquoted(source, at.0) {
+        return problem;
+    }
+    let message = "a value that begins with `!` is a tag to YAML".to_owned();
+    let mut problem = Problem::at(source, at.0, at.1, String::new(), message);
+    problem.help = Some("put the whole value in single quotes".to_owned());
+    problem
+}
+
+/// Looks in the line of `at` for a value that needs quotes and has none.
+fn unquoted(source: &str, at: usize) -> Option<Problem> {
+    let start = source.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = source.get(start..)?.split(['\n', '\r']).next()?;
+    if line.len() > 4096 {
+        return None;
+    }
+    for (offset, value) in values(line) {
+        let Some(message) = fault(value) else { continue };
+        let begin = start + offset;
+        let mut problem = Problem::at(source, begin, begin + value.len(), String::new(), message);
+        problem.help = Some(format!("write it in single quotes: {}", quoted(value)));
+        return Some(problem);
+    }
+    None
+}
+
+/// Values of a line as a person means them: after `key: ` or `- `, up to a comma before the next key, a closing brace or
+/// bracket that nothing in the value opened, a comment, or the end.
+fn values(line: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let in_flow = line.contains(['{', '[']);
+    let mut at = 0;
+    while let Some(next) = line.get(at..).and_then(|rest| value_start(rest)).map(|offset| at + offset) {
+        let rest = &line[next..];
+        let length = value_length(rest, in_flow);
+        let value = rest[..length].trim_end();
+        if !value.is_empty() && !value.starts_with(['{', '[', '|', '>']) {
+            found.push((next, value));
+            at = next + length.max(1);
+        } else {
+            at = next;
+        }
+        while at < line.len() && !line.is_char_boundary(at) {
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Where the first value of the text begins: behind `key:` and spaces, or `- `.
+fn value_start(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).find_map(|at| {
+        let is_key = bytes[at] == b':' && at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
+        let is_item = bytes[at] == b'-' && text[..at].trim().is_empty();
+        let spaces = bytes[at + 1..].iter().take_while(|&&byte| byte == b' ').count();
+        ((is_key || is_item) && spaces > 0 && at + 1 + spaces < bytes.len()).then_some(at + 1 + spaces)
+    })
+}
+
+fn value_length(text: &str, in_flow: bool) -> usize {
+    let bytes = text.as_bytes();
+    let mut depth = 0usize;
+    let mut quote = None;
+    for (at, &byte) in bytes.iter().enumerate() {
+        match (byte, quote) {
+            (b'"' | b'\'', None) => quote = Some(byte),
+            (_, Some(open)) if byte == open => quote = None,
+            (_, Some(_)) => {}
+            (b'(' | b'[' | b'{', None) => depth += 1,
+            (b')' | b']' | b'}', None) if depth > 0 => depth -= 1,
+            (b'}' | b']', None) if in_flow => return at,
+            (b',', None) if in_flow && depth == 0 => return at,
+            (b'#', None) if at > 0 && bytes[at - 1] == b' ' => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Why YAML cannot take this value as it stands.
+fn fault(value: &str) -> Option<String> {
+    let first = value.chars().next()?;
+    let closed_early = |quote: char| {
+        let inner = &value[1..];
+        let end = inner.find(quote)?;
+        let rest = inner[end + 1..].trim_start();
+        (!rest.is_empty() && !rest.starts_with(quote)).then(|| inner[..end].to_owned())
+    };
+    match first {
+        '"' | '\'' => closed_early(first).map(|inner| {
+            format!("YAML takes the quoted {first}{inner}{first} for the whole value and cannot read what follows it")
+        }),
+        '!' => Some("a value that begins with `!` is a tag to YAML".to_owned()),
+        '*' => Some("a value that begins with `*` is an alias to YAML".to_owned()),
+        '&' => Some("a value that begins with `&` is an anchor to YAML".to_owned()),
+        '@' | '`' | '%' => Some(format!("an unquoted value cannot begin with `{first}`")),
+        _ if value.contains(": ") => Some("`: ` inside an unquoted value begins a mapping to YAML".to_owned()),
+        _ if value.contains(['[', ']', '{', '}']) => {
+            Some("brackets inside an unquoted value begin or end a collection to YAML".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// In single quotes, as YAML writes them.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
+/// The start of the line before.
+fn line_before(source: &str, at: usize) -> Option<usize> {
+    let this = source.get(..at)?.rfind('\n')?;
+    Some(source[..this].rfind('\n').map_or(0, |newline| newline + 1))
+}
+
+fn tab_help(source: &str, at: usize) -> Option<String> {
+    let start = source.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let indent = source.get(start..)?.split(|c: char| !c.is_whitespace()).next()?;
+    let first = indent.lines().next()?;
+    first.contains('\t').then(|| "indent with spaces: YAML does not allow tabs there".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_printed_as_it_must_be_quoted() {
+        for (line, expected) in [
+            (r#"when: "x" in signals"#, Some(r#"'"x" in signals'"#)),
+            (r#"- { name: a, when: "x" in signals, action: deny }"#, Some(r#"'"x" in signals'"#)),
+            (r#"- { name: a, when: client.country in ["DE", "AT"], action: deny }"#, Some(r#"'client.country in ["DE", "AT"]'"#)),
+            ("when: !fired.new_device && bot > 3", Some("'!fired.new_device && bot > 3'")),
+            ("when: 'it''s' == name", None),
+            ("location: !*/2fa/*", Some("'!*/2fa/*'")),
+            ("- *.example.com", Some("'*.example.com'")),
+            ("when: bot > 50 ? true : false", Some("'bot > 50 ? true : false'")),
+            (r#"status: "302"  # text"#, None),
+            ("{ method: POST, path: /login }", None),
+        ] {
+            let help = unquoted(line, 0).and_then(|problem| problem.help);
+            let expected = expected.map(|text| format!("write it in single quotes: {text}"));
+            assert_eq!(help, expected, "{line}");
+        }
+    }
+}
