@@ -45,6 +45,14 @@ pub struct Decision {
     pub ruling: Ruling,
 }
 
+impl Decision {
+    /// Puts a ruling of the gate's own in the place of the policy's: `name` stands where a rule's name would.
+    pub fn overrule(&mut self, name: &str, action: Action) {
+        self.ruling.rule = Some(Arc::from(name));
+        self.ruling.action = action;
+    }
+}
+
 /// The whole judgement: pure, no clock, no socket, cannot fail.
 pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     let assessment = assess(evidence, &policy.model);

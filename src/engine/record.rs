@@ -30,6 +30,8 @@ pub enum Enforcement {
     Monitored(Action),
     /// Refused before it could be judged, and why: `too_large`, `unreadable`, `timeout`, `framing`.
     Refused(&'static str),
+    /// Forwarded without being judged, because the operator said so, and why it could not be.
+    Unscored(&'static str),
 }
 
 /// As published in `enforced`.
@@ -42,6 +44,7 @@ impl fmt::Display for Enforcement {
             Enforcement::Released => f.write_str("released"),
             Enforcement::Monitored(action) => write!(f, "monitored:{}", action.name()),
             Enforcement::Refused(why) => write!(f, "refused:{why}"),
+            Enforcement::Unscored(why) => write!(f, "unscored:{why}"),
         }
     }
 }
@@ -291,8 +294,8 @@ pub struct Refusal<'a> {
     pub route: &'a str,
     pub ip: IpAddr,
     pub request: &'a RequestFacts,
-    /// `too_large`, `unreadable`, `timeout`, `framing`.
-    pub why: &'static str,
+    /// [`Enforcement::Refused`] or [`Enforcement::Unscored`].
+    pub enforced: Enforcement,
 }
 
 impl<'a> RefusalRecord<'a> {
@@ -305,7 +308,7 @@ impl<'a> RefusalRecord<'a> {
             moment: "before",
             product: context.product,
             route: refusal.route,
-            enforced: Enforcement::Refused(refusal.why),
+            enforced: refusal.enforced,
             mode: context.mode,
             // Nobody is asked about a client that is refused.
             client: ClientPart { country: None, asn: None, org: None },

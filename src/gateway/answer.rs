@@ -7,12 +7,12 @@
 //! calls no body hook, so the exchange ends in an error of our own making, and `fail_to_proxy` writes the whole reply.
 
 use super::enforce::{self, Course};
-use super::gate::{Gate, Judged};
+use super::gate::{Gate, Judged, upstream_fault};
 use super::reply;
 use crate::challenge::{HeldAnswer, Hold, Order, Reply};
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Moment;
-use crate::engine::outcome::{AnswerHead, Outcome, Verdict};
+use crate::engine::outcome::{AnswerHead, BODY_PREFIX, Outcome, OutcomeRule, Verdict};
 use crate::engine::record::Enforcement;
 use crate::engine::{self};
 use crate::store::Withdrawal;
@@ -23,8 +23,8 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType};
 
-/// How much of a body the rules may look at, and how much of an answer can be held.
-const BODY: usize = 64 * 1024;
+/// How much of an answer's body can be held.
+const BODY: usize = BODY_PREFIX;
 
 /// How far the answer is.
 pub enum Answer {
@@ -47,7 +47,7 @@ pub struct Head {
 pub struct Finding {
     pub outcome: Outcome,
     /// `succeeded[0]`; `None` when no rule matched.
-    pub rule: Option<Box<str>>,
+    pub rule: Option<OutcomeRule>,
     /// The application's status.
     pub status: u16,
 }
@@ -120,7 +120,7 @@ async fn after_success(
     let now = gate.clock.now();
     judged.evidence.moment = Moment::After;
     let decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
-    gate.metrics.decided_after(&judged.route, &decision);
+    gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
     let mode = enforce::mode(judged.live.settings.mode, &judged.route);
     let page = reply::wants_page(&session.req_header().headers);
     let (reply, hold, enforcement) = match enforce::course(&decision, mode) {
@@ -164,7 +164,7 @@ async fn after_success(
     if kept.too_large && kept.hold.take().is_some() {
         kept.enforcement = Enforcement::Denied;
         kept.reply = enforce::refused(403, page, &judged.evidence.attempt.id.to_string());
-        gate.metrics.hold_refused();
+        gate.metrics.refused_capture("answer_not_held");
     }
     kept.whole_reply_due |= kept.hold.is_none();
     let whole = kept.whole_reply_due;
@@ -233,7 +233,7 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
         }
         Answer::Kept(mut kept) => {
             if kept.too_large && kept.hold.take().is_some() {
-                gate.metrics.hold_refused();
+                gate.metrics.refused_capture("answer_not_held");
             }
             if let Some((hold, mut answer)) = kept.hold.take() {
                 answer.body = kept.body.freeze();
@@ -241,7 +241,7 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
                 let sealed = judged.live.challenges.seal(&hold, &answer);
                 if let Err(error) = gate.store.hold(hold.id, sealed, lifetime, now).await {
                     tracing::error!(%error, "a held answer could not be stored; the visitor has to sign in again");
-                    gate.metrics.hold_refused();
+                    gate.metrics.refused_capture("answer_not_held");
                 }
             }
             gate.withdraw(id, Withdrawal::Held, now).await;
@@ -254,7 +254,7 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
         Answer::Awaited => {
             let left = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream);
             if !left {
-                gate.metrics.upstream_failed();
+                gate.metrics.upstream_failed(error.map_or("broken", upstream_fault));
             }
             let status = session.response_written().map_or(0, |response| response.status.as_u16());
             let outcome = if left { Outcome::Aborted } else { Outcome::Unknown };
@@ -273,7 +273,7 @@ impl AnswerHead for View<'_> {
         self.0.status.as_u16()
     }
 
-    fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
         self.0.headers.get_all(name).iter().map(http::HeaderValue::as_bytes)
     }
 }
