@@ -14,7 +14,7 @@ mod settle;
 
 use super::form::{Oddity, Values};
 use super::identity::{self, Identifier, Keys};
-use crate::config::settings::Route;
+use crate::config::settings::{FieldSource, IdentityRules, Route};
 use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym};
 use http::HeaderMap;
 use settle::Settled;
@@ -68,6 +68,18 @@ pub fn capture(
     keys: &Keys,
     disposable: &dyn Fn(&str) -> Option<Box<str>>,
 ) -> Captured {
+    read(&route.fields, route.identity, values, headers, keys, disposable)
+}
+
+/// As [`capture`], from a field map and its identity rules alone.
+pub fn read(
+    fields: &[(Field, Vec<FieldSource>)],
+    rules: IdentityRules,
+    values: &Values,
+    headers: &HeaderMap,
+    keys: &Keys,
+    disposable: &dyn Fn(&str) -> Option<Box<str>>,
+) -> Captured {
     let mut captured = Captured {
         identity: Identity::default(),
         form: FormFacts::default(),
@@ -76,7 +88,7 @@ pub fn capture(
         raw: RawIdentifiers::default(),
     };
     let mut found = Found::default();
-    for (field, sources) in &route.fields {
+    for (field, sources) in fields {
         match settle::settle(sources, values, headers) {
             Some(settled) => {
                 if field.is_credential() {
@@ -87,10 +99,10 @@ pub fn capture(
             None => captured.missing.push(*field),
         }
     }
-    if route.fields.iter().any(|(field, _)| field.is_credential()) {
+    if fields.iter().any(|(field, _)| field.is_credential()) {
         add_oddities(values.odd().iter(), &mut captured.ambiguities);
     }
-    identify(route, &found, keys, disposable, &mut captured);
+    identify(rules, &found, keys, disposable, &mut captured);
     describe(&found, keys, &mut captured);
     captured
 }
@@ -126,14 +138,14 @@ fn add_oddities(odd: impl Iterator<Item = Oddity>, ambiguities: &mut Vec<Ambigui
 
 /// Whose account is meant.
 fn identify(
-    route: &Route,
+    rules: IdentityRules,
     found: &Found,
     keys: &Keys,
     disposable: &dyn Fn(&str) -> Option<Box<str>>,
     captured: &mut Captured,
 ) {
-    let account = found.of(Field::Account).and_then(|text| identity::account(text, route.identity));
-    let username = found.of(Field::Username).and_then(|text| identity::account(text, route.identity));
+    let account = found.of(Field::Account).and_then(|text| identity::account(text, rules));
+    let username = found.of(Field::Username).and_then(|text| identity::account(text, rules));
     // The email field, else an account or user name that is an address.
     let typed = found.of(Field::Email).or_else(|| {
         let is_address = |name: &Option<Identifier>| matches!(name, Some(Identifier::Address(_)));
@@ -146,7 +158,7 @@ fn identify(
         }
     });
     let email = typed.and_then(|typed| {
-        let address = identity::email(typed, route.identity)?;
+        let address = identity::email(typed, rules)?;
         let facts = Email {
             key: keys.email(address.as_str()),
             domain: address.domain().into(),
@@ -172,7 +184,7 @@ fn identify(
         raw.email = Some(Zeroizing::new(address.as_str().to_owned()));
         raw.domain = facts.domain.clone();
         if raw.account.is_none() {
-            raw.account = identity::account(address.as_str(), route.identity);
+            raw.account = identity::account(address.as_str(), rules);
         }
     }
     captured.identity = Identity { account: primary, aliases, email: email.map(|(_, facts)| facts) };

@@ -7,6 +7,7 @@
 //! never silently as the first.
 
 use crate::config::settings::{FieldSource, Route, ValuePlace};
+use crate::engine::attempt::Field;
 use std::sync::Arc;
 
 /// Where a value is wanted from.
@@ -51,20 +52,9 @@ impl Wanted {
     ///
     /// A field in the body is looked for in the query as well, and the reverse: many frameworks merge the two.
     pub fn of<'r>(routes: impl IntoIterator<Item = &'r Route>) -> Wanted {
-        let mut names: Vec<(Place, &str)> = vec![(Place::Form, "_method"), (Place::Query, "_method")];
+        let mut names = Vec::new();
         for route in routes {
-            for source in route.fields.iter().flat_map(|(_, sources)| sources) {
-                match source {
-                    FieldSource::Form(name) | FieldSource::Query(name) => {
-                        names.extend([(Place::Form, &**name), (Place::Query, &**name)]);
-                    }
-                    FieldSource::Json(pointer) => names.push((Place::Json, pointer)),
-                    FieldSource::Header(_)
-                    | FieldSource::Cookie(_)
-                    | FieldSource::BasicUser
-                    | FieldSource::BasicPassword => {}
-                }
-            }
+            names_of_fields(&route.fields, &mut names);
             for condition in &route.matching.values {
                 match condition.place {
                     ValuePlace::Query => names.push((Place::Query, &condition.name)),
@@ -79,10 +69,17 @@ impl Wanted {
         Wanted::new(names)
     }
 
-    /// From places and names; a pointer brings its spelling in the query with it.
+    /// Everything that a field map needs.
+    pub fn of_fields(fields: &[(Field, Vec<FieldSource>)]) -> Wanted {
+        let mut names = Vec::new();
+        names_of_fields(fields, &mut names);
+        Wanted::new(names)
+    }
+
+    /// From places and names; `_method` is always among them. A pointer brings its spelling in the query with it.
     pub fn new<'n>(names: impl IntoIterator<Item = (Place, &'n str)>) -> Wanted {
         let mut wants: Vec<Want> = Vec::new();
-        for (place, name) in names {
+        for (place, name) in names.into_iter().chain([(Place::Form, "_method"), (Place::Query, "_method")]) {
             let want = Want::new(place, name);
             if place == Place::Json {
                 wants.push(Want::new(Place::Query, &want.spelling));
@@ -106,6 +103,18 @@ impl Wanted {
 
     pub(super) fn position(&self, place: Place, name: &str) -> Option<usize> {
         self.0.iter().position(|want| want.place == place && *want.name == *name)
+    }
+}
+
+fn names_of_fields<'f>(fields: &'f [(Field, Vec<FieldSource>)], names: &mut Vec<(Place, &'f str)>) {
+    for source in fields.iter().flat_map(|(_, sources)| sources) {
+        match source {
+            FieldSource::Form(name) | FieldSource::Query(name) => {
+                names.extend([(Place::Form, &**name), (Place::Query, &**name)]);
+            }
+            FieldSource::Json(pointer) => names.push((Place::Json, pointer)),
+            FieldSource::Header(_) | FieldSource::Cookie(_) | FieldSource::BasicUser | FieldSource::BasicPassword => {}
+        }
     }
 }
 

@@ -65,7 +65,7 @@ pub fn account(text: &str, rules: IdentityRules) -> Option<Identifier> {
 
 /// Reads a field that holds an address, or should. `None` if nothing visible is in it.
 pub fn email(text: &str, rules: IdentityRules) -> Option<Address> {
-    Some(address(&*normalized(text)?, rules))
+    Some(address(&normalized(text)?, rules))
 }
 
 fn address(plain: &str, rules: IdentityRules) -> Address {
