@@ -171,6 +171,10 @@ fn is_invisible(character: char) -> bool {
 /// Lower-case punycode without a final dot; what IDNA refuses stays in lower case.
 fn canonical_domain(domain: &str) -> Zeroizing<String> {
     let domain = domain.trim_matches(|character: char| character.is_whitespace() || character == '.');
+    if domain.len() > MAX_IDENTIFIER {
+        // Punycode takes quadratic time, and no such domain exists.
+        return folded(Zeroizing::new(domain.to_owned()));
+    }
     match idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::EMPTY) {
         Ok(ascii) => Zeroizing::new(ascii.trim_matches('.').to_owned()),
         Err(_) => folded(Zeroizing::new(domain.to_owned())),
