@@ -39,12 +39,12 @@ pub(super) fn basic(headers: &HeaderMap) -> Option<(Basic, bool)> {
         let half = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
         Some(Basic { user: half(&decoded[..colon]), password: half(&decoded[colon + 1..]) })
     });
-    pairs.last().map(|pair| (pair, several))
+    pairs.fold(None, |_, pair| Some(pair)).map(|pair| (pair, several))
 }
 
 /// UTF-8, else Latin and marked.
-pub(super) fn text(bytes: Zeroizing<Vec<u8>>) -> (Zeroizing<String>, Oddities) {
-    match std::str::from_utf8(&bytes) {
+pub(super) fn text(bytes: &[u8]) -> (Zeroizing<String>, Oddities) {
+    match std::str::from_utf8(bytes) {
         Ok(text) => (Zeroizing::new(text.to_owned()), Oddities::default()),
         Err(_) => {
             let mut latin = Zeroizing::new(String::with_capacity(2 * bytes.len()));
@@ -89,14 +89,10 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
-    }
-
-    fn with(name: header::HeaderName, values: &[&str]) -> HeaderMap {
+    fn with(name: &header::HeaderName, values: &[&str]) -> HeaderMap {
         let mut all = HeaderMap::new();
         for value in values {
-            all.append(&name, HeaderValue::from_str(value).unwrap());
+            all.append(name, HeaderValue::from_str(value).unwrap());
         }
         all
     }
@@ -113,17 +109,17 @@ mod tests {
             ("Bearer YWxpY2U6", None),
             ("", None),
         ] {
-            let found = basic(&headers(header::AUTHORIZATION, &[value])).map(|(pair, _)| {
+            let found = basic(&with(&header::AUTHORIZATION, &[value])).map(|(pair, _)| {
                 (String::from_utf8(pair.user.to_vec()).unwrap(), String::from_utf8(pair.password.to_vec()).unwrap())
             });
             assert_eq!(found.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), expected, "{value}");
         }
-        assert!(basic(&with(header::AUTHORIZATION, &["Basic YTpi", "Basic Yzpk"])).unwrap().1);
+        assert!(basic(&with(&header::AUTHORIZATION, &["Basic YTpi", "Basic Yzpk"])).unwrap().1);
     }
 
     #[test]
     fn cookies_of_one_name() {
-        let headers = with(header::COOKIE, &["a=1; user=\"bob\"; xuser=no", "user=eve"]);
+        let headers = with(&header::COOKIE, &["a=1; user=\"bob\"; xuser=no", "user=eve"]);
         let found: Vec<_> = cookies(&headers, "user").collect();
         assert_eq!(found, [b"bob", b"eve"]);
     }

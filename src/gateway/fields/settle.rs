@@ -96,7 +96,7 @@ fn one_of<'a>(mut all: impl Iterator<Item = &'a [u8]>) -> Option<Settled> {
         duplicate = true;
         last = other.trim_ascii();
     }
-    let (text, odd) = credentials::text(Zeroizing::new(last.to_vec()));
+    let (text, odd) = credentials::text(last);
     if text.is_empty() {
         return None;
     }
@@ -105,7 +105,7 @@ fn one_of<'a>(mut all: impl Iterator<Item = &'a [u8]>) -> Option<Settled> {
 
 fn from_basic(headers: &HeaderMap, half: fn(credentials::Basic) -> Zeroizing<Vec<u8>>) -> Option<Settled> {
     let (pair, duplicate) = credentials::basic(headers)?;
-    let (text, mut odd) = credentials::text(half(pair));
+    let (text, mut odd) = credentials::text(&half(pair));
     if memchr::memchr(0, text.as_bytes()).is_some() {
         odd.add(Oddity::Nul);
     }

@@ -75,7 +75,7 @@ fn run(case: &Value) -> Result<Captured, Unreadable> {
 fn no_disagreement_between_backends_is_silent() {
     for case in cases(include_str!("../../../tests/fixtures/forms/discrepancies.json")) {
         let name = &case["name"];
-        assert!(case["backends"].as_object().is_some_and(|all| all.len() > 0), "{name} says what it is about");
+        assert!(case["backends"].as_object().is_some_and(|all| !all.is_empty()), "{name} says what it is about");
         let verdict = match run(&case) {
             Err(why) => vec![format!("unreadable:{}", why.name())],
             Ok(captured) => {
@@ -83,10 +83,9 @@ fn no_disagreement_between_backends_is_silent() {
                 doubts.map(Ambiguity::name).collect()
             }
         };
-        println!("VERDICT {}", serde_json::json!([name, verdict]));
         assert!(!verdict.is_empty(), "{name} was read without a word");
         // And for the reason that the case is about.
-        //assert_eq!(serde_json::json!(verdict), case["verdict"], "{name}");
+        assert_eq!(serde_json::json!(verdict), case["verdict"], "{name}");
     }
 }
 

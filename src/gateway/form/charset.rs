@@ -22,18 +22,18 @@ impl Charset {
         }
     }
 
-    /// Text from owned bytes, which become the text or are wiped.
-    pub(super) fn decode(self, bytes: Zeroizing<Vec<u8>>) -> (Zeroizing<String>, Oddities) {
+    /// Text, and what is odd about it.
+    pub(super) fn decode(self, bytes: &[u8]) -> (Zeroizing<String>, Oddities) {
         let mut odd = Oddities::default();
         if self != Charset::UTF_8 && !bytes.is_ascii() {
             odd.add(Oddity::Charset);
-            return (western(self.0, &bytes), odd);
+            return (western(self.0, bytes), odd);
         }
-        match std::str::from_utf8(&bytes) {
+        match std::str::from_utf8(bytes) {
             Ok(text) => (Zeroizing::new(text.to_owned()), odd),
             Err(_) => {
                 odd.add(Oddity::Utf8);
-                (western(WINDOWS_1252, &bytes), odd)
+                (western(WINDOWS_1252, bytes), odd)
             }
         }
     }

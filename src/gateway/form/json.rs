@@ -137,8 +137,18 @@ impl<'a> Scanner<'a> {
         if self.take(b']') {
             return Ok(());
         }
+        // Most arrays hold nothing that is wanted; their elements are only checked.
+        let leads_on =
+            |entry: &Step| self.wants[entry.want].path.get(step).is_none_or(|next| next.parse::<usize>().is_ok());
+        let trail = if self.trail[trail.clone()].iter().any(leads_on) { trail } else { trail.end..trail.end };
         let mut index = 0usize;
         loop {
+            if !trail.is_empty() {
+                self.members += 1;
+                if self.members > MAX_FIELDS {
+                    return Err(Unreadable::TooManyFields);
+                }
+            }
             let start = self.trail.len();
             for place in trail.clone() {
                 let entry = self.trail[place];

@@ -62,18 +62,29 @@ impl Values {
     /// was recognised already.
     pub fn read_query(&mut self, query: &[u8]) {
         if urlencoded::read(query, Charset::UTF_8, Place::Query, self).is_err() {
-            self.add_odd(Oddity::ContentType);
+            self.add_odd(Oddity::Query);
         }
         self.finish(Some(Place::Query));
     }
 
     /// Reads the body by what the headers say of it, and by what it plainly is.
     ///
-    /// An empty body has no values, whatever its headers say; a body that nothing is wanted from is not looked at.
+    /// An empty body has no values, whatever its headers say. Where no route asks for the body it is read all the same,
+    /// because a framework may merge it with the query, and its troubles are nobody's.
     pub fn read_body(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<(), Unreadable> {
-        if body.is_empty() || !self.asks_body() {
+        if body.is_empty() {
             return Ok(());
         }
+        let before = self.odd();
+        let read = self.read_by_type(headers, body);
+        if self.needs_body() {
+            return read;
+        }
+        self.set_odd(before);
+        Ok(())
+    }
+
+    fn read_by_type(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<(), Unreadable> {
         refuse_compression(headers)?;
         let content_type = media::content_type(headers)?;
         if content_type.repeated {

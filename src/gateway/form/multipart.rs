@@ -12,7 +12,6 @@ use super::values::Values;
 use super::wanted::{Kin, Place, fold};
 use super::{MAX_FIELDS, MAX_VALUE, Unreadable};
 use memchr::memmem::Finder;
-use zeroize::Zeroizing;
 
 /// Most bytes of one part's headers.
 const MAX_HEAD: usize = 8 * 1024;
@@ -126,7 +125,7 @@ impl Part<'_> {
             }
             let content = if content.len() > MAX_VALUE { &[][..] } else { content };
             self.values.spend(content.len());
-            let (text, doubts) = charset?.decode(Zeroizing::new(content.to_vec()));
+            let (text, doubts) = charset?.decode(content);
             odd.extend(doubts);
             self.values.add(index, kin, text, odd)?;
         }

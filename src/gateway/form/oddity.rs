@@ -12,6 +12,8 @@ pub enum Oddity {
     ContentType,
     /// No `Content-Type` on a body: some backends read it as a form, some not at all.
     NoContentType,
+    /// A query string with too many fields, or too long a value.
+    Query,
     /// Letters outside ASCII in a charset other than UTF-8.
     Charset,
     /// Bytes that are no UTF-8, in no charset that the request names.
@@ -44,9 +46,10 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    pub const ALL: [Oddity; 17] = [
+    pub const ALL: [Oddity; 18] = [
         Oddity::ContentType,
         Oddity::NoContentType,
+        Oddity::Query,
         Oddity::Charset,
         Oddity::Utf8,
         Oddity::Nul,
@@ -69,6 +72,7 @@ impl Oddity {
         match self {
             Oddity::ContentType => "content_type",
             Oddity::NoContentType => "no_content_type",
+            Oddity::Query => "query",
             Oddity::Charset => "charset",
             Oddity::Utf8 => "utf8",
             Oddity::Nul => "nul",

@@ -72,6 +72,26 @@ fn reasons_for_refusal() {
 }
 
 #[test]
+fn a_body_that_no_route_asks_for_is_no_trouble() {
+    let wanted = Wanted::new([(Place::Query, "login")]);
+    let mut values = Values::new(&wanted);
+    assert!(values.read_body(&typed("text/xml"), b"<login/>").is_ok());
+    assert!(values.read_body(&HeaderMap::new(), b"%zz=1").is_ok());
+    assert!(values.odd().is_empty());
+}
+
+#[test]
+fn crowded_arrays_and_odd_names_stay_cheap() {
+    let wide = format!("[{}1]", "1,".repeat(100_000));
+    let unwanted = format!(r#"{{"other":{wide},"login":"alice"}}"#);
+    assert_eq!(texts(read(JSON, unwanted.as_bytes()).ok().unwrap().json("/login")), ["alice"]);
+    let wanted = format!(r#"{{"login":{wide}}}"#);
+    assert_eq!(read(JSON, wanted.as_bytes()).err(), Some(Unreadable::TooManyFields));
+    let names = format!("{}=1&login=alice", "é".repeat(100_000));
+    assert_eq!(texts(read(FORM, names.as_bytes()).ok().unwrap().form("login")), ["alice"]);
+}
+
+#[test]
 fn json_that_strict_readers_take() {
     for body in [
         "0",

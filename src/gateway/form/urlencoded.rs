@@ -81,7 +81,7 @@ impl Pairs<'_> {
             if value.iter().any(|byte| *byte < b' ') {
                 odd.add(Oddity::Control);
             }
-            let (text, doubts) = self.charset.decode(bytes);
+            let (text, doubts) = self.charset.decode(&bytes);
             odd.extend(doubts);
             values.add(index, kin, text, odd)?;
         }

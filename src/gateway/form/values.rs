@@ -59,7 +59,7 @@ impl Values {
     pub fn new(wanted: &Wanted) -> Values {
         Values {
             wanted: wanted.clone(),
-            slots: wanted.0.iter().map(|_| Slot::default()).collect(),
+            slots: wanted.wants.iter().map(|_| Slot::default()).collect(),
             odd: Oddities::default(),
             foreign_charset: false,
             #[cfg(test)]
@@ -106,7 +106,7 @@ impl Values {
             FieldSource::Form(name) => self.query(name),
             FieldSource::Query(name) => self.form(name),
             FieldSource::Json(pointer) => match self.wanted.position(Place::Json, pointer) {
-                Some(place) => self.query(&self.wanted.0[place].spelling),
+                Some(place) => self.query(&self.wanted.wants[place].spelling),
                 None => &[],
             },
             FieldSource::Header(_) | FieldSource::Cookie(_) | FieldSource::BasicUser | FieldSource::BasicPassword => {
@@ -133,15 +133,19 @@ impl Values {
     }
 
     pub(super) fn wants(&self) -> std::sync::Arc<[Want]> {
-        self.wanted.0.clone()
+        self.wanted.wants.clone()
     }
 
-    pub(super) fn asks_body(&self) -> bool {
-        self.wanted.asks_body()
+    pub(super) fn needs_body(&self) -> bool {
+        self.wanted.needs_body
     }
 
     pub(super) fn asks_json(&self) -> bool {
         self.wanted.asks_json()
+    }
+
+    pub(super) fn set_odd(&mut self, odd: Oddities) {
+        self.odd = odd;
     }
 
     pub(super) fn add_odd(&mut self, oddity: Oddity) {
@@ -180,7 +184,7 @@ impl Values {
 
     /// Adds what can only be said when everything was read: joined duplicates, and what `_charset_` makes of letters.
     pub(super) fn finish(&mut self, place: Option<Place>) {
-        for (want, slot) in self.wanted.0.iter().zip(&mut self.slots) {
+        for (want, slot) in self.wanted.wants.iter().zip(&mut self.slots) {
             if place.is_some_and(|place| want.place != place) {
                 continue;
             }

@@ -45,41 +45,95 @@ pub(super) struct Want {
 
 /// The names that a set of routes asks for. Built when a configuration is loaded; a clone is a pointer.
 #[derive(Clone)]
-pub struct Wanted(pub(super) Arc<[Want]>);
+pub struct Wanted {
+    pub(super) wants: Arc<[Want]>,
+    /// Whether a route itself asks for something in the body. What is looked for there besides (`_method`, the twin of a
+    /// query value) is no reason to refuse a body that cannot be read.
+    pub(super) needs_body: bool,
+}
 
 impl Wanted {
     /// Everything that the fields and conditions of these routes need, and `_method`, which may override the method.
     ///
     /// A field in the body is looked for in the query as well, and the reverse: many frameworks merge the two.
     pub fn of<'r>(routes: impl IntoIterator<Item = &'r Route>) -> Wanted {
-        let mut names = Vec::new();
+        let mut names = Names::default();
         for route in routes {
-            names_of_fields(&route.fields, &mut names);
+            names.of_fields(&route.fields);
             for condition in &route.matching.values {
                 match condition.place {
-                    ValuePlace::Query => names.push((Place::Query, &condition.name)),
-                    ValuePlace::Form => names.push((Place::Form, &condition.name)),
+                    ValuePlace::Query => names.asked.push((Place::Query, &condition.name)),
+                    ValuePlace::Form => names.asked.push((Place::Form, &condition.name)),
                     ValuePlace::Param => {
-                        names.extend([(Place::Form, &*condition.name), (Place::Query, &*condition.name)]);
+                        names.asked.extend([(Place::Form, &*condition.name), (Place::Query, &*condition.name)]);
                     }
-                    ValuePlace::Json => names.push((Place::Json, &condition.name)),
+                    ValuePlace::Json => names.asked.push((Place::Json, &condition.name)),
                 }
             }
         }
-        Wanted::new(names)
+        names.wanted()
     }
 
     /// Everything that a field map needs.
     pub fn of_fields(fields: &[(Field, Vec<FieldSource>)]) -> Wanted {
-        let mut names = Vec::new();
-        names_of_fields(fields, &mut names);
-        Wanted::new(names)
+        let mut names = Names::default();
+        names.of_fields(fields);
+        names.wanted()
     }
 
     /// From places and names; `_method` is always among them. A pointer brings its spelling in the query with it.
     pub fn new<'n>(names: impl IntoIterator<Item = (Place, &'n str)>) -> Wanted {
+        Names { asked: names.into_iter().collect(), besides: Vec::new() }.wanted()
+    }
+
+    /// Whether a route asks for something in the body. If not, the body need not be held.
+    pub fn needs_body(&self) -> bool {
+        self.needs_body
+    }
+
+    /// Whether anything is wanted from a JSON body by pointer.
+    pub(super) fn asks_json(&self) -> bool {
+        self.wants.iter().any(|want| want.place == Place::Json)
+    }
+
+    pub(super) fn position(&self, place: Place, name: &str) -> Option<usize> {
+        self.wants.iter().position(|want| want.place == place && *want.name == *name)
+    }
+}
+
+/// Names on their way to be wants.
+#[derive(Default)]
+struct Names<'n> {
+    asked: Vec<(Place, &'n str)>,
+    besides: Vec<(Place, &'n str)>,
+}
+
+impl<'n> Names<'n> {
+    fn of_fields(&mut self, fields: &'n [(Field, Vec<FieldSource>)]) {
+        for source in fields.iter().flat_map(|(_, sources)| sources) {
+            match source {
+                FieldSource::Form(name) => {
+                    self.asked.push((Place::Form, name));
+                    self.besides.push((Place::Query, name));
+                }
+                FieldSource::Query(name) => {
+                    self.asked.push((Place::Query, name));
+                    self.besides.push((Place::Form, name));
+                }
+                FieldSource::Json(pointer) => self.asked.push((Place::Json, pointer)),
+                FieldSource::Header(_)
+                | FieldSource::Cookie(_)
+                | FieldSource::BasicUser
+                | FieldSource::BasicPassword => {}
+            }
+        }
+    }
+
+    fn wanted(self) -> Wanted {
+        let needs_body = self.asked.iter().any(|(place, _)| *place != Place::Query);
         let mut wants: Vec<Want> = Vec::new();
-        for (place, name) in names.into_iter().chain([(Place::Form, "_method"), (Place::Query, "_method")]) {
+        let method = [(Place::Form, "_method"), (Place::Query, "_method")];
+        for (place, name) in self.asked.into_iter().chain(self.besides).chain(method) {
             let want = Want::new(place, name);
             if place == Place::Json {
                 wants.push(Want::new(Place::Query, &want.spelling));
@@ -88,33 +142,7 @@ impl Wanted {
         }
         wants.sort_by(|a, b| (a.place, &a.name).cmp(&(b.place, &b.name)));
         wants.dedup_by(|a, b| a.place == b.place && a.name == b.name);
-        Wanted(wants.into())
-    }
-
-    /// Whether anything is wanted from a body.
-    pub fn asks_body(&self) -> bool {
-        self.0.iter().any(|want| want.place != Place::Query)
-    }
-
-    /// Whether anything is wanted from a JSON body by pointer.
-    pub(super) fn asks_json(&self) -> bool {
-        self.0.iter().any(|want| want.place == Place::Json)
-    }
-
-    pub(super) fn position(&self, place: Place, name: &str) -> Option<usize> {
-        self.0.iter().position(|want| want.place == place && *want.name == *name)
-    }
-}
-
-fn names_of_fields<'f>(fields: &'f [(Field, Vec<FieldSource>)], names: &mut Vec<(Place, &'f str)>) {
-    for source in fields.iter().flat_map(|(_, sources)| sources) {
-        match source {
-            FieldSource::Form(name) | FieldSource::Query(name) => {
-                names.extend([(Place::Form, &**name), (Place::Query, &**name)]);
-            }
-            FieldSource::Json(pointer) => names.push((Place::Json, pointer)),
-            FieldSource::Header(_) | FieldSource::Cookie(_) | FieldSource::BasicUser | FieldSource::BasicPassword => {}
-        }
+        Wanted { wants: wants.into(), needs_body }
     }
 }
 
@@ -167,33 +195,25 @@ pub(super) fn fold(name: &[u8], out: &mut Vec<u8>) {
         rest = tail;
     }
     let closed = memchr::memrchr(b']', rest);
-    let mut place = 0;
-    while let Some(&byte) = rest.get(place) {
-        match byte {
-            0 => break,
-            b'[' if closed.is_some_and(|end| end > place) => out.push(BRACKET),
-            b'[' | b' ' => out.push(b'_'),
-            b'.' => out.push(DOT),
-            b']' => {}
-            0x80.. => {
-                // Rare: the rest is folded by character. The long s and the Kelvin sign are ASCII letters to Go.
-                match std::str::from_utf8(&rest[place..]) {
-                    Ok(text) => {
-                        let (first, mut utf8) = (text.chars().next().unwrap_or_default(), [0; 4]);
-                        for upper in first.to_uppercase() {
-                            for lower in upper.to_lowercase() {
-                                out.extend_from_slice(lower.encode_utf8(&mut utf8).as_bytes());
-                            }
-                        }
-                        place += first.len_utf8();
-                        continue;
-                    }
-                    Err(_) => out.push(byte),
-                }
-            }
-            _ => out.push(byte.to_ascii_lowercase()),
+    let mut ascii = |place: usize, byte: u8| match byte {
+        b'[' if closed.is_some_and(|end| end > place) => out.push(BRACKET),
+        b'[' | b' ' => out.push(b'_'),
+        b'.' => out.push(DOT),
+        b']' => {}
+        _ => out.push(byte.to_ascii_lowercase()),
+    };
+    // Checked once: a check a character would be quadratic in names that an attacker makes.
+    let text = if rest.is_ascii() { None } else { std::str::from_utf8(rest).ok() };
+    let Some(text) = text else {
+        rest.iter().take_while(|byte| **byte != 0).enumerate().for_each(|(place, byte)| ascii(place, *byte));
+        return;
+    };
+    for (place, character) in text.char_indices().take_while(|(_, character)| *character != '\0') {
+        // The long s and the Kelvin sign are ASCII letters to Go.
+        for lower in character.to_uppercase().flat_map(char::to_lowercase) {
+            let mut utf8 = [0; 4];
+            lower.encode_utf8(&mut utf8).bytes().for_each(|byte| ascii(place, byte));
         }
-        place += 1;
     }
 }
 

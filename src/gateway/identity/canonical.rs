@@ -65,7 +65,7 @@ pub fn account(text: &str, rules: IdentityRules) -> Option<Identifier> {
 
 /// Reads a field that holds an address, or should. `None` if nothing visible is in it.
 pub fn email(text: &str, rules: IdentityRules) -> Option<Address> {
-    Some(address(&*normalized(text)?, rules))
+    Some(address(&normalized(text)?, rules))
 }
 
 fn address(plain: &str, rules: IdentityRules) -> Address {
@@ -171,6 +171,10 @@ fn is_invisible(character: char) -> bool {
 /// Lower-case punycode without a final dot; what IDNA refuses stays in lower case.
 fn canonical_domain(domain: &str) -> Zeroizing<String> {
     let domain = domain.trim_matches(|character: char| character.is_whitespace() || character == '.');
+    if domain.len() > MAX_IDENTIFIER {
+        // Punycode takes quadratic time, and no such domain exists.
+        return folded(Zeroizing::new(domain.to_owned()));
+    }
     match idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::EMPTY) {
         Ok(ascii) => Zeroizing::new(ascii.trim_matches('.').to_owned()),
         Err(_) => folded(Zeroizing::new(domain.to_owned())),
