@@ -9,7 +9,10 @@
 use super::enforce::{self, Course};
 use super::gate::{Gate, Judged, upstream_fault};
 use super::reply;
-use crate::challenge::{HeldAnswer, Hold, Order, Reply};
+use super::judge::no_randomness;
+use super::own_pages;
+use super::released::Waiting;
+use crate::challenge::{HeldAnswer, HoldError, Issued, MOST_BODY, Order, Reply};
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Moment;
 use crate::engine::outcome::{AnswerHead, BODY_PREFIX, Outcome, OutcomeRule, Verdict};
@@ -22,9 +25,7 @@ use http::{Method, Version};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType};
-
-/// How much of an answer's body can be held.
-const BODY: usize = BODY_PREFIX;
+use std::time::Duration;
 
 /// How far the answer is.
 pub enum Answer {
@@ -60,7 +61,7 @@ pub struct Kept {
     /// What the visitor gets instead.
     reply: Reply,
     /// The answer, to be released once; `None` if it is dropped.
-    hold: Option<(Hold, HeldAnswer)>,
+    hold: Option<(Issued, HeldAnswer)>,
     body: BytesMut,
     /// The body is larger than can be held.
     too_large: bool,
@@ -117,7 +118,6 @@ async fn after_success(
     judged: &mut Judged,
     finding: Finding,
 ) -> pingora::Result<()> {
-    let now = gate.clock.now();
     judged.evidence.moment = Moment::After;
     let decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
     gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
@@ -141,11 +141,20 @@ async fn after_success(
                 route: &judged.route.name,
                 account: judged.evidence.attempt.identity.account,
                 moment: Moment::After,
-                return_to: enforce::return_page(&judged.route),
+                return_to: enforce::return_path(&judged.route),
             };
-            let (issued, hold) = judged.live.challenges.issue_hold(&order, now, super::is_tls(session));
-            let answer = HeldAnswer::of(&judged.evidence.attempt.id, finding.status, &response.headers);
-            (judged.live.challenges.invite(&issued, page), Some((hold, answer)), Enforcement::Challenged)
+            let visit = own_pages::visit(gate, session);
+            let issued = judged.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+            match held_head(session, response) {
+                Ok(answer) => (issued.reply(&visit), Some((issued, answer)), Enforcement::Challenged),
+                // An answer that cannot be held is refused rather than let through.
+                Err(error) => {
+                    tracing::error!(%error, "an answer cannot be held; the visitor is refused");
+                    gate.metrics.refused_capture("answer_not_held");
+                    let reference = judged.evidence.attempt.id.to_string();
+                    (enforce::refused(403, page, &reference), None, Enforcement::Denied)
+                }
+            }
         }
     };
     let bodiless = is_bodiless(response, &session.req_header().method);
@@ -156,7 +165,7 @@ async fn after_success(
         reply,
         hold,
         body: BytesMut::new(),
-        too_large: declared_length(response).is_some_and(|length| length > BODY as u64),
+        too_large: declared_length(response).is_some_and(|length| length > MOST_BODY as u64),
         reply_body_due: true,
         whole_reply_due: bodiless,
     };
@@ -187,15 +196,21 @@ async fn after_success(
     }
 }
 
+/// The answer's head as it will be released.
+fn held_head(session: &Session, response: &ResponseHeader) -> Result<HeldAnswer, HoldError> {
+    let headers = response.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    HeldAnswer::new(session.req_header().uri.path(), response.status.as_u16(), headers, Bytes::new())
+}
+
 /// A piece of the answer's body came.
 pub fn body(gate: &Gate, session: &Session, piece: &mut Option<Bytes>, end: bool, judged: &mut Judged) {
     match &mut judged.answer {
         Answer::Reading(head, beginning) => {
             if let Some(bytes) = piece {
-                let room = BODY - beginning.len();
+                let room = BODY_PREFIX - beginning.len();
                 beginning.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
-            if end || beginning.len() == BODY {
+            if end || beginning.len() == BODY_PREFIX {
                 let now = gate.clock.now();
                 let (outcome, rule) = judged.route.outcome.by_body(&View(&head.header), now, beginning);
                 judged.answer = Answer::Read(Finding { outcome, rule, status: head.status });
@@ -203,7 +218,7 @@ pub fn body(gate: &Gate, session: &Session, piece: &mut Option<Bytes>, end: bool
         }
         Answer::Kept(kept) => {
             if let Some(bytes) = piece.take() {
-                if kept.body.len() + bytes.len() <= BODY {
+                if kept.body.len() + bytes.len() <= MOST_BODY {
                     kept.body.extend_from_slice(&bytes);
                 } else {
                     kept.too_large = true;
@@ -235,14 +250,9 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
             if kept.too_large && kept.hold.take().is_some() {
                 gate.metrics.refused_capture("answer_not_held");
             }
-            if let Some((hold, mut answer)) = kept.hold.take() {
+            if let Some((issued, mut answer)) = kept.hold.take() {
                 answer.body = kept.body.freeze();
-                let lifetime = judged.live.settings.challenge.ticket_lifetime;
-                let sealed = judged.live.challenges.seal(&hold, &answer);
-                if let Err(error) = gate.store.hold(hold.id, sealed, lifetime, now).await {
-                    tracing::error!(%error, "a held answer could not be stored; the visitor has to sign in again");
-                    gate.metrics.refused_capture("answer_not_held");
-                }
+                hold(gate, judged, &issued, &answer, &kept.finding, took).await;
             }
             gate.withdraw(id, Withdrawal::Held, now).await;
             judged.evidence.moment = Moment::After;
@@ -263,6 +273,21 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
     };
     gate.settle(id, finding.outcome, now).await;
     gate.record_outcome(judged, &finding, took);
+}
+
+/// Puts a kept answer into the store, where the solved challenge finds it.
+async fn hold(gate: &Gate, judged: &Judged, issued: &Issued, answer: &HeldAnswer, finding: &Finding, took: Duration) {
+    let now = gate.clock.now();
+    let (Some(id), Some(Ok(sealed))) = (issued.hold_id, judged.live.challenges.seal(issued, answer)) else {
+        tracing::error!("an answer could not be sealed; the visitor has to sign in again");
+        return gate.metrics.refused_capture("answer_not_held");
+    };
+    let record = gate.release_record(judged, finding, took).into();
+    let waiting = Waiting { attempt: judged.evidence.attempt.id, record, sealed };
+    if let Err(error) = gate.store.hold(id, waiting.to_bytes(), issued.expires.since(now), now).await {
+        tracing::error!(%error, "an answer could not be stored; the visitor has to sign in again");
+        gate.metrics.refused_capture("answer_not_held");
+    }
 }
 
 /// The answer's head as the rules see it.

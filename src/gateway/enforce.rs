@@ -2,7 +2,7 @@
 //! `Allow`, monitor mode, or a cleared challenge (which is an `Allow` by then) makes one.
 
 use super::reply;
-use crate::challenge::Reply;
+use crate::challenge::{Reply, ReturnPath};
 use crate::config::settings::{DenyAnswer, Mode, Route};
 use crate::engine::decision::{Action, Decision};
 use crate::engine::record::Enforcement;
@@ -76,6 +76,11 @@ pub fn denial(route: &Route, headers: &HeaderMap, reference: &str) -> Reply {
 /// Where people are sent back to: the first of the route's pages that is an address, or the site's root.
 pub fn return_page(route: &Route) -> &str {
     route.pages.iter().map(|page| page.as_str()).find(|page| !page.contains(['*', '?'])).unwrap_or("/")
+}
+
+/// As [`return_page`], for a challenge.
+pub fn return_path(route: &Route) -> ReturnPath {
+    ReturnPath::new(return_page(route)).unwrap_or_else(ReturnPath::root)
 }
 
 /// The built-in refusal, for faults of the request as for denials.

@@ -40,11 +40,11 @@ pub async fn evidence(
 ) -> Evidence {
     let header = session.req_header();
     let Captured { identity, form, missing, ambiguities, raw } = captured;
-    let user_agent = header.headers.get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
+    let user_agent = header.headers.get(http::header::USER_AGENT);
     let device = Device {
         id: None,
         fingerprint: headers::fingerprint(header.version, &header.headers, raw_head(session).as_deref()),
-        agent: live.intel.agent(user_agent),
+        agent: live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref()),
     };
     let (intel, mut degraded) = live.intel.look_up(&Subject {
         ip: visitor.ip,

@@ -10,7 +10,7 @@ use super::gate::{Gate, Judged, Visit};
 use super::gather;
 use super::held::{self, Held, HoldFault};
 use super::live::Live;
-use super::own_pages;
+use super::own_pages::{self, Spending};
 use super::recognize::{Candidates, Head, Recognized};
 use super::reply;
 use super::{host_of, new_id, raw_head, socket_peer};
@@ -18,11 +18,12 @@ use crate::admin::metrics::Stage;
 use crate::challenge::Order;
 use crate::config::settings::{Ambiguous, Mode, Route, TooLarge, Unreadable as WhenUnreadable};
 use crate::engine::attempt::{Ambiguity, AttemptId};
-use crate::engine::clearance::{ChallengeKind, Clearance};
+use crate::engine::clearance::Clearance;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::record::Enforcement;
 use crate::engine::{self};
+use crate::secrets::NoRandomness;
 use crate::store::Withdrawal;
 use pingora::proxy::Session;
 use std::net::IpAddr;
@@ -59,6 +60,11 @@ fn head(session: &Session) -> Head<'_> {
             || header.headers.contains_key(http::header::CONTENT_LENGTH)
             || header.headers.contains_key(http::header::TRANSFER_ENCODING),
     }
+}
+
+/// Without randomness no challenge can be made, and nothing is let through instead.
+pub fn no_randomness(error: NoRandomness) -> Box<pingora::Error> {
+    pingora::Error::because(pingora::ErrorType::HTTPStatus(503), "cannot make a challenge", error).into_in()
 }
 
 /// One request on a protected route.
@@ -135,7 +141,7 @@ impl Call<'_> {
         self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
         let mut decision = engine::decide(&evidence, &route.policy.rules);
         if let Action::Challenge(kind) = decision.ruling.action {
-            evidence.clearance = self.clearance(session, &route, &evidence, kind).await;
+            evidence.clearance = self.clearance(session, &route, &evidence).await;
             if evidence.clearance.covers(kind) {
                 decision = engine::decide(&evidence, &route.policy.rules);
             }
@@ -153,13 +159,14 @@ impl Call<'_> {
         gather::evidence(self.gate, &self.live, session, route, captured, visitor).await
     }
 
-    /// A solved challenge of this kind for this very account and route, burnt by asking.
-    async fn clearance(&self, session: &Session, route: &Route, evidence: &Evidence, kind: ChallengeKind) -> Clearance {
+    /// A solved challenge for this very account and route, burnt by asking.
+    async fn clearance(&self, session: &Session, route: &Route, evidence: &Evidence) -> Clearance {
         let account = evidence.attempt.identity.account;
         let now = evidence.attempt.at;
-        let pending = self.live.challenges.clearance(&session.req_header().headers, &route.name, account, kind, now);
-        match pending {
-            Some(pending) => pending.redeem(&*self.gate.store, now).await.unwrap_or(Clearance::NONE),
+        let cookies = own_pages::cookies(&session.req_header().headers);
+        let cookies: Vec<&[u8]> = cookies.iter().map(|cookie| &cookie[..]).collect();
+        match self.live.challenges.clearance(&cookies, &route.name, account, now) {
+            Some(pending) => pending.spend(&Spending(&self.gate.store)).await,
             None => Clearance::NONE,
         }
     }
@@ -197,11 +204,11 @@ impl Call<'_> {
                     route: &route.name,
                     account: evidence.attempt.identity.account,
                     moment: Moment::Before,
-                    return_to: enforce::return_page(&route),
+                    return_to: enforce::return_path(&route),
                 };
-                let issued = self.live.challenges.issue(&order, now, super::is_tls(session));
-                let page = reply::wants_page(&session.req_header().headers);
-                reply::write(session, &self.live.challenges.invite(&issued, page)).await?;
+                let visit = own_pages::visit(self.gate, session);
+                let issued = self.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+                reply::write(session, &issued.reply(&visit)).await?;
                 Ok(Visit::Answered)
             }
             Course::Deny => {

@@ -39,7 +39,7 @@ impl Live {
         let intel = Intel::load(&settings.intel, &settings.lists, &canonical)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         for data in crate::intel::embedded() {
-            metrics.data(data.name, data.made_at());
+            metrics.data(data.name, made_at(data.date));
         }
         let of_route = |route: &Arc<Route>| {
             let prepared = OfRoute { wanted: Wanted::of([&**route]), metrics: metrics.route(&route.name) };
@@ -77,6 +77,13 @@ impl Live {
         // Every route of this configuration was prepared in `new`.
         &self.of_routes[&route.name]
     }
+}
+
+/// A date of embedded data as seconds since the epoch.
+fn made_at(date: &str) -> u64 {
+    let day = date.parse::<jiff::civil::Date>().ok();
+    let zoned = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    zoned.map_or(0, |zoned| zoned.timestamp().as_second().max(0) as u64)
 }
 
 /// Entries of the operator's lists are written by people: they go through the same canonical form as what visitors type,

@@ -23,6 +23,7 @@ pub mod live;
 pub mod own_pages;
 pub mod recognize;
 pub mod records;
+pub mod released;
 pub mod reply;
 pub mod server;
 pub mod tls;

@@ -63,6 +63,15 @@ impl Gate {
         self.sinks.send(&line);
     }
 
+    /// The record to write when a kept answer is released.
+    pub fn release_record(&self, judged: &Judged, finding: &Finding, took: Duration) -> String {
+        let Judged { live, route, evidence, .. } = judged;
+        let answer = Answer { rule: finding.rule, status: Some(finding.status), ms: took.as_millis() as u64 };
+        let now = self.clock.now();
+        OutcomeRecord::new(&evidence.attempt, now, finding.outcome, answer, Enforcement::Released, context(live, route))
+            .line()
+    }
+
     /// A request on a protected route that could not be judged.
     pub fn record_refusal(
         &self,

@@ -14,6 +14,6 @@ mod keys;
 mod phone;
 
 pub use address::problem;
-pub use canonical::{Address, Identifier, account, email};
+pub use canonical::{Address, Identifier, account, domain, email};
 pub use keys::{IdentityKey, Keys, PasswordKey};
 pub use phone::phone;
