@@ -250,11 +250,14 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
             if kept.too_large && kept.hold.take().is_some() {
                 gate.metrics.refused_capture("answer_not_held");
             }
+            // A refused success must not make its sender a known source.
+            let mut how = Withdrawal::Denied;
             if let Some((issued, mut answer)) = kept.hold.take() {
                 answer.body = kept.body.freeze();
                 hold(gate, judged, &issued, &answer, &kept.finding, took).await;
+                how = Withdrawal::Held;
             }
-            gate.withdraw(id, Withdrawal::Held, now).await;
+            gate.withdraw(id, how, now).await;
             judged.evidence.moment = Moment::After;
             judged.decision = kept.decision;
             judged.enforcement = kept.enforcement;

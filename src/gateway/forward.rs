@@ -16,7 +16,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 /// Facts about the visitor's connection that the application is told.
-pub struct Visitor<'a> {
+pub struct Visitor {
     /// The socket's peer.
     pub peer: IpAddr,
     /// Whether the peer is one of the operator's own proxies, whose word about the visitor is passed on.
@@ -27,7 +27,7 @@ pub struct Visitor<'a> {
 }
 
 /// Makes the request ready for the application. `fixed_host` replaces `Host`.
-pub fn request(header: &mut RequestHeader, visitor: &Visitor<'_>, fixed_host: Option<&str>) -> pingora::Result<()> {
+pub fn request(header: &mut RequestHeader, visitor: &Visitor, fixed_host: Option<&str>) -> pingora::Result<()> {
     remove_what_only_the_gate_may_say(header, visitor.peer_is_trusted);
     let ours = without_own_cookies(header);
     if let Some(cookies) = ours {
@@ -141,7 +141,7 @@ mod tests {
         header
     }
 
-    fn visitor(peer_is_trusted: bool) -> Visitor<'static> {
+    fn visitor(peer_is_trusted: bool) -> Visitor {
         let host = Some(HeaderValue::from_static("shop.example"));
         Visitor { peer: "203.0.113.7".parse().unwrap(), peer_is_trusted, tls: true, host }
     }

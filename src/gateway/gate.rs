@@ -159,7 +159,10 @@ impl ProxyHttp for Hooks {
         };
         forward::request(request, &visitor, fixed_host.as_deref())?;
         if let Some(held) = visit.held() {
-            let read_answer = matches!(visit, Visit::Judged(judged) if judged.route.outcome.needs_body());
+            let read_answer = match &*visit {
+                Visit::Judged(judged) => judged.route.outcome.needs_body(),
+                Visit::Arrived | Visit::Passing { .. } | Visit::Answered => false,
+            };
             forward::held(request, held.body().len(), read_answer)?;
         }
         if let Visit::Judged(judged) = visit {

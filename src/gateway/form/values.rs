@@ -8,6 +8,8 @@ use super::oddity::{Oddities, Oddity};
 use super::wanted::{Kin, Place, Want, Wanted};
 use super::{MAX_READINGS, MAX_VALUE, Unreadable};
 use crate::config::settings::FieldSource;
+use crate::gateway::recognize::BodyValues;
+use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 /// One plausible reading of one wanted value.
@@ -32,6 +34,17 @@ impl Reading {
 impl AsRef<str> for Reading {
     fn as_ref(&self) -> &str {
         &self.text
+    }
+}
+
+/// Recognition asks for every reading.
+impl BodyValues for Values {
+    fn form(&self, name: &str) -> Vec<Cow<'_, str>> {
+        Values::form(self, name).iter().map(|reading| Cow::Borrowed(reading.as_ref())).collect()
+    }
+
+    fn json(&self, pointer: &str) -> Vec<Cow<'_, str>> {
+        Values::json(self, pointer).iter().map(|reading| Cow::Borrowed(reading.as_ref())).collect()
     }
 }
 
