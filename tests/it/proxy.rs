@@ -190,7 +190,7 @@ async fn a_request_head_that_trickles_in_is_cut_off() {
 #[tokio::test]
 async fn more_connections_than_the_limit_are_not_admitted() {
     let origin = Origin::shop().await;
-    let gate = Gate::start(&SHOP.replace("routes:", "limits: { connections: 2 }\nroutes:"), &origin).await;
+    let gate = Gate::start(&SHOP.replace("routes:", "limits: { connections: 10 }\nroutes:"), &origin).await;
     let (mut a, mut b) = (Connection::open(gate.address).await, Connection::open(gate.address).await);
     for connection in [&mut a, &mut b] {
         connection.write(get("/", "")).await;

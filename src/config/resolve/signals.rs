@@ -17,7 +17,7 @@ const HEAVIEST: f64 = 20.0;
 impl Resolver<'_, '_> {
     /// The scoring model with the operator's changes.
     pub(super) fn model(&self, slot: &Slot<Anything>) -> Arc<Model> {
-        Arc::new(model(&self.overrides(slot, SIGNALS)))
+        Arc::new(Model::new(&self.overrides(slot, SIGNALS)))
     }
 
     fn overrides(&self, slot: &Slot<Anything>, catalogue: &[&Signal]) -> BTreeMap<SignalId, Override> {
@@ -110,6 +110,4 @@ impl Resolver<'_, '_> {
 }
 
 /// The seam to the engine's scoring.
-fn model(_overrides: &BTreeMap<SignalId, Override>) -> Model {
-    Model { intercepts: Default::default(), signals: Vec::new() }
 }
