@@ -6,6 +6,7 @@
 
 use super::condition::{Comparison, Condition, Number, Text};
 use super::domain;
+use super::guards::guards;
 use super::spelling::nearest;
 use super::text::Parsed;
 use super::variables::{Domain, Kind, List, Unit, VARIABLES};
@@ -604,36 +605,5 @@ fn is_family(expression: &IdedExpr) -> bool {
         }
         Expr::Call(call) if call.func_name == operators::SUBSTRACT => call.args.first().is_some_and(is_family),
         _ => false,
-    }
-}
-
-/// Whether an amount is certain when the expression is true, and when it is false.
-#[derive(Clone, Copy, Default)]
-struct Guards {
-    when_true: bool,
-    when_false: bool,
-}
-
-fn guards(expression: &IdedExpr) -> Guards {
-    let Expr::Call(call) = &expression.expr else { return Guards::default() };
-    match (call.func_name.as_str(), call.args.as_slice()) {
-        (operators::IN, [element, list]) => {
-            let asks = matches!(&element.expr, Expr::Literal(LiteralValue::String(text)) if text.inner() == Field::Amount.name());
-            let missing = matches!(&list.expr, Expr::Ident(name) if name == "missing");
-            Guards { when_true: false, when_false: asks && missing }
-        }
-        (operators::LOGICAL_NOT, [inner]) => {
-            let Guards { when_true, when_false } = guards(inner);
-            Guards { when_true: when_false, when_false: when_true }
-        }
-        (operators::LOGICAL_AND, [left, right]) => {
-            let (left, right) = (guards(left), guards(right));
-            Guards { when_true: left.when_true || right.when_true, when_false: left.when_false && right.when_false }
-        }
-        (operators::LOGICAL_OR, [left, right]) => {
-            let (left, right) = (guards(left), guards(right));
-            Guards { when_true: left.when_true && right.when_true, when_false: left.when_false || right.when_false }
-        }
-        _ => Guards::default(),
     }
 }
