@@ -9,6 +9,7 @@
 mod check;
 mod condition;
 mod domain;
+mod guards;
 pub mod spelling;
 mod standard;
 mod text;

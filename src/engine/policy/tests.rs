@@ -120,8 +120,9 @@ fn rules_say_what_they_say() {
 /// Each text with, per error: the marked bytes, part of the message, the suggestion.
 #[test]
 fn errors_name_the_place_the_fault_and_the_cure() {
+    type Expected = (&'static str, &'static str, Option<&'static str>);
     #[rustfmt::skip]
-    let cases: &[(&str, &[(&str, &str, Option<&str>)])] = &[
+    let cases: &[(&str, &[Expected])] = &[
         ("fired.brute_froce", &[("fired.brute_froce", "no signal `brute_froce`", Some("fired.brute_force"))]),
         ("fired.weather", &[("fired.weather", "no signal", None)]),
         ("listed.bloked", &[("listed.bloked", "no list", Some("listed.blocked"))]),
@@ -250,7 +251,8 @@ fn kinds_of_later_releases_say_so() {
 fn the_built_in_policy_compiles_for_every_event_and_does_what_it_says() {
     let custom: Event = "custom:gift_card".parse().unwrap();
     for event in Event::NAMED.into_iter().chain([custom]) {
-        let policy = Policy::compile(standard(&event), &names(), model()).expect(event.name());
+        let policy =
+            Policy::compile(standard(&event), &names(), model()).unwrap_or_else(|errors| panic!("{event}: {errors:?}"));
         assert_eq!(policy.otherwise, Action::Allow);
     }
     let proof = Action::Challenge(ChallengeKind::ProofOfWork);
@@ -283,7 +285,9 @@ fn the_longest_chains_end_in_an_answer() {
         format!("{}true{}", "!(".repeat(text::DEEPEST), ")".repeat(text::DEEPEST)),
         format!("client.country in [{}]", many("\"DE\"", ",", 500)),
         format!("risk{}", ".size()".repeat(200)),
-        format!("{}risk", "-(".repeat(text::DEEPEST)),
+        format!("{}risk{}", "-(".repeat(text::DEEPEST), ")".repeat(text::DEEPEST)),
+        format!("{}{}", "[".repeat(text::DEEPEST), "]".repeat(text::DEEPEST)),
+        format!("{}risk{}", "size(".repeat(text::DEEPEST), ")".repeat(text::DEEPEST)),
         many("true ? true", " : ", 8) + " : true",
     ] {
         let start = &when[..when.len().min(60)];

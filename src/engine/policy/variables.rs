@@ -254,7 +254,7 @@ impl<'a> Scene<'a> {
     pub fn any(&self, list: List, mut ask: impl FnMut(&'a str) -> bool) -> bool {
         let evidence = self.evidence;
         match list {
-            List::Signals => self.fired().any(|signal| ask(signal)),
+            List::Signals => self.fired().any(ask),
             List::Lists => evidence.intel.lists.iter().any(|hit| ask(&hit.list)),
             List::Missing => evidence.attempt.missing.iter().any(|field| ask(field.name())),
             List::Degraded => evidence.degraded.iter().any(|part| ask(part)),
@@ -271,7 +271,7 @@ impl<'a> Scene<'a> {
         size
     }
 
-    fn fired(&self) -> impl Iterator<Item = &'static str> {
+    fn fired(&self) -> impl Iterator<Item = &'a str> {
         let (signals, fired) = (self.signals, self.assessment.fired);
         fired.iter().filter_map(move |id| signals.get(usize::from(id.0)).copied())
     }
