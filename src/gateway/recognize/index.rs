@@ -41,6 +41,29 @@ struct Entry {
 /// Routes by rank, each with the plainest reading that led there.
 pub(super) type Hits = Vec<(u32, Names)>;
 
+/// What one request found so far.
+#[derive(Default)]
+struct Search<'i> {
+    hits: Hits,
+    /// Lists that an earlier (plainer) reading led to. Their routes are hit, and once is enough: a list may name
+    /// thousands of routes (one path on many hosts), and a disguised path has a hundred readings.
+    visited: Vec<&'i [Entry]>,
+}
+
+impl<'i> Search<'i> {
+    /// Whether the list is new, or the reading so plain that it may improve on what is known.
+    fn visits(&mut self, entries: &'i [Entry], names: Names) -> bool {
+        if entries.is_empty() {
+            return false;
+        }
+        let known = self.visited.iter().any(|list| std::ptr::eq(*list, entries));
+        if !known {
+            self.visited.push(entries);
+        }
+        !known || names.is_raw()
+    }
+}
+
 impl Index {
     /// `paths` in order of rank.
     pub fn new<'p>(paths: impl IntoIterator<Item = &'p PathPattern>) -> Index {
@@ -83,43 +106,44 @@ impl Index {
 
     /// Routes that some reading of the path is on, in order of rank. `writes`: the method may change something.
     pub fn hits(&self, path: &[u8], writes: bool) -> Hits {
-        let mut hits = Hits::new();
+        let mut search = Search::default();
         if path.len() > MAX_PATH {
-            hits.extend((0..self.routes).map(|rank| (rank, Names::TOO_LONG)));
+            search.hits.extend((0..self.routes).map(|rank| (rank, Names::TOO_LONG)));
         } else if is_plain(path) {
-            self.look_up(path, path, Names::RAW, &mut hits);
+            self.look_up(path, path, Names::RAW, &mut search);
             if writes && let Some(ending) = format_start(path) {
                 let path = &path[..ending];
-                self.look_up(path, path, format_step(), &mut hits);
+                self.look_up(path, path, format_step(), &mut search);
             }
         } else {
             let author = if writes { Author::Writer } else { Author::Reader };
             let readings = Readings::of(path, author);
             for reading in &readings.all {
-                self.look_up(&reading.text, &folded(&reading.text), reading.names, &mut hits);
+                self.look_up(&reading.text, &folded(&reading.text), reading.names, &mut search);
             }
             if readings.overflown {
-                hits.extend((0..self.routes).map(|rank| (rank, Names::TOO_MANY)));
+                search.hits.extend((0..self.routes).map(|rank| (rank, Names::TOO_MANY)));
             }
         }
-        plainest(hits)
+        plainest(search.hits)
     }
 
-    fn look_up(&self, reading: &[u8], key: &[u8], names: Names, hits: &mut Hits) {
+    fn look_up<'i>(&'i self, reading: &[u8], key: &[u8], names: Names, search: &mut Search<'i>) {
         let key = trimmed(key);
         let mut hash = KeyHash::EMPTY;
         for (at, &byte) in key.iter().enumerate() {
             if byte == b'/' && at <= self.deepest {
-                self.visit_directory(hash, &key[..at], reading, names, hits);
+                self.visit_directory(hash, &key[..at], reading, names, search);
             }
             hash = hash.push(byte);
         }
         if key.len() <= self.deepest {
-            self.visit_directory(hash, key, reading, names, hits);
+            self.visit_directory(hash, key, reading, names, search);
         }
-        if let Some(entries) = self.exact.find(hash, key) {
+        let Some(entries) = self.exact.find(hash, key) else { return };
+        if search.visits(entries, names) {
             let end = trimmed(reading);
-            hits.extend(entries.iter().map(|entry| {
+            search.hits.extend(entries.iter().map(|entry| {
                 let configured = trimmed(&entry.text);
                 let slash = (end.len() < reading.len()) != (configured.len() < entry.text.len());
                 (entry.rank, names.and_if(end != configured, Names::CASE).and_if(slash, Names::TRAILING_SLASH))
@@ -127,16 +151,18 @@ impl Index {
         }
     }
 
-    fn visit_directory(&self, hash: KeyHash, key: &[u8], reading: &[u8], names: Names, hits: &mut Hits) {
+    fn visit_directory<'i>(&'i self, hash: KeyHash, key: &[u8], reading: &[u8], names: Names, search: &mut Search<'i>) {
         if self.under.is_empty() {
             return;
         }
         let Some(directory) = self.under.find(hash, key) else { return };
-        hits.extend(directory.prefixes.iter().map(|entry| {
-            let same = reading.starts_with(&entry.text);
-            (entry.rank, names.and_if(!same, Names::CASE))
-        }));
-        directory.patterns.visit(reading, names, &mut |rank, names| hits.push((rank, names)));
+        if search.visits(&directory.prefixes, names) {
+            search.hits.extend(directory.prefixes.iter().map(|entry| {
+                let same = reading.starts_with(&entry.text);
+                (entry.rank, names.and_if(!same, Names::CASE))
+            }));
+        }
+        directory.patterns.visit(reading, names, &mut |rank, names| search.hits.push((rank, names)));
     }
 }
 

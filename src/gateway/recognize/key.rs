@@ -53,8 +53,11 @@ impl KeyHash {
 /// Values by key.
 #[derive(Debug)]
 pub(super) struct KeyTable<V> {
-    slots: HashMap<u64, Vec<(Box<[u8]>, V)>, BuildHasherDefault<Already>>,
+    slots: HashMap<u64, Slot<V>, BuildHasherDefault<Already>>,
 }
+
+/// Keys of one hash with their values: one, but for chance.
+type Slot<V> = Vec<(Box<[u8]>, V)>;
 
 impl<V> Default for KeyTable<V> {
     fn default() -> Self {

@@ -21,6 +21,8 @@ mod method;
 mod pattern;
 mod readings;
 mod rewriting;
+#[doc(hidden)]
+pub mod specimen;
 mod steps;
 mod target;
 mod values;

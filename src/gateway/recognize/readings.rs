@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 
 /// Most readings of one path, and most bytes of all of them.
 const MAX_READINGS: usize = 128;
-const MAX_BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 32 * 1024;
 /// How often a path is decoded: proxy, server and framework once each.
 const MAX_DECODINGS: u8 = 3;
 
@@ -132,6 +132,9 @@ impl Growing {
             let names = reading.names.and(Names::step(number));
             if let Some(text) = (step.apply)(&reading.text) {
                 self.add(text, names, decodings);
+                if self.readings.overflown {
+                    return;
+                }
             }
         }
     }

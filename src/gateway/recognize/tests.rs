@@ -1,42 +1,14 @@
 //! Stories of disguised requests, and the two promises: no disguise leaves a route, no ordinary address enters one.
 
+use super::specimen::route;
 use super::*;
 use crate::config::settings::*;
-use crate::engine::assessment::Model;
 use crate::engine::attempt::Ambiguity;
-use crate::engine::decision::Action;
-use crate::engine::event::Event;
-use crate::engine::outcome::OutcomeRules;
 use crate::engine::pattern::Globs;
-use crate::engine::policy::Policy;
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-fn route(name: &str, matching: Matching) -> Arc<Route> {
-    let model = Model { intercepts: Default::default(), signals: Vec::new() };
-    let rules = Policy {
-        name: "standard".into(),
-        model: Arc::new(model),
-        rules: Vec::new(),
-        on_success: Vec::new(),
-        otherwise: Action::Allow,
-    };
-    Arc::new(Route {
-        name: name.into(),
-        event: Event::Login,
-        matching,
-        fields: Vec::new(),
-        outcome: OutcomeRules::default(),
-        too_large: TooLarge::Refuse,
-        unreadable: Unreadable::Refuse,
-        ambiguous: Ambiguous::Deny,
-        identity: IdentityRules::default(),
-        policy: Arc::new(RoutePolicy { rules, mode: Mode::Enforce, deny: DenyAnswer::RedirectToPage }),
-        pages: Vec::new(),
-    })
-}
 
 fn matching(methods: &[&str], path: PathPattern) -> Matching {
     let methods = methods.iter().map(|method| Box::from(*method)).collect();
@@ -151,7 +123,7 @@ fn a_login_is_recognised_in_every_disguise() {
 fn methods_are_tunnelled() {
     let routes = Routes::new(&[
         route("login", post("/login")),
-        route("change", { matching(&["PUT", "PATCH"], PathPattern::Exact("/password".into())) }),
+        route("change", matching(&["PUT", "PATCH"], PathPattern::Exact("/password".into()))),
     ]);
     let none = &() as &dyn BodyValues;
     check(&routes, "GET /login", &[("x-http-method-override", "POST")], none, "login method");
