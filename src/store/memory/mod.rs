@@ -12,7 +12,9 @@
 //!
 //! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168 bytes, open
 //! attempt 232. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 512
-//! (a source with more than 64 accounts); 80 bytes for an account's first source, at most 768 (16 recent and 16 known ones). `benches/stores.rs` measures what the allocator makes of that; a test here holds the fixed sizes.
+//! (a source with more than 64 accounts); 80 bytes for an account's first source, at most 768 (16 recent and 16 known ones). A test here
+//! holds the fixed sizes; `benches/stores.rs` measures the whole, allocator included: 270 bytes an entry resident, so
+//! that a million networks, devices and accounts each take 0.8 GB.
 
 mod account;
 mod burnt;
