@@ -3,8 +3,8 @@
 //! The life of a challenge: [`Challenges::issue`] seals a ticket and sends the visitor to its URL; [`Challenges::page`]
 //! shows the task, to people as a page and to programs as JSON; [`Challenges::solve`] checks a posted solution, *burns* the
 //! ticket in the store, and only then has a [`Solved`], which nothing else can make. Before forwarding that is worth a
-//! clearance cookie for one more attempt ([`clearance`]); after a login succeeded it releases the answer that was held
-//! ([`held`]).
+//! clearance cookie for one more attempt ([`PendingClearance`]); after a login succeeded it releases the answer that was held
+//! ([`HeldAnswer`]).
 //!
 //! Each rule here is some other gate's hole: difficulty, expiry, account, route and return path are inside the sealed
 //! ticket (not parameters); a ticket and a clearance work once across the fleet; the return path cannot leave the site; the
