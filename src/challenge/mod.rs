@@ -3,8 +3,8 @@
 //! The life of a challenge: [`Challenges::issue`] seals a ticket and sends the visitor to its URL; [`Challenges::page`]
 //! shows the task, to people as a page and to programs as JSON; [`Challenges::solve`] checks a posted solution, *burns* the
 //! ticket in the store, and only then has a [`Solved`], which nothing else can make. Before forwarding that is worth a
-//! clearance cookie for one more attempt ([`clearance`]); after a login succeeded it releases the answer that was held
-//! ([`held`]).
+//! clearance cookie for one more attempt ([`PendingClearance`]); after a login succeeded it releases the answer that was held
+//! ([`HeldAnswer`]).
 //!
 //! Each rule here is some other gate's hole: difficulty, expiry, account, route and return path are inside the sealed
 //! ticket (not parameters); a ticket and a clearance work once across the fleet; the return path cannot leave the site; the
@@ -155,6 +155,10 @@ impl Solved {
         self.ticket.account
     }
 
+    pub fn moment(&self) -> Moment {
+        self.ticket.moment()
+    }
+
     /// From issuing to now.
     pub fn took(&self, now: Timestamp) -> Duration {
         now.since(self.ticket.issued)
@@ -285,6 +289,7 @@ impl Challenges {
 
     /// Opens what was taken from the store for `release`. The answer is to be sent as it is, with a fresh length; its
     /// last header removes the hold cookie. `Err` is what to send instead: nothing was held, or not under this id.
+    #[expect(clippy::needless_pass_by_value, reason = "a release must not be used twice")]
     pub fn release(&self, release: Release, taken: Option<&[u8]>, visit: &Visit) -> Result<HeldAnswer, Reply> {
         let answer = taken.and_then(|sealed| HeldAnswer::open(&self.secrets, &release.hold.id, sealed));
         let Some(mut answer) = answer else {

@@ -363,34 +363,38 @@ fn every_kind_is_in_the_table_once_with_a_code_of_its_own() {
 /// The compiler keeps a `Solved` from being made outside this folder (its field is private); this keeps the rest honest.
 #[test]
 fn only_challenges_make_clearances_and_only_verify_makes_a_solution() {
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![source.clone()];
     let (mut minted, mut solved) = (Vec::new(), Vec::new());
+    for (name, code) in sources() {
+        let lines = || code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        minted
+            .extend(lines().filter(|line| line.contains("of_solved(") && !line.contains("fn ")).map(|_| name.clone()));
+        let makes = |line: &&str| {
+            line.contains("Solved {") && !["fn ", "struct ", "impl "].iter().any(|word| line.contains(word))
+        };
+        solved.extend(lines().filter(makes).map(|_| name.clone()));
+    }
+    assert_eq!(minted, ["challenge/clearance.rs"], "a clearance is made elsewhere than where a challenge is spent");
+    assert_eq!(solved, ["challenge/mod.rs"], "a solution is made elsewhere than where it is verified");
+}
+
+/// Every source file but those that only tests compile, each without its tests at the end.
+fn sources() -> Vec<(String, String)> {
+    const FOR_TESTS: [&str; 3] = ["tests.rs", "testing.rs", "fixture.rs"];
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut files) = (vec![source.clone()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            let name = path.strip_prefix(&source).unwrap().display().to_string();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let name = path.strip_prefix(&source).unwrap().display().to_string();
+            } else if name.ends_with(".rs") && !FOR_TESTS.iter().any(|file| path.ends_with(file)) {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
-                let calls = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-                let calls: Vec<&str> = calls.collect();
-                if calls.iter().any(|line| line.contains("of_solved")) {
-                    minted.push(name.clone());
-                }
-                solved.extend(
-                    calls
-                        .iter()
-                        .filter(|line| line.contains("Solved {") && !line.contains("struct") && !line.contains("impl"))
-                        .map(|_| name.clone()),
-                );
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                files.push((name, code.to_owned()));
             }
         }
     }
-    minted.retain(|name| !["challenge/tests.rs", "engine/clearance.rs"].contains(&name.as_str()));
-    assert_eq!(minted, ["challenge/clearance.rs"], "a clearance is made without a challenge");
-    solved.retain(|name| !["challenge/tests.rs", "challenge/testing.rs"].contains(&name.as_str()));
-    assert_eq!(solved, ["challenge/mod.rs"], "a solution is made in more places than one");
+    assert!(files.len() > 20, "the sources were not found");
+    files
 }

@@ -5,7 +5,7 @@
 //! are inside, so that none of them is the visitor's to choose. An opened ticket is not yet a solved one.
 
 use super::return_path::ReturnPath;
-use super::wire::{Reader, Writer};
+use super::wire::{Reader, Writer, text_prefix};
 use super::{KindEntry, kind_by_code, kind_of};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::clearance::ChallengeKind;
@@ -135,7 +135,7 @@ impl Ticket {
 
 /// A route's name as tickets and clearances carry it: its first 128 bytes.
 pub(super) fn route_key(route: &str) -> &str {
-    &route[..route.floor_char_boundary(LONGEST_ROUTE)]
+    text_prefix(route, LONGEST_ROUTE)
 }
 
 #[cfg(test)]

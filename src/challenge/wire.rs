@@ -47,7 +47,7 @@ impl Writer {
 
     /// A 16-bit length, and the text; what is longer is cut at a character.
     pub fn text(self, value: &str) -> Writer {
-        let value = &value[..value.floor_char_boundary(usize::from(u16::MAX))];
+        let value = text_prefix(value, usize::from(u16::MAX));
         let mut writer = self.u16(value.len() as u16);
         writer.0.extend_from_slice(value.as_bytes());
         writer
@@ -110,6 +110,12 @@ impl<'a> Reader<'a> {
     pub fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
+}
+
+/// As many whole characters as fit into `most` bytes.
+pub(super) fn text_prefix(text: &str, most: usize) -> &str {
+    // A character has at most four bytes.
+    (most.saturating_sub(3)..=most).rev().find_map(|end| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The keys of this installation, and the only place that seals and opens with them.
 //!
-//! Two kinds of key live in one file ([`file`]). The *identity key* turns identifiers into pseudonyms; it never changes,
+//! Two kinds of key live in one file (`file`). The *identity key* turns identifiers into pseudonyms; it never changes,
 //! because history is filed under its hashes. The *signing keys* protect what the gate hands out and gets back (tickets,
 //! cookies) or puts into a store (held answers); they are a list, so that they rotate: the first seals, all of them open.
 //!
