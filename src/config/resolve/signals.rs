@@ -108,6 +108,3 @@ impl Resolver<'_, '_> {
         }
     }
 }
-
-/// The seam to the engine's scoring.
-}
