@@ -54,7 +54,9 @@ async fn a_form_value_decides_between_a_route_and_none() {
 #[tokio::test]
 async fn fields_are_read_from_json_and_multipart_too() {
     let origin = Origin::shop().await;
-    let many = SHOP.replace(r#"account: "form:login""#, r#"account: ["form:login", "json:/user/name"]"#);
+    let many = SHOP
+        .replace(r#"account: "form:login""#, r#"account: ["form:login", "json:/user/name"]"#)
+        .replace(r#"password: "form:password""#, r#"password: ["form:password", "json:/password"]"#);
     let gate = Gate::start(&many, &origin).await;
     let json = r#"{"user":{"name":"anna@example.com"},"password":"right"}"#;
     let as_json = form("/login", json).replace("application/x-www-form-urlencoded", "application/json");
