@@ -36,11 +36,7 @@ impl IntelProblem {
 const MOST_PROBLEMS: usize = 20;
 
 /// Reads a file and hands each entry to `take`, which says what is wrong with it. All problems are collected.
-pub(super) fn read(
-    path: &Path,
-    problems: &mut Vec<IntelProblem>,
-    take: impl FnMut(&str) -> Result<(), String>,
-) {
+pub(super) fn read(path: &Path, problems: &mut Vec<IntelProblem>, take: impl FnMut(&str) -> Result<(), String>) {
     match std::fs::read(path) {
         Err(error) => problems.push(IntelProblem::of_file(path, format!("cannot be read: {error}"))),
         Ok(bytes) => match std::str::from_utf8(&bytes) {

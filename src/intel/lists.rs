@@ -301,7 +301,8 @@ pub(super) mod tests {
         std::fs::write(file.path(), "# office\n192.0.2.0/24\n").unwrap();
         let mut first = source("first", ListOf::Ip, &["203.0.113.1"]);
         first.file = Some(file.path().to_owned());
-        let lists = load(&[first, source("second", ListOf::Asn, &["1"]), source("third", ListOf::Ip, &["192.0.2.1"])]).unwrap();
+        let lists =
+            load(&[first, source("second", ListOf::Asn, &["1"]), source("third", ListOf::Ip, &["192.0.2.1"])]).unwrap();
         let names: Vec<_> = lists.find(&nobody(), Some(1), None).iter().map(|hit| hit.list.to_string()).collect();
         assert_eq!(names, ["first", "second", "third"]);
         assert_eq!(lists.sizes().collect::<Vec<_>>(), [("first", 2), ("second", 1), ("third", 1)]);

@@ -298,7 +298,9 @@ impl<'de> Deserialize<'de> for Asn {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Asn, E> {
-                super::lists::parse_asn(text).map(Asn).ok_or_else(|| E::custom("not the number of an autonomous system"))
+                super::lists::parse_asn(text)
+                    .map(Asn)
+                    .ok_or_else(|| E::custom("not the number of an autonomous system"))
             }
         }
         deserializer.deserialize_any(AsnVisitor)
@@ -476,7 +478,10 @@ pub(super) mod tests {
             "GeoIP2-Anonymous-IP",
             &[
                 ("192.0.2.0/25", Anonymous { is_anonymous: true, is_anonymous_vpn: true, ..Anonymous::default() }),
-                ("192.0.2.128/25", Anonymous { is_tor_exit_node: true, is_hosting_provider: true, ..Anonymous::default() }),
+                (
+                    "192.0.2.128/25",
+                    Anonymous { is_tor_exit_node: true, is_hosting_provider: true, ..Anonymous::default() },
+                ),
             ],
         );
         let anonymous = open::<AnonymousRow>(&file);

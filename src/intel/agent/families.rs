@@ -103,7 +103,7 @@ pub(super) const BROWSERS: &[(&str, &str)] = &[
     // The big ones.
     ("CriOS/", "Chrome"),
     ("Chromium/", "Chromium"),
-    ("wv)", "Android WebView"),
+    ("wv)", "WebView"),
     ("Chrome/", "Chrome"),
     ("Firefox/", "Firefox"),
     ("IEMobile", "Internet Explorer"),
