@@ -4,6 +4,7 @@ mod harness;
 
 mod capture;
 mod challenge;
+mod documentation;
 mod journey;
 mod process;
 mod proxy;
