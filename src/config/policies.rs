@@ -24,20 +24,33 @@ pub(super) struct RuleSource {
 }
 
 /// Names that rules may use.
-pub(super) struct Names<'n> {
-    pub lists: &'n [Arc<str>],
+pub(super) struct Names {
+    pub lists: Vec<Arc<str>>,
+    pub routes: Vec<Arc<str>>,
 }
 
-/// Which rule.
+impl Names {
+    pub fn new(lists: Vec<Arc<str>>, routes: Vec<Arc<str>>) -> Names {
+        Names { lists, routes }
+    }
+}
+
+/// Which list of a policy a rule stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Rule(usize),
-    OnSuccess(usize),
+pub(super) enum RuleList {
+    Rules,
+    OnSuccess,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RulePlace {
+    pub list: RuleList,
+    pub index: usize,
 }
 
 /// What is wrong with one rule's `when`.
 pub(super) struct RuleError {
-    pub place: Place,
+    pub place: RulePlace,
     /// Bytes from the beginning of `when`.
     pub offset: usize,
     pub len: usize,
@@ -46,7 +59,7 @@ pub(super) struct RuleError {
 }
 
 /// Compiles and checks; every error of every rule at once.
-pub(super) fn compile(source: PolicySource, names: &Names<'_>, model: Arc<Model>) -> Result<Policy, Vec<RuleError>> {
+pub(super) fn compile(source: PolicySource, names: &Names, model: Arc<Model>) -> Result<Policy, Vec<RuleError>> {
     let mut errors = Vec::new();
     for (place, rule) in places(&source) {
         if let Err(error) = cel::Program::compile(&rule.when) {
@@ -87,9 +100,14 @@ pub(super) fn standard(_event: &Event, model: &Arc<Model>) -> Policy {
     }
 }
 
-fn places(source: &PolicySource) -> impl Iterator<Item = (Place, &RuleSource)> {
-    let before = source.rules.iter().enumerate().map(|(index, rule)| (Place::Rule(index), rule));
-    let after = source.on_success.iter().enumerate().map(|(index, rule)| (Place::OnSuccess(index), rule));
+fn places(source: &PolicySource) -> impl Iterator<Item = (RulePlace, &RuleSource)> {
+    let before =
+        source.rules.iter().enumerate().map(|(index, rule)| (RulePlace { list: RuleList::Rules, index }, rule));
+    let after = source
+        .on_success
+        .iter()
+        .enumerate()
+        .map(|(index, rule)| (RulePlace { list: RuleList::OnSuccess, index }, rule));
     before.chain(after)
 }
 
