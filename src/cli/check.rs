@@ -11,7 +11,7 @@ use std::path::Path;
 /// Everything is fine.
 const FINE: u8 = 0;
 /// The configuration is at fault, as `sysexits.h` numbers it.
-const CONFIGURATION: u8 = 78;
+pub const CONFIGURATION: u8 = 78;
 
 /// Checks a file and returns the exit code. What was read goes to standard output, problems to standard error; with
 /// `json` one object goes to standard output.

@@ -44,15 +44,18 @@ pub(super) fn size(text: &str) -> Result<u64, UnitFault> {
 /// As an operator would write it.
 pub(super) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis() as u64;
-    let (unit, factor) =
-        PERIODS.iter().rev().find(|(_, factor)| millis >= *factor && millis % factor == 0).unwrap_or(&PERIODS[0]);
+    let (unit, factor) = PERIODS
+        .iter()
+        .rev()
+        .find(|(_, factor)| millis >= *factor && millis.is_multiple_of(*factor))
+        .unwrap_or(&PERIODS[0]);
     format!("{}{unit}", millis / factor)
 }
 
 /// As an operator would write it.
 pub(super) fn show_size(bytes: u64) -> String {
     let (unit, factor) =
-        SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes % factor == 0).unwrap_or(&SIZES[0]);
+        SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor)).unwrap_or(&SIZES[0]);
     format!("{}{unit}", bytes / factor)
 }
 

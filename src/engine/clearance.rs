@@ -28,7 +28,7 @@ impl fmt::Display for ChallengeKind {
     }
 }
 
-/// Which challenges were solved for this very attempt. Only [`Clearance::of_solved`] makes a non-empty one, and only
+/// Which challenges were solved for this very attempt. Only `Clearance::of_solved` makes a non-empty one, and only
 /// `challenge::` calls that, with a solution that was verified and burnt (a test over the sources holds it).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clearance {

@@ -30,7 +30,8 @@ pub struct Ruling {
     /// The rule that matched; `None` when `otherwise` decided.
     pub rule: Option<Arc<str>>,
     pub action: Action,
-    /// Rules that erred while being evaluated (counted; such a rule is skipped if it allows, and matches otherwise).
+    /// Rules that erred while being evaluated: such a rule is skipped if it allows, and matches otherwise. Compiled rules
+    /// cannot err; the place is kept for what a later rule may ask of others (vendors).
     pub erred: Vec<Arc<str>>,
 }
 
@@ -44,9 +45,164 @@ pub struct Decision {
     pub ruling: Ruling,
 }
 
+impl Decision {
+    /// Puts a ruling of the gate's own in the place of the policy's: `name` stands where a rule's name would.
+    pub fn overrule(&mut self, name: &str, action: Action) {
+        self.ruling.rule = Some(Arc::from(name));
+        self.ruling.action = action;
+    }
+}
+
 /// The whole judgement: pure, no clock, no socket, cannot fail.
 pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     let assessment = assess(evidence, &policy.model);
     let ruling = policy.rule(evidence, &assessment);
     Decision { moment: evidence.moment, assessment, policy: policy.name.clone(), ruling }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::engine::assessment::{Model, Scores};
+    use crate::engine::attempt::{
+        Agent, AgentKind, Attempt, AttemptId, Client, Device, Email, FormFacts, HeaderFacts, Identity, Network,
+        Pseudonym, RequestFacts,
+    };
+    use crate::engine::clearance::Clearance;
+    use crate::engine::event::Event;
+    use crate::engine::evidence::{Country, Intel};
+    use crate::engine::policy::{Names, PolicySource, RuleSource};
+    use crate::engine::signals::{SignalSet, Weights};
+    use crate::engine::time::Timestamp;
+    use std::net::IpAddr;
+
+    /// A person's login at 2026-11-22T01:02:03.456Z, of whom nothing bad is known.
+    pub(crate) fn evidence() -> Evidence {
+        let ip: IpAddr = [203, 0, 113, 7].into();
+        let key = Pseudonym([0xab; 16]);
+        Evidence {
+            attempt: Attempt {
+                id: AttemptId(1),
+                at: Timestamp(1_795_309_323_456),
+                event: Event::Login,
+                route: "sign-in".into(),
+                request: RequestFacts {
+                    method: "POST".into(),
+                    host: "shop.example".into(),
+                    path: "/accounts/login".into(),
+                    http: "2",
+                    bytes: 61,
+                },
+                client: Client { ip, network: Network::from(ip), headers: HeaderFacts::default() },
+                device: Device {
+                    id: None,
+                    fingerprint: 7,
+                    agent: Arc::new(Agent {
+                        kind: AgentKind::Library("curl".into()),
+                        name: "curl on Linux".into(),
+                        browser: None,
+                        os: None,
+                    }),
+                },
+                identity: Identity {
+                    account: Some(key),
+                    aliases: vec![key],
+                    email: Some(Email { key, domain: "example.com".into(), problem: None, disposable: None }),
+                },
+                form: FormFacts::default(),
+                missing: Vec::new(),
+                ambiguities: Vec::new(),
+            },
+            moment: Moment::Before,
+            intel: Intel {
+                country: Country::new("DE"),
+                location: Some("Frankfurt, HE, DE".into()),
+                asn: Some(14061),
+                org: Some("DigitalOcean".into()),
+                ..Intel::default()
+            },
+            history: None,
+            clearance: Clearance::NONE,
+            degraded: Vec::new(),
+        }
+    }
+
+    /// A model in which nothing weighs anything.
+    pub(crate) fn model() -> Arc<Model> {
+        Arc::new(Model { intercepts: Weights::default(), signals: Vec::new() })
+    }
+
+    pub(crate) fn assessment(scores: Scores) -> Assessment {
+        Assessment { scores, fired: SignalSet::default(), blind: SignalSet::default(), readings: Vec::new() }
+    }
+
+    fn policy(rules: &[(&str, &str, Action)], on_success: &[(&str, &str, Action)], otherwise: Action) -> Policy {
+        let sources = |rules: &[(&str, &str, Action)]| -> Vec<RuleSource> {
+            let source = |&(name, when, action): &(&str, &str, Action)| RuleSource {
+                name: name.into(),
+                when: when.into(),
+                action,
+            };
+            rules.iter().map(source).collect()
+        };
+        let source =
+            PolicySource { name: "p".into(), rules: sources(rules), on_success: sources(on_success), otherwise };
+        Policy::compile(source, &Names::new(Vec::new(), Vec::new()), model()).unwrap()
+    }
+
+    const PROOF: Action = Action::Challenge(ChallengeKind::ProofOfWork);
+
+    #[test]
+    fn the_first_rule_of_the_moment_that_matches_rules() {
+        let policy = policy(
+            &[("quiet", "bot > 90", Action::Deny), ("automated", "bot >= 50", PROOF), ("late", "true", Action::Deny)],
+            &[("foreign", "client.country != \"CH\"", Action::Deny)],
+            Action::Allow,
+        );
+        let odd = assessment(Scores { bot: 50.0, ..Scores::default() });
+        let mut evidence = evidence();
+        let ruling = policy.rule(&evidence, &odd);
+        assert_eq!((ruling.rule.as_deref(), ruling.action), (Some("automated"), PROOF));
+
+        evidence.clearance = Clearance::of_solved(ChallengeKind::ProofOfWork);
+        let ruling = policy.rule(&evidence, &odd);
+        assert_eq!(
+            (ruling.rule.as_deref(), ruling.action),
+            (Some("late"), Action::Deny),
+            "a solution satisfies one rule, not all"
+        );
+
+        evidence.moment = Moment::After;
+        let ruling = policy.rule(&evidence, &odd);
+        assert_eq!((ruling.rule.as_deref(), ruling.action), (Some("foreign"), Action::Deny));
+    }
+
+    #[test]
+    fn otherwise_rules_what_nothing_matches() {
+        let quiet = assessment(Scores::default());
+        for (otherwise, solved, expected) in [
+            (Action::Allow, false, Action::Allow),
+            (Action::Deny, false, Action::Deny),
+            (Action::Deny, true, Action::Deny),
+            (PROOF, false, PROOF),
+            (PROOF, true, Action::Allow),
+        ] {
+            let policy = policy(&[("never", "false", Action::Allow)], &[("never", "false", Action::Allow)], otherwise);
+            for moment in [Moment::Before, Moment::After] {
+                let mut evidence = Evidence { moment, ..evidence() };
+                if solved {
+                    evidence.clearance = Clearance::of_solved(ChallengeKind::ProofOfWork);
+                }
+                let ruling = policy.rule(&evidence, &quiet);
+                assert_eq!((ruling.rule, ruling.action), (None, expected), "{otherwise:?}, solved: {solved}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_without_on_success_does_not_refuse_what_it_let_through() {
+        let policy = policy(&[("all", "true", Action::Allow)], &[], Action::Deny);
+        let evidence = Evidence { moment: Moment::After, ..evidence() };
+        assert_eq!(policy.rule(&evidence, &assessment(Scores::default())).action, Action::Allow);
+    }
 }

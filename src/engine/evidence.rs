@@ -144,11 +144,12 @@ pub struct Source {
     pub minute: Counts,
     /// Half-life of one hour.
     pub hour: Counts,
-    /// Distinct accounts tried, counted on arrival, over the last hour or two.
+    /// Distinct accounts tried, counted on arrival, over the last hour or two. Exact up to 64, then an estimate within a
+    /// few percent that ends at about 7,000. An attempt is on one account, whatever else it is called.
     pub accounts: u32,
-    /// Of those, how many of this source's attempts were answered with failure (distinct).
+    /// Of those, how many had an attempt from this source answered with failure (distinct).
     pub failed_accounts: u32,
-    /// Forwarded and not yet answered, this attempt included.
+    /// Forwarded and not yet answered, this attempt included. What is lost no longer counts after two to three minutes.
     pub in_flight: u32,
 }
 
@@ -157,15 +158,18 @@ pub struct Source {
 pub struct Account {
     /// Half-life of ten minutes, from all sources; only attempts that reached the application.
     pub recent: Counts,
-    /// As `recent`, and only from this attempt's source.
+    /// As `recent`, and only from this attempt's network or from its device, whichever did more.
     pub from_here: Counts,
     /// Forwarded and not yet answered, this attempt included.
     pub in_flight: u32,
-    /// Whether this source (network or device) ever succeeded on the account within the store's memory.
+    /// Whether this network or device (by its cookie; a fingerprint proves nothing) ever logged in to the account within
+    /// the store's memory: its last eight or so sources.
     pub known_source: bool,
 }
 
-/// Decayed counts of attempts and what became of them.
+/// Decayed counts of attempts and what became of them. What became is counted for events that try a secret
+/// (`Event::tries_a_secret`) only: answers to others would let an attacker drown failures in harmless successes. Denied,
+/// challenged and unknown attempts count at their source in `attempts` alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// All that arrived, this one included.

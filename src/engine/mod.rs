@@ -10,6 +10,7 @@ pub mod clearance;
 pub mod decision;
 pub mod event;
 pub mod evidence;
+pub mod fixture;
 pub mod outcome;
 pub mod pattern;
 pub mod policy;

@@ -107,11 +107,31 @@ impl Globs {
         let excluded = readings.iter().all(|reading| self.none.iter().any(|glob| glob.matches(reading.as_ref())));
         plain && !excluded
     }
+
+    /// Whether a set of values that are all there at once (the cookies of an answer) is accepted: a plain entry if it
+    /// matches any of them, and no `!` entry may match any. No values: absence.
+    pub fn accepts_all<S: AsRef<str>>(&self, values: &[S]) -> bool {
+        if values.is_empty() {
+            return self.accepts(None);
+        }
+        let matched = |globs: &[Glob]| values.iter().any(|value| globs.iter().any(|glob| glob.matches(value.as_ref())));
+        (self.only_excludes() || matched(&self.any)) && !matched(&self.none)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_are_all_there_are_excluded_by_any() {
+        let session = Globs::new(["session*", "!guest"]);
+        assert!(session.accepts_all(&["csrf", "session_id"]));
+        assert!(!session.accepts_all(&["csrf"]));
+        assert!(!session.accepts_all(&["session_id", "guest"]));
+        assert!(!session.accepts_all::<&str>(&[]));
+        assert!(Globs::new(["!session"]).accepts_all::<&str>(&[]));
+    }
 
     #[test]
     fn a_glob_matches_the_whole_value() {

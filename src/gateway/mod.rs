@@ -1,1 +1,68 @@
-//! gateway
+//! The imperative shell: all that knows Pingora's `Session`.
+//!
+//! `server` starts, `door` admits, `gate` is the list of hooks. A request then walks through `recognize` (is it ours?),
+//! `framing`, `held`, `form` and `fields` (what does it say?), `gather` (what is known?), the engine, `enforce` (what is
+//! done?) and `forward`; its answer through `answer`. `own_pages` are the gate's own addresses.
+
+pub mod answer;
+pub mod client_ip;
+pub mod clock;
+pub mod door;
+pub mod enforce;
+pub mod fields;
+pub mod form;
+pub mod forward;
+pub mod framing;
+pub mod gate;
+pub mod gather;
+pub mod headers;
+pub mod held;
+pub mod identity;
+pub mod judge;
+pub mod live;
+pub mod own_pages;
+pub mod recognize;
+pub mod records;
+pub mod released;
+pub mod reply;
+pub mod server;
+pub mod tls;
+pub mod upstream;
+
+use crate::engine::attempt::AttemptId;
+use crate::engine::time::Timestamp;
+use bytes::Bytes;
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// The address at the other end of the socket.
+fn socket_peer(session: &Session) -> IpAddr {
+    let address = session.client_addr().and_then(|address| address.as_inet());
+    // Only sockets without addresses (Unix) have none; they count as one client.
+    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip().to_canonical())
+}
+
+fn is_tls(session: &Session) -> bool {
+    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
+}
+
+/// The head of an HTTP/1 request as it was received.
+fn raw_head(session: &Session) -> Option<Bytes> {
+    session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes())
+}
+
+/// The canonical host that a request is for; empty if it names none.
+fn host_of(header: &RequestHeader) -> String {
+    let named = header.headers.get(http::header::HOST).map(http::HeaderValue::as_bytes);
+    let named = named.or_else(|| header.uri.authority().map(|authority| authority.as_str().as_bytes()));
+    named.and_then(recognize::canonical_host).unwrap_or_default()
+}
+
+/// A new id: time first, then randomness.
+fn new_id(at: Timestamp) -> AttemptId {
+    let mut random = [0; 10];
+    // Ids name attempts and guard nothing; should the system's randomness fail, time still tells them apart.
+    let _ = getrandom::fill(&mut random);
+    AttemptId(uuid::Builder::from_unix_timestamp_millis(at.0, &random).into_uuid().as_u128())
+}

@@ -1,1 +1,234 @@
-//! intel
+//! What is known about an address, an e-mail domain, a User-Agent, and whom the operator lists. The program brings dated data
+//! of its own, so that a gate without any file is not blind; the operator's files come on top. An [`Intel`] is an immutable
+//! snapshot: loading makes a whole new one or fails whole, with every problem told, and a reload swaps one `Arc`. Look-ups
+//! neither wait nor fail: what cannot be told is [`Known::Unknown`], and its source is named as degraded.
+
+mod agent;
+mod disposable;
+mod embedded;
+mod entries;
+mod lists;
+mod mmdb;
+mod ranges;
+
+pub use agent::Agents;
+pub use embedded::{EmbeddedData, embedded};
+pub use entries::IntelProblem;
+pub use lists::{Canonical, Subject};
+
+use crate::config::settings::{IntelFiles, ListSource};
+use crate::engine::attempt::Agent;
+use crate::engine::evidence::{Country, Intel as Evidence, Known};
+use disposable::Disposable;
+use lists::Lists;
+use mmdb::{AnonymousRow, AsnRow, CityRow, CountryRow, Database, DatabaseRow, Trouble};
+use ranges::{AddressRange, Ranges};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+/// All intelligence of one configuration.
+#[derive(Debug)]
+pub struct Intel {
+    country: Option<Database<CountryRow>>,
+    city: Option<Database<CityRow>>,
+    asn: Option<Database<AsnRow>>,
+    anonymous: Option<Database<AnonymousRow>>,
+    tor_exit: Option<AddressFile>,
+    vpn: Option<AddressFile>,
+    datacenter: Option<AddressFile>,
+    disposable: Disposable,
+    lists: Lists,
+    agents: Agents,
+}
+
+/// One of the operator's address lists, with the file's name, which stands in for the provider's.
+#[derive(Debug)]
+struct AddressFile {
+    name: Arc<str>,
+    ranges: Ranges,
+}
+
+impl Intel {
+    /// Reads all files and lists, and decodes the embedded data if no snapshot did yet. Fails whole, with every problem in
+    /// every file, if anything is wrong; the snapshot before stays in force then.
+    pub fn load(
+        files: &IntelFiles,
+        lists: &[ListSource],
+        canonical: &Canonical<'_>,
+    ) -> Result<Intel, Vec<IntelProblem>> {
+        LazyLock::force(&embedded::ADDRESSES);
+        LazyLock::force(&embedded::COUNTRIES);
+        LazyLock::force(&embedded::DISPOSABLE);
+        let mut problems = Vec::new();
+        let intel = Intel {
+            country: database(files.country.as_deref(), &mut problems),
+            city: database(files.city.as_deref(), &mut problems),
+            asn: database(files.asn.as_deref(), &mut problems),
+            anonymous: database(files.anonymous.as_deref(), &mut problems),
+            tor_exit: addresses(files.tor_exit.as_deref(), &mut problems),
+            vpn: addresses(files.vpn.as_deref(), &mut problems),
+            datacenter: addresses(files.datacenter.as_deref(), &mut problems),
+            disposable: Disposable::load(files.disposable.as_deref(), &mut problems),
+            lists: Lists::load(lists, canonical, &mut problems),
+            agents: Agents::default(),
+        };
+        if problems.is_empty() { Ok(intel) } else { Err(problems) }
+    }
+
+    /// All that is known about the subject's address, and the operator's lists that match. The second part names the
+    /// sources that should have answered and could not, for the record's `degraded`.
+    pub fn look_up(&self, subject: &Subject<'_>) -> (Evidence, Vec<&'static str>) {
+        let ip = subject.ip.to_canonical();
+        let mut degraded = Vec::new();
+        let city = answer(&self.city, ip, "city", &mut degraded);
+        let country = match city.as_ref().and_then(|row| row.country) {
+            Some(country) => Some(country),
+            None => {
+                answer(&self.country, ip, "country", &mut degraded).map(|row| row.0).or_else(|| embedded_country(ip))
+            }
+        };
+        let (asn, org) = match answer(&self.asn, ip, "asn", &mut degraded) {
+            Some(row) => (Some(row.asn), row.org),
+            None => (None, None),
+        };
+        let mut evidence = Evidence {
+            country,
+            location: city.and_then(|row| row.location),
+            asn,
+            org,
+            lists: self.lists.find(&Subject { ip, ..*subject }, asn, country),
+            ..Evidence::default()
+        };
+        self.add_kind(ip, &mut evidence, &mut degraded);
+        (evidence, degraded)
+    }
+
+    /// What runs at the address. The operator's own files win, then the anonymous database, then the embedded ranges. A
+    /// relay is none of the three, unless the operator's files say so.
+    fn add_kind(&self, ip: IpAddr, evidence: &mut Evidence, degraded: &mut Vec<&'static str>) {
+        let listed = |file: &Option<AddressFile>| {
+            file.as_ref().filter(|file| file.ranges.contains(ip)).map(|file| file.name.clone())
+        };
+        let embedded = EmbeddedKind::of(ip);
+        evidence.relay = matches!(embedded, Some(EmbeddedKind::Relay));
+        let before = degraded.len();
+        let row = answer(&self.anonymous, ip, "anonymous", degraded).filter(|_| !evidence.relay).unwrap_or_default();
+        let blind = degraded.len() > before;
+        let provider = || row.provider.clone().or_else(|| evidence.org.clone()).unwrap_or_else(|| UNNAMED.clone());
+
+        let hosting = listed(&self.datacenter).or_else(|| match &embedded {
+            Some(EmbeddedKind::Hosting(name)) => Some(name.clone()),
+            _ => row.hosting.then(provider),
+        });
+        let vpn = listed(&self.vpn).or_else(|| match &embedded {
+            Some(EmbeddedKind::Vpn(name)) => Some(name.clone()),
+            _ => row.vpn.then(provider),
+        });
+        let tor = listed(&self.tor_exit).is_some() || row.tor || matches!(embedded, Some(EmbeddedKind::Tor));
+        evidence.tor_exit = known(tor.then_some(()), blind);
+        (evidence.datacenter, evidence.vpn) = (known(hosting, blind), known(vpn, blind));
+    }
+
+    /// What the User-Agent header says; parsed once per distinct value while it is remembered.
+    pub fn agent(&self, user_agent: Option<&str>) -> Arc<Agent> {
+        self.agents.recognize(user_agent)
+    }
+
+    /// The entry of the disposable lists that covers the domain. `domain` is lower-case ASCII (punycode).
+    pub fn disposable(&self, domain: &str) -> Option<Box<str>> {
+        self.disposable.find(domain)
+    }
+
+    /// Name and number of entries of each of the operator's lists.
+    pub fn list_sizes(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.lists.sizes()
+    }
+}
+
+/// Absence is an answer only if every source could be asked.
+fn known<T>(found: Option<T>, blind: bool) -> Known<T> {
+    match found {
+        Some(found) => Known::Yes(found),
+        None if blind => Known::Unknown,
+        None => Known::No,
+    }
+}
+
+/// Stands in where a database tells that somebody hosts, and not who.
+static UNNAMED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("unnamed"));
+
+fn embedded_country(ip: IpAddr) -> Option<Country> {
+    let table = &*embedded::COUNTRIES;
+    Country::new(table.label(table.ranges.find(ip)?)?)
+}
+
+/// What the embedded ranges say runs at an address.
+enum EmbeddedKind {
+    Hosting(Arc<str>),
+    Vpn(Arc<str>),
+    Tor,
+    Relay,
+}
+
+impl EmbeddedKind {
+    fn of(ip: IpAddr) -> Option<EmbeddedKind> {
+        let table = &*embedded::ADDRESSES;
+        let number = table.ranges.find(ip)?;
+        let provider = || PROVIDERS.get(usize::from(number)).cloned();
+        match table.label(number)?.split_once(' ')?.0 {
+            "hosting" => provider().map(EmbeddedKind::Hosting),
+            "vpn" => provider().map(EmbeddedKind::Vpn),
+            "tor" => Some(EmbeddedKind::Tor),
+            "relay" => Some(EmbeddedKind::Relay),
+            _ => None,
+        }
+    }
+}
+
+/// The providers' names by label number, made once so that a hit shares one.
+static PROVIDERS: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| {
+    let labels = embedded::ADDRESSES.labels.iter();
+    labels.map(|label| Arc::from(label.split_once(' ').map_or(&**label, |(_, provider)| provider))).collect()
+});
+
+/// What an optional database answers; trouble is noted under the source's name.
+fn answer<Row: DatabaseRow>(
+    database: &Option<Database<Row>>,
+    ip: IpAddr,
+    name: &'static str,
+    degraded: &mut Vec<&'static str>,
+) -> Option<Row> {
+    match database.as_ref()?.find(ip) {
+        Ok(row) => row,
+        Err(Trouble) => {
+            degraded.push(name);
+            None
+        }
+    }
+}
+
+fn database<Row: DatabaseRow>(path: Option<&Path>, problems: &mut Vec<IntelProblem>) -> Option<Database<Row>> {
+    let path = path?;
+    match Database::open(path) {
+        Ok(database) => Some(database),
+        Err(message) => {
+            problems.push(IntelProblem::of_file(path, message));
+            None
+        }
+    }
+}
+
+fn addresses(path: Option<&Path>, problems: &mut Vec<IntelProblem>) -> Option<AddressFile> {
+    let path = path?;
+    let mut ranges = Vec::new();
+    entries::read(path, problems, |entry| {
+        ranges.push(AddressRange::parse(entry)?);
+        Ok(())
+    });
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Some(AddressFile { name: name.into(), ranges: Ranges::merged(ranges) })
+}
+
+#[cfg(test)]
+mod tests;

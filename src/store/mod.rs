@@ -1,1 +1,223 @@
-//! store
+//! What the gate remembers between requests: who tried what how often and what became of it, which tokens are spent,
+//! which answers are held.
+//!
+//! The journey asks once per attempt: [`Store::observe`] counts the attempt *and* returns the snapshot, so that attempts
+//! in parallel see each other (reading first and counting later lets a burst of a hundred requests all read "none so
+//! far"). What the application answered follows with [`Store::settle`], which knows attempts by id and therefore can be
+//! told twice, late or out of order. Both are `async` because a shared store is a network away; the memory store never
+//! awaits, and nothing here allocates a future. The stores are the variants of [`Store`]: one file each, and one
+//! conformance suite that all of them pass.
+//!
+//! What is atomic: each counted thing (an address, a device, an account) is counted and read in one critical section,
+//! so for any two attempts that share a thing, the later one sees the earlier. Nothing spans several things; no signal
+//! needs that.
+
+#[cfg(test)]
+mod conformance;
+pub mod memory;
+#[cfg(test)]
+mod model;
+
+use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
+use crate::engine::event::Event;
+use crate::engine::evidence::History;
+use crate::engine::outcome::Outcome;
+use crate::engine::time::Timestamp;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// The table of stores.
+#[derive(Debug)]
+pub enum Store {
+    Memory(memory::Memory),
+}
+
+/// Most names of one account that are counted; a form has no more places for one.
+pub const MOST_ALIASES: usize = 4;
+
+/// What the store is told of an arriving attempt.
+#[derive(Clone, Debug)]
+pub struct Observation<'a> {
+    pub id: AttemptId,
+    /// The moment of asking (not of the request's first byte, which a slow sender can put long before).
+    pub at: Timestamp,
+    pub event: Event,
+    pub network: Network,
+    pub device: DeviceKey,
+    /// Every name of the account that the form gave, the login identifier first. Only the first
+    /// [`MOST_ALIASES`] are counted. Empty: the form named nobody, and only the source is counted.
+    ///
+    /// Each alias has counters of its own; the snapshot is the largest of each number over the aliases, so that
+    /// changing between the e-mail address and the user name gains an attacker nothing once a request shows both.
+    /// Aliases are never joined for good, and success counts for the first alone: the others are what somebody typed,
+    /// and would let a visitor tie a stranger's name to an account of their own.
+    pub accounts: &'a [Pseudonym],
+}
+
+/// What counts as one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKey {
+    /// The id in the gate's signed cookie.
+    Cookie(Pseudonym),
+    /// Without a cookie: all who run the same software in one network (0 where that is unknown).
+    Fingerprint { hash: u64, asn: u32 },
+}
+
+impl DeviceKey {
+    pub fn of(device: &Device, asn: Option<u32>) -> DeviceKey {
+        match device.id {
+            Some(id) => DeviceKey::Cookie(id),
+            None => DeviceKey::Fingerprint { hash: device.fingerprint, asn: asn.unwrap_or(0) },
+        }
+    }
+}
+
+/// Why the application never got to answer an attempt. None of these counts against the account's owner; all of them
+/// stay on the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawal {
+    Denied,
+    /// Sent to a challenge before forwarding; the next try is an attempt of its own.
+    Challenged,
+    /// The password was right and the answer waits for a challenge. [`Outcome::Succeeded`] may still follow.
+    Held,
+}
+
+/// What [`Store::settle`] and [`Store::withdraw`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Counted,
+    /// Nothing: this attempt was settled before, was never observed, or is no longer remembered.
+    NotOpen,
+}
+
+/// What became of a single-use token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Burn {
+    First,
+    AlreadyUsed,
+}
+
+/// Why the store could not do what it was asked. Always ours or the operator's fault, never the visitor's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Only for what must not be forgotten early (tokens, held answers); counters make room instead.
+    #[error("the store has no room for another {0}")]
+    Full(&'static str),
+    /// Nothing is ever overwritten: two answers under one id would be somebody else's answer.
+    #[error("the store already holds an answer under this id")]
+    Exists,
+    #[error("the store did not answer within {} ms", .0.as_millis())]
+    Late(Duration),
+    #[error("the store cannot be reached: {0}")]
+    Down(Box<str>),
+}
+
+/// Sizes and losses of one kind of entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KindStats {
+    /// `network`, `device`, `account`, `attempt`, `token`, `held`: label of the metrics.
+    pub kind: &'static str,
+    pub entries: u64,
+    pub capacity: u64,
+    /// Live entries that were dropped to make room.
+    pub evicted: u64,
+    /// New entries that were refused because nothing could be dropped.
+    pub refused: u64,
+}
+
+/// The store's size, for metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    pub kinds: Vec<KindStats>,
+    /// Bytes of held answers.
+    pub held_bytes: u64,
+    /// Most bytes of held answers.
+    pub held_capacity: u64,
+}
+
+impl Store {
+    /// Counts this attempt and returns what is known, this attempt included, in one step.
+    ///
+    /// An id is observed once; observing it again counts another attempt.
+    pub async fn observe(&self, observation: &Observation<'_>) -> Result<History, StoreError> {
+        match self {
+            Store::Memory(memory) => Ok(memory.observe(observation)),
+        }
+    }
+
+    /// Counts what the application answered, at the time of the attempt, not of the answer. Each attempt is settled
+    /// once; after [`Outcome::Pending`] a final outcome may follow, after [`Withdrawal::Held`] a success.
+    ///
+    /// `at` is the present, as everywhere.
+    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+        match self {
+            Store::Memory(memory) => Ok(memory.settle(id, outcome, at)),
+        }
+    }
+
+    /// Takes the attempt off the account's counters, because the application never saw it or its success was not
+    /// let through.
+    pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
+        match self {
+            Store::Memory(memory) => Ok(memory.withdraw(id, how, at)),
+        }
+    }
+
+    /// Spends a single-use token, which stays spent for `lifetime`: at least as long as it would be accepted otherwise.
+    /// Exactly one caller ever hears [`Burn::First`]. When no room is left the answer is [`StoreError::Full`], and the
+    /// caller must treat the token as spent: a burnt token is never forgotten to make room.
+    pub async fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
+        match self {
+            Store::Memory(memory) => memory.burn(token, lifetime, at),
+        }
+    }
+
+    /// Keeps a sealed answer for `lifetime`.
+    pub async fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(memory) => memory.hold(id, sealed, lifetime, at),
+        }
+    }
+
+    /// Hands a held answer out, exactly once, unless its time is over.
+    pub async fn take(&self, id: [u8; 16], at: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        match self {
+            Store::Memory(memory) => Ok(memory.take(id, at)),
+        }
+    }
+
+    pub fn stats(&self) -> Stats {
+        match self {
+            Store::Memory(memory) => memory.stats(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::{Limits, Memory};
+
+    fn travels<F: Send>(future: &F) -> usize {
+        size_of_val(future)
+    }
+
+    #[test]
+    fn asking_costs_the_request_little_and_may_move_between_threads() {
+        let store = Store::Memory(Memory::new(Limits::of_entries(10)));
+        let attempt = conformance::login(1, conformance::NOON, 1, &[]);
+        assert!(travels(&store.observe(&attempt)) <= 64);
+        assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 64);
+        assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 128);
+    }
+
+    #[test]
+    fn a_device_is_its_cookie_if_there_is_one() {
+        let cookie = conformance::name(1);
+        let device = |id| Device { id, fingerprint: 7, agent: Default::default() };
+        assert_eq!(DeviceKey::of(&device(Some(cookie)), Some(1)), DeviceKey::Cookie(cookie));
+        assert_eq!(DeviceKey::of(&device(None), Some(1)), DeviceKey::Fingerprint { hash: 7, asn: 1 });
+        assert_eq!(DeviceKey::of(&device(None), None), DeviceKey::Fingerprint { hash: 7, asn: 0 });
+    }
+}

@@ -114,10 +114,12 @@ impl Resolver<'_, '_> {
         Some(DecisionLog { path: self.path(path) })
     }
 
-    /// Names that rules may compare `route` with.
+    /// Names that rules may compare `route` with; none, which allows any, while a route's name cannot be read.
     fn route_names(&self, file: &File) -> Vec<Arc<str>> {
-        let routes = file.routes.get().into_iter().flatten().filter_map(Slot::get);
-        routes.filter_map(|route| route.name.get()).map(|name| name.as_str().into()).collect()
+        let routes = file.routes.get().into_iter().flatten();
+        let names: Option<Vec<_>> =
+            routes.map(|route| route.get()?.name.get().map(|name| name.as_str().into())).collect();
+        names.unwrap_or_default()
     }
 
     fn admin(&self, file: &File, listen: &[super::settings::Listener]) -> Admin {

@@ -7,17 +7,14 @@ use crate::config::later::{closest, listed};
 use crate::config::slot::{Anything, Slot};
 use crate::config::tree::{Kind, NodeId};
 use crate::engine::assessment::Model;
-use crate::engine::signals::{Override, SIGNALS, Signal, SignalId};
+use crate::engine::signals::{Override, SIGNALS, Signal, SignalId, WEIGHT_RANGE};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Log-odds beyond this decide alone, whatever else is known.
-const HEAVIEST: f64 = 10.0;
 
 impl Resolver<'_, '_> {
     /// The scoring model with the operator's changes.
     pub(super) fn model(&self, slot: &Slot<Anything>) -> Arc<Model> {
-        Arc::new(model(&self.overrides(slot, SIGNALS)))
+        Arc::new(Model::new(&self.overrides(slot, SIGNALS)))
     }
 
     fn overrides(&self, slot: &Slot<Anything>, catalogue: &[&Signal]) -> BTreeMap<SignalId, Override> {
@@ -81,7 +78,7 @@ impl Resolver<'_, '_> {
                     continue;
                 }
             };
-            *weight = self.decimal(value, -HEAVIEST, HEAVIEST);
+            *weight = self.decimal(value, *WEIGHT_RANGE.start(), *WEIGHT_RANGE.end());
         }
     }
 
@@ -120,9 +117,4 @@ impl Resolver<'_, '_> {
             self.error(node, "expected a mapping (lines of `key: value`)", None);
         }
     }
-}
-
-/// The seam to the engine's scoring.
-fn model(_overrides: &BTreeMap<SignalId, Override>) -> Model {
-    Model { intercepts: Default::default(), signals: Vec::new() }
 }

@@ -67,7 +67,7 @@ fn values(line: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let in_flow = line.contains(['{', '[']);
     let mut at = 0;
-    while let Some(next) = line.get(at..).and_then(|rest| value_start(rest)).map(|offset| at + offset) {
+    while let Some(next) = line.get(at..).and_then(value_start).map(|offset| at + offset) {
         let rest = &line[next..];
         let length = value_length(rest, in_flow);
         let value = rest[..length].trim_end();

@@ -1,11 +1,140 @@
-//! The operator's rules, compiled and checked once, evaluated per decision.
+//! The operator's rules: compiled and checked once, evaluated per decision.
+//!
+//! A rule is a CEL expression, because operators know that language from elsewhere. cel parses it; it has no type
+//! checker, and a rule that fails at three in the morning is worse than one that is refused at start. So a checker of
+//! our own ([`check`]) walks what was parsed over one closed table ([`VARIABLES`]) and turns it into a typed tree
+//! ([`condition`]) that has no way left to fail. Whatever could be wrong with a rule is a [`RuleError`], all of them at
+//! once, each with its place in the rule's text.
+
+mod check;
+mod condition;
+mod domain;
+mod guards;
+pub mod spelling;
+mod standard;
+mod text;
+mod variables;
+
+pub use domain::{UnknownKind, challenge_kind};
+pub use standard::standard;
+pub(crate) use variables::two_decimals;
+pub use variables::{Kind, VARIABLES, Variable};
 
 use super::assessment::{Assessment, Model};
 use super::decision::{Action, Ruling};
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Moment};
+use super::signals::SIGNALS;
+use condition::Condition;
 use std::sync::Arc;
+use variables::Scene;
 
-/// A policy that passed the checker: every rule compiles to a bool over known variables.
+/// A policy as the configuration has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySource {
+    pub name: Arc<str>,
+    /// Before forwarding.
+    pub rules: Vec<RuleSource>,
+    /// After the application said yes.
+    pub on_success: Vec<RuleSource>,
+    pub otherwise: Action,
+}
+
+/// One rule as the configuration has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSource {
+    pub name: Arc<str>,
+    /// A CEL expression.
+    pub when: String,
+    pub action: Action,
+}
+
+/// The names that rules may use beyond [`VARIABLES`].
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// By place in [`SIGNALS`].
+    pub signals: Vec<&'static str>,
+    /// The operator's lists.
+    pub lists: Vec<Arc<str>>,
+    /// The routes; if empty, any text may be compared with `route`.
+    pub routes: Vec<Arc<str>>,
+    /// What `degraded` may hold; if empty, any text may be asked for.
+    pub parts: Vec<&'static str>,
+}
+
+impl Names {
+    /// With the catalogue's signals.
+    pub fn new(lists: Vec<Arc<str>>, routes: Vec<Arc<str>>) -> Names {
+        Names { signals: SIGNALS.iter().map(|signal| signal.name).collect(), lists, routes, parts: Vec::new() }
+    }
+}
+
+/// Which list of a policy a rule stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleList {
+    Rules,
+    OnSuccess,
+}
+
+impl RuleList {
+    /// The key in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            RuleList::Rules => "rules",
+            RuleList::OnSuccess => "on_success",
+        }
+    }
+}
+
+/// Where a rule stands in its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RulePlace {
+    pub list: RuleList,
+    pub index: usize,
+}
+
+/// One thing that is wrong with one rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}[{}] at {offset}: {message}", place.list.name(), place.index)]
+pub struct RuleError {
+    pub place: RulePlace,
+    /// Bytes into the rule's text; `offset + len` is inside it and on a character's edge.
+    pub offset: usize,
+    /// 0: something is missing at `offset`.
+    pub len: usize,
+    pub message: String,
+    /// What to write instead of the marked bytes.
+    pub suggestion: Option<String>,
+}
+
+/// A [`RuleError`] before its rule's place is known.
+#[derive(Debug)]
+struct Fault {
+    offset: usize,
+    len: usize,
+    message: String,
+    suggestion: Option<String>,
+}
+
+impl Fault {
+    fn new(offset: usize, len: usize, message: impl Into<String>) -> Fault {
+        Fault { offset, len, message: message.into(), suggestion: None }
+    }
+
+    fn write(self, instead: impl Into<String>) -> Fault {
+        self.suggest(Some(instead.into()))
+    }
+
+    fn suggest(self, suggestion: Option<String>) -> Fault {
+        Fault { suggestion, ..self }
+    }
+
+    fn at(self, place: RulePlace) -> RuleError {
+        let Fault { offset, len, message, suggestion } = self;
+        RuleError { place, offset, len, message, suggestion }
+    }
+}
+
+/// A policy that passed the checker. Only [`Policy::compile`] makes one.
 #[derive(Debug)]
 pub struct Policy {
     pub name: Arc<str>,
@@ -13,19 +142,84 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     pub on_success: Vec<Rule>,
     pub otherwise: Action,
+    /// Names by place, for rules that walk over `signals`.
+    signals: Box<[&'static str]>,
 }
 
 #[derive(Debug)]
 pub struct Rule {
     pub name: Arc<str>,
     pub action: Action,
-    // `when`, compiled: policy helper
+    when: Condition,
 }
 
 impl Policy {
-    /// The first rule of the evidence's moment that matches. A challenge that the attempt's clearance covers is
-    /// satisfied: the next rules are asked.
-    pub fn rule(&self, _evidence: &Evidence, _assessment: &Assessment) -> Ruling {
-        todo!("policy helper")
+    /// Compiles every rule, or reports every fault of every rule. Takes milliseconds: for start and reload.
+    pub fn compile(source: PolicySource, names: &Names, model: Arc<Model>) -> Result<Policy, Vec<RuleError>> {
+        let mut errors = Vec::new();
+        let mut compile = |list: RuleList, sources: Vec<RuleSource>| -> Vec<Rule> {
+            let mut rules = Vec::with_capacity(sources.len());
+            for (index, RuleSource { name, when, action }) in sources.into_iter().enumerate() {
+                match compile_rule(&when, names) {
+                    Ok(when) => rules.push(Rule { name, action, when }),
+                    Err(faults) => errors.extend(faults.into_iter().map(|fault| fault.at(RulePlace { list, index }))),
+                }
+            }
+            rules
+        };
+        let rules = compile(RuleList::Rules, source.rules);
+        let on_success = compile(RuleList::OnSuccess, source.on_success);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let signals = names.signals.clone().into();
+        Ok(Policy { name: source.name, model, rules, on_success, otherwise: source.otherwise, signals })
+    }
+
+    /// The first rule of the evidence's moment that matches, else `otherwise`.
+    ///
+    /// A challenge that the attempt's clearance covers is satisfied: the next rules are asked, and an `otherwise` that
+    /// challenges is answered. A policy without `on_success` has nothing to say after success, so its `otherwise` is
+    /// not asked a second time.
+    pub fn rule(&self, evidence: &Evidence, assessment: &Assessment) -> Ruling {
+        let scene = Scene { evidence, assessment, signals: &self.signals, item: "" };
+        let satisfied = |action: Action| match action {
+            Action::Challenge(kind) => evidence.clearance.covers(kind),
+            Action::Allow | Action::Deny => false,
+        };
+        let (rules, otherwise) = match evidence.moment {
+            Moment::Before => (&self.rules, self.otherwise),
+            Moment::After if self.on_success.is_empty() => (&self.on_success, Action::Allow),
+            Moment::After => (&self.on_success, self.otherwise),
+        };
+        let matched = rules.iter().find(|rule| !satisfied(rule.action) && rule.when.holds(&scene));
+        let (rule, action) = match matched {
+            Some(rule) => (Some(rule.name.clone()), rule.action),
+            None if satisfied(otherwise) => (None, Action::Allow),
+            None => (None, otherwise),
+        };
+        Ruling { rule, action, erred: Vec::new() }
     }
 }
+
+/// Stack for the generated parser and the walks over its tree: the longest chains that the scan lets through need a few
+/// megabytes without optimisation. Only what is used is ever paid for.
+const STACK: usize = 64 << 20;
+
+fn compile_rule(when: &str, names: &Names) -> Result<Condition, Vec<Fault>> {
+    text::scan(when).map_err(|fault| vec![fault])?;
+    let whole = |message: &str| vec![Fault::new(0, when.len(), message)];
+    std::thread::scope(|scope| {
+        let compile =
+            || text::Parsed::new(when).map_err(|fault| vec![fault]).and_then(|parsed| check::check(&parsed, names));
+        let builder = std::thread::Builder::new().name("compile-rule".to_owned()).stack_size(STACK);
+        match builder.spawn_scoped(scope, compile) {
+            // The parser is not ours: should it panic, it is this rule that cannot be read.
+            Ok(thread) => thread.join().unwrap_or_else(|_| Err(whole("cannot be read"))),
+            Err(_) => Err(whole("cannot be compiled: the system has no memory or thread to spare")),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need, or say what to install.
+
+.PHONY: help demo demo-up test lint bench data
+
+help:            ## This list
+	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
+
+demo:            ## A real application behind the gate, visitors played, decisions shown
+	@tests/setup build apps browser
+	@cargo build --locked
+	@tests/apps/demo play
+
+demo-up:         ## The same two programs, left running for a look
+	@tests/setup build apps browser
+	@cargo build --locked
+	@tests/apps/demo up
+
+test:            ## Unit, integration and browser tests
+	@tests/setup build apps browser
+	cargo test --locked
+	cargo test --locked --no-default-features --lib
+
+lint:            ## Formatting, clippy, licences, documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check licenses bans sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+bench:           ## Engine and capture benches, and the whole proxy beside a bare one
+	@tests/setup build load
+	cargo bench --locked
+	benches/load/run
+
+data:            ## Rebuild the embedded data from the packages named in it
+	conf/data/rebuild

@@ -1,0 +1,120 @@
+//! What capture costs on the request path: bodies as browsers send them, and identities as visitors type them.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderValue, Version};
+use std::hint::black_box;
+use tollgate::config::settings::{FieldSource, IdentityRules};
+use tollgate::engine::attempt::Field;
+use tollgate::gateway::form::{Values, Wanted};
+use tollgate::gateway::identity::{IdentityKey, Keys, PasswordKey};
+use tollgate::gateway::{fields, headers, identity};
+
+type Fields = Vec<(Field, Vec<FieldSource>)>;
+
+fn keys() -> Keys {
+    Keys::new(&IdentityKey::new([1; 32]), &PasswordKey::new([2; 32]))
+}
+
+fn field_map(source: fn(Box<str>) -> FieldSource, account: &str, password: &str) -> Fields {
+    vec![(Field::Account, vec![source(account.into())]), (Field::Password, vec![source(password.into())])]
+}
+
+fn typed(content_type: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type))])
+}
+
+fn picture_form() -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in [("login", "alice@example.com"), ("password", "correct horse")] {
+        let part = format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend_from_slice(part.as_bytes());
+    }
+    body.extend_from_slice(b"--XX\r\nContent-Disposition: form-data; name=\"p\"; filename=\"p.jpg\"\r\n\r\n");
+    // Noise as of a compressed picture, the same in every run.
+    let mut state = 1u64;
+    body.extend((0..1 << 20).map(|_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    }));
+    body.extend_from_slice(b"\r\n--XX--\r\n");
+    body
+}
+
+fn bodies(c: &mut Criterion) {
+    let keys = keys();
+    let form = field_map(FieldSource::Form, "login", "password");
+    let json = field_map(FieldSource::Json, "/login", "/password");
+    let cases: [(&str, &Fields, HeaderMap, Vec<u8>); 3] = [
+        (
+            "urlencoded_60_bytes",
+            &form,
+            typed("application/x-www-form-urlencoded"),
+            b"csrf=4f1c02&login=alice%40example.com&password=correct+horse".to_vec(),
+        ),
+        (
+            "json",
+            &json,
+            typed("application/json"),
+            br#"{"login":"alice@example.com","password":"correct horse","remember":true}"#.to_vec(),
+        ),
+        ("multipart_1_mib_picture", &form, typed("multipart/form-data; boundary=XX"), picture_form()),
+    ];
+    for (name, fields, headers, body) in &cases {
+        let wanted = Wanted::of_fields(fields);
+        let mut group = c.benchmark_group(format!("capture/{name}"));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function("read_body", |b| {
+            b.iter(|| {
+                let mut values = Values::new(&wanted);
+                values.read_body(black_box(headers), black_box(body)).is_ok()
+            });
+        });
+        group.bench_function("whole", |b| {
+            b.iter(|| {
+                let mut values = Values::new(&wanted);
+                let read = values.read_body(black_box(headers), black_box(body)).is_ok();
+                let captured = fields::read(fields, IdentityRules::default(), &values, headers, &keys, &|_| None);
+                (read, captured.identity.account)
+            });
+        });
+        group.finish();
+    }
+}
+
+fn identities(c: &mut Criterion) {
+    let keys = keys();
+    for (name, text) in [
+        ("name", "JohnSmith84"),
+        ("gmail", "J.ohn.Smith+shop@GoogleMail.com"),
+        ("unicode", "M\u{fc}ller@M\u{fc}ller.de"),
+    ] {
+        c.bench_function(&format!("identity/{name}"), |b| {
+            b.iter(|| identity::account(black_box(text), IdentityRules::default()).map(|found| keys.account(&found)));
+        });
+    }
+    c.bench_function("identity/email_problem", |b| {
+        b.iter(|| identity::problem(black_box("john.smith84@mail.example.co.uk"), black_box("mail.example.co.uk")));
+    });
+    let mut browser = typed("application/x-www-form-urlencoded");
+    for (name, value) in [
+        ("host", "shop.example"),
+        (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+        ),
+        ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
+        ("accept-language", "de-DE,de;q=0.9,en;q=0.8"),
+        ("accept-encoding", "gzip, deflate, br, zstd"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-ch-ua-mobile", "?0"),
+        ("cookie", "session=0123456789abcdef"),
+    ] {
+        browser.insert(name, HeaderValue::from_static(value));
+    }
+    c.bench_function("headers/fingerprint", |b| {
+        b.iter(|| headers::fingerprint(Version::HTTP_2, black_box(&browser), None));
+    });
+}
+
+criterion_group!(benches, bodies, identities);
+criterion_main!(benches);

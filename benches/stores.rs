@@ -1,0 +1,112 @@
+//! What one attempt costs in a store: observed and settled, on one thread and on two, with few keys (hot entries) and
+//! many (a new address, device and account each time, evicting). Prints what an entry takes in memory as well, from the
+//! process's own accounting.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tollgate::engine::attempt::{AttemptId, Network, Pseudonym};
+use tollgate::engine::event::Event;
+use tollgate::engine::outcome::Outcome;
+use tollgate::engine::time::Timestamp;
+use tollgate::store::memory::{Limits, Memory};
+use tollgate::store::{DeviceKey, Observation};
+
+const ENTRIES: usize = 100_000;
+const START: u64 = 1_700_000_000_000;
+
+fn pseudonym(number: u64) -> Pseudonym {
+    Pseudonym(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+}
+
+/// The `number`th attempt, a tenth of a millisecond after the one before, from and on one of `keys`.
+fn attempt(memory: &Memory, number: u64, keys: u64) {
+    let key = number % keys;
+    let accounts = [pseudonym(key)];
+    let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
+    let observation = Observation {
+        id,
+        at,
+        event: Event::Login,
+        network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
+        device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
+        accounts: &accounts,
+    };
+    black_box(memory.observe(&observation));
+    black_box(memory.settle(id, if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded }, at));
+}
+
+fn observe_and_settle(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("observe_and_settle");
+    group.throughput(Throughput::Elements(1));
+    for (name, keys) in [("hot", 1_000), ("new", u64::MAX)] {
+        let memory = Memory::new(Limits::of_entries(ENTRIES));
+        let next = AtomicU64::new(0);
+        for _ in 0..2 * ENTRIES {
+            attempt(&memory, next.fetch_add(1, Ordering::Relaxed), keys);
+        }
+        group.bench_function(format!("{name}/1 thread"), |bencher| {
+            bencher.iter(|| attempt(&memory, next.fetch_add(1, Ordering::Relaxed), keys));
+        });
+        group.bench_function(format!("{name}/2 threads"), |bencher| {
+            bencher.iter_custom(|attempts| on_two_threads(&memory, &next, keys, attempts));
+        });
+    }
+    group.finish();
+}
+
+/// Time for so many attempts altogether, shared by two threads.
+fn on_two_threads(memory: &Memory, next: &AtomicU64, keys: u64, attempts: u64) -> Duration {
+    let barrier = Barrier::new(3);
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = [attempts / 2, attempts - attempts / 2]
+            .map(|share| {
+                let barrier = &barrier;
+                scope.spawn(move || {
+                    barrier.wait();
+                    let first = next.fetch_add(share, Ordering::Relaxed);
+                    (first..first + share).for_each(|number| attempt(memory, number, keys));
+                })
+            })
+            .into_iter()
+            .collect();
+        barrier.wait();
+        let start = Instant::now();
+        runs.into_iter().for_each(|run| assert!(run.join().is_ok()));
+        start.elapsed()
+    })
+}
+
+fn tokens(criterion: &mut Criterion) {
+    let memory = Memory::new(Limits::of_entries(ENTRIES));
+    let mut number = 0u128;
+    criterion.bench_function("burn", |bencher| {
+        bencher.iter(|| {
+            number += 1;
+            let at = Timestamp(START + number as u64);
+            black_box(memory.burn(number.to_be_bytes(), Duration::from_secs(60), at))
+        });
+    });
+}
+
+/// Resident bytes of this process.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
+}
+
+fn bytes_per_entry(_criterion: &mut Criterion) {
+    const FILLED: u64 = 500_000;
+    let before = resident();
+    let memory = Memory::new(Limits::of_entries(FILLED as usize));
+    (0..FILLED).for_each(|number| attempt(&memory, number, u64::MAX));
+    let entries: u64 = memory.stats().kinds.iter().map(|kind| kind.entries).sum();
+    let each = resident().saturating_sub(before) / entries;
+    eprintln!("memory: {each} bytes resident an entry over {entries} entries (network, device, account alike)");
+}
+
+criterion_group!(stores, bytes_per_entry, observe_and_settle, tokens);
+criterion_main!(stores);

@@ -1,0 +1,20 @@
+//! Any HTTP/1 head: no panic, and what passes has at most one way to say where its body ends.
+#![no_main]
+
+use http::{HeaderMap, HeaderValue, Version, header};
+use libfuzzer_sys::fuzz_target;
+use tollgate::gateway::framing::check;
+use tollgate::gateway::recognize::Head;
+
+fuzz_target!(|raw: &[u8]| {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, HeaderValue::from_static("shop.example"));
+    let head = Head { method: "POST", target: b"/", authority: None, headers: &headers, has_body: true };
+    if check(Some(raw), &head, Version::HTTP_11, 32 * 1024).is_ok() {
+        let text = raw.to_ascii_lowercase();
+        let count = |needle: &[u8]| text.windows(needle.len()).filter(|window| *window == needle).count();
+        assert!(count(b"\ncontent-length") + count(b"\ntransfer-encoding") <= 1, "{}", raw.escape_ascii());
+        assert_eq!(count(b"\r"), count(b"\r\n"), "{}", raw.escape_ascii());
+        assert_eq!(count(b"\n"), count(b"\r\n"), "{}", raw.escape_ascii());
+    }
+});

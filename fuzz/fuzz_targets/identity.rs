@@ -1,0 +1,20 @@
+//! Any text as an account: no panic, and the canonical form is a fixed point.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tollgate::config::settings::IdentityRules;
+use tollgate::gateway::identity::{account, email, phone, problem};
+
+fuzz_target!(|text: &str| {
+    let (fold_case, merge_gmail, strip_tags) = (text.len() % 2 == 0, text.len() % 3 != 0, text.len() % 5 == 0);
+    let rules = IdentityRules { fold_case, merge_gmail, strip_tags };
+    if let Some(once) = account(text, rules) {
+        let twice = account(once.as_str(), rules).map(|found| found.as_str().to_owned());
+        assert_eq!(twice.as_deref(), Some(once.as_str()));
+    }
+    if let Some(address) = email(text, rules) {
+        let _verdict = problem(text, address.domain());
+    }
+    let _number = phone(text);
+});

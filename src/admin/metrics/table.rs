@@ -1,0 +1,102 @@
+//! The table of metrics: every name, label, unit and meaning. Registration and the README's table are loops over it, so
+//! that a metric without documentation cannot exist. Names and labels are public: they are only ever added to.
+
+use std::fmt::Write;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub labels: &'static [&'static str],
+    /// One sentence; units where they are not in the name.
+    pub help: &'static str,
+}
+
+const fn spec(name: &'static str, kind: Kind, labels: &'static [&'static str], help: &'static str) -> Spec {
+    Spec { name, kind, labels, help }
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(pub const $constant: Spec = spec(concat!("tollgate_", $name), Kind::$kind, &[$($label),*], $help);)*
+        /// In the order of the documentation.
+        pub const TABLE: &[Spec] = &[$($constant),*];
+    };
+}
+
+metrics! {
+    REQUESTS = Counter "requests_total" ["protected"] "Requests, by whether a route recognised them.";
+    DECISIONS = Counter "decisions_total" ["route", "moment", "action"] "Decisions, as the policy ruled.";
+    ENFORCED = Counter "enforced_total" ["route", "enforced"] "What was really sent; `monitored:<action>` where a decision was only watched.";
+    SIGNALS = Counter "signals_total" ["signal", "reading"] "Signals that fired, and that were blind.";
+    SCORES = Histogram "score" ["score", "moment"] "Scores of decisions, 0 to 100.";
+    RULE_ERRORS = Counter "rule_errors_total" ["policy", "rule"] "Rules that erred while being evaluated.";
+    OUTCOMES = Counter "outcomes_total" ["route", "outcome"] "What applications answered.";
+    AMBIGUOUS = Counter "ambiguous_requests_total" [] "Attempts that gate and application could read differently.";
+    CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
+    STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";
+    UPSTREAM_ERRORS = Counter "upstream_errors_total" ["why"] "Requests that an application's server did not answer.";
+    CONNECTIONS = Gauge "connections" [] "Client connections open now.";
+    CONNECTIONS_REFUSED = Counter "connections_refused_total" [] "Client connections refused because too many were open.";
+    BODIES_HELD = Gauge "held_body_bytes" [] "Bytes of request bodies held now.";
+    STORE_ENTRIES = Gauge "store_entries" ["kind"] "Entries in the store.";
+    STORE_CAPACITY = Gauge "store_capacity" ["kind"] "Most entries that the store keeps.";
+    STORE_EVICTIONS = Counter "store_evictions_total" ["kind"] "Entries dropped to make room.";
+    STORE_REFUSALS = Counter "store_refusals_total" ["kind"] "Entries refused because the store was full.";
+    STORE_ERRORS = Counter "store_errors_total" ["why"] "Questions that the store did not answer.";
+    ANSWERS_HELD = Gauge "store_held_bytes" [] "Bytes of sealed answers that wait for a challenge.";
+    LOG_WRITTEN = Counter "decision_log_lines_total" [] "Decision records written to the log.";
+    LOG_DROPPED = Counter "decision_log_dropped_total" [] "Decision records lost: the queue was full, or the file could not be written at the end.";
+    LOG_FAILED = Counter "decision_log_failures_total" [] "Failed writes and openings of the log. The records wait.";
+    LOG_QUEUED = Gauge "decision_log_queued" [] "Decision records waiting to be written.";
+    READY = Gauge "ready" [] "1 while the gate takes requests.";
+    CONFIG = Gauge "config_info" ["hash", "version"] "1 for the running configuration and program.";
+    CONFIG_LOADED = Gauge "config_loaded_timestamp_seconds" [] "When the running configuration was loaded, in Unix time.";
+    DATA = Gauge "data_timestamp_seconds" ["data"] "Date of each piece of intelligence in use, in Unix time.";
+}
+
+/// The metrics as a Markdown table, for the README.
+pub fn table() -> String {
+    let mut text = String::from("| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");
+    for spec in TABLE {
+        let labels: Vec<String> = spec.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind, help) = (spec.name, spec.kind.name(), spec.help);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| `{name}` | {kind} | {} | {help} |", labels.join(", "));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_the_conventions() {
+        for spec in TABLE {
+            assert!(spec.name.starts_with("tollgate_"), "{}", spec.name);
+            assert!(spec.help.ends_with('.'), "{}: help is a sentence", spec.name);
+            assert_eq!(spec.kind == Kind::Counter, spec.name.ends_with("_total"), "{}", spec.name);
+            assert!(!spec.help.contains('|'), "{}: help stands in a Markdown table", spec.name);
+        }
+        assert_eq!(table().lines().count(), TABLE.len() + 2);
+    }
+}

@@ -1,0 +1,198 @@
+//! The pages of the admin listener as pure functions: a method and a path in, status and body out.
+
+use super::metrics::Metrics;
+use crate::events::Sinks;
+use crate::store::Store;
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the pages show.
+#[derive(Debug)]
+pub struct AdminState {
+    pub metrics: Arc<Metrics>,
+    pub readiness: Readiness,
+    pub store: Option<Arc<Store>>,
+    pub sinks: Option<Arc<Sinks>>,
+}
+
+impl AdminState {
+    pub fn new(metrics: Arc<Metrics>) -> AdminState {
+        AdminState { metrics, readiness: Readiness::default(), store: None, sinks: None }
+    }
+}
+
+/// Whether the gate should be sent requests, and what it waits for if not. Not ready until every named part is.
+#[derive(Debug, Default)]
+pub struct Readiness(Mutex<BTreeMap<&'static str, Part>>);
+
+/// How one part stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Ready,
+    /// Not yet, or no longer: why.
+    Waiting(Box<str>),
+}
+
+impl Readiness {
+    pub fn set(&self, part: &'static str, state: Part) {
+        self.0.lock().insert(part, state);
+    }
+
+    /// Whether every part is ready. Nothing is, before the first part has said so.
+    pub fn is_ready(&self) -> bool {
+        let parts = self.0.lock();
+        !parts.is_empty() && parts.values().all(|part| *part == Part::Ready)
+    }
+
+    fn parts(&self) -> BTreeMap<&'static str, Part> {
+        self.0.lock().clone()
+    }
+}
+
+/// An answer of the admin listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// The table of pages.
+const PAGES: &[Listed] = &[
+    Listed { path: "/healthz", summary: "the process lives", answer: healthz },
+    Listed { path: "/readyz", summary: "the gate takes requests; if not, what it waits for", answer: readyz },
+    Listed { path: "/metrics", summary: "what was counted, for Prometheus", answer: metrics },
+];
+
+struct Listed {
+    path: &'static str,
+    summary: &'static str,
+    answer: fn(&AdminState) -> Page,
+}
+
+/// Answers `GET` and `HEAD` (whose body the caller leaves out). `path` is without query.
+pub fn respond(method: &str, path: &str, state: &AdminState) -> Page {
+    let Some(page) = PAGES.iter().find(|page| page.path == path) else { return not_found() };
+    match method {
+        "GET" | "HEAD" => (page.answer)(state),
+        _ => Page { status: 405, content_type: TEXT, body: b"GET and HEAD only\n".to_vec() },
+    }
+}
+
+fn healthz(_state: &AdminState) -> Page {
+    Page { status: 200, content_type: TEXT, body: b"ok\n".to_vec() }
+}
+
+fn readyz(state: &AdminState) -> Page {
+    let ready = state.readiness.is_ready();
+    let details = serde_json::json!({ "ready": ready, "parts": state.readiness.parts() });
+    Page { status: if ready { 200 } else { 503 }, content_type: JSON, body: format!("{details}\n").into_bytes() }
+}
+
+fn metrics(state: &AdminState) -> Page {
+    state.metrics.ready(state.readiness.is_ready());
+    if let Some(store) = &state.store {
+        state.metrics.take_store(&store.stats());
+    }
+    if let Some(stats) = state.sinks.as_ref().and_then(|sinks| sinks.log_stats()) {
+        state.metrics.take_log(&stats);
+    }
+    match state.metrics.text() {
+        Ok(body) => Page { status: 200, content_type: prometheus::TEXT_FORMAT, body },
+        Err(error) => Page { status: 500, content_type: TEXT, body: format!("{error}\n").into_bytes() },
+    }
+}
+
+fn not_found() -> Page {
+    let list: String = PAGES.iter().map(|page| format!("{}  {}\n", page.path, page.summary)).collect();
+    Page { status: 404, content_type: TEXT, body: format!("No such page. There are:\n{list}").into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Sink, decision_log::DecisionLog};
+    use crate::store::memory::{Limits, Memory};
+
+    fn state() -> AdminState {
+        AdminState::new(Arc::new(Metrics::new().unwrap()))
+    }
+
+    fn body(page: &Page) -> &str {
+        std::str::from_utf8(&page.body).unwrap()
+    }
+
+    #[test]
+    fn every_page_answers_by_method_and_path() {
+        let state = state();
+        state.readiness.set("listeners", Part::Ready);
+        for (method, path, status) in [
+            ("GET", "/healthz", 200),
+            ("HEAD", "/healthz", 200),
+            ("GET", "/readyz", 200),
+            ("GET", "/metrics", 200),
+            ("POST", "/metrics", 405),
+            ("get", "/metrics", 405),
+            ("GET", "/metrics/", 404),
+            ("GET", "/METRICS", 404),
+            ("GET", "/", 404),
+            ("DELETE", "/nothing", 404),
+            ("GET", "", 404),
+        ] {
+            assert_eq!(respond(method, path, &state).status, status, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn who_is_lost_is_told_every_page() {
+        let page = respond("GET", "/", &state());
+        for listed in PAGES {
+            assert!(body(&page).contains(listed.path));
+        }
+    }
+
+    #[test]
+    fn readiness_says_what_it_waits_for() {
+        let state = state();
+        assert_eq!(respond("GET", "/readyz", &state).status, 503, "nothing has said that it is ready");
+        state.readiness.set("listeners", Part::Ready);
+        state.readiness.set("store", Part::Waiting("connecting".into()));
+        let page = respond("GET", "/readyz", &state);
+        assert_eq!(page.status, 503);
+        assert_eq!(
+            body(&page),
+            "{\"ready\":false,\"parts\":{\"listeners\":\"ready\",\"store\":{\"waiting\":\"connecting\"}}}\n"
+        );
+        state.readiness.set("store", Part::Ready);
+        assert_eq!(respond("GET", "/readyz", &state).status, 200);
+        assert_eq!(respond("GET", "/healthz", &self::state()).status, 200, "living is not being ready");
+    }
+
+    #[test]
+    fn metrics_show_what_store_and_log_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = DecisionLog::open(&dir.path().join("log")).unwrap();
+        log.write("{}");
+        log.shutdown();
+        let state = AdminState {
+            store: Some(Arc::new(Store::Memory(Memory::new(Limits::of_entries(1_000))))),
+            sinks: Some(Arc::new(Sinks(vec![Sink::DecisionLog(log)]))),
+            ..state()
+        };
+        let page = respond("GET", "/metrics", &state);
+        assert!(page.content_type.starts_with("text/plain; version=0.0.4"));
+        for line in [
+            "tollgate_store_capacity{kind=\"account\"} 1000",
+            "tollgate_decision_log_lines_total 1",
+            "tollgate_ready 0",
+        ] {
+            assert!(body(&page).lines().any(|printed| printed == line), "no {line}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Sample evidence: one innocent login and one attack, complete to the last field.
+//!
+//! Tests, benches and `explain` all need a whole [`Evidence`] and care about one or two facts of it. They take the sample and
+//! change those facts, so that a new field is filled in here once. Addresses are from the documentation ranges.
+
+use super::attempt::{
+    Agent, AgentKind, Attempt, AttemptId, Client, Device, Email, FormFacts, HeaderFacts, Identity, Network, Password,
+    Pseudonym, RequestFacts,
+};
+use super::clearance::Clearance;
+use super::event::Event;
+use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, Moment, Source};
+use super::time::Timestamp;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A person who logs in with Chrome from home, as so often before: every signal is quiet, and none is blind.
+pub fn evidence() -> Evidence {
+    let ip = IpAddr::from([203, 0, 113, 7]);
+    let account = Pseudonym([7; 16]);
+    Evidence {
+        attempt: Attempt {
+            id: AttemptId(0x0195_0000_0000_7000_8000_0000_0000_0001),
+            at: Timestamp::from_secs(1_795_309_323),
+            event: Event::Login,
+            route: Arc::from("sign-in"),
+            request: RequestFacts {
+                method: "POST".into(),
+                host: "shop.example".into(),
+                path: "/accounts/login".into(),
+                http: "2",
+                bytes: 61,
+            },
+            client: Client { ip, network: Network::from(ip), headers: browser_headers() },
+            device: Device { id: Some(Pseudonym([9; 16])), fingerprint: 0x5eed, agent: Arc::new(browser()) },
+            identity: Identity {
+                account: Some(account),
+                aliases: vec![account],
+                email: Some(Email {
+                    key: Pseudonym([8; 16]),
+                    domain: "mail.example.com".into(),
+                    problem: None,
+                    disposable: None,
+                }),
+            },
+            form: FormFacts { password: Some(Password { tag: 1 }), ..FormFacts::default() },
+            missing: Vec::new(),
+            ambiguities: Vec::new(),
+        },
+        moment: Moment::Before,
+        intel: Intel {
+            country: Country::new("DE"),
+            location: None,
+            asn: Some(3320),
+            org: Some(Arc::from("Deutsche Telekom AG")),
+            datacenter: Known::No,
+            vpn: Known::No,
+            tor_exit: Known::No,
+            relay: false,
+            lists: Vec::new(),
+        },
+        history: Some(History { network: first_attempt(), device: first_attempt(), account: owner() }),
+        clearance: Clearance::NONE,
+        degraded: Vec::new(),
+    }
+}
+
+/// The 41st account that one program tries from one rented server, forty having failed.
+pub fn stuffing() -> Evidence {
+    let mut evidence = evidence();
+    evidence.attempt.client.headers = HeaderFacts { user_agent: true, accept: true, ..HeaderFacts::default() };
+    evidence.attempt.device = Device { id: None, fingerprint: 0xbad, agent: Arc::new(library("curl")) };
+    evidence.intel.asn = Some(14061);
+    evidence.intel.org = Some(Arc::from("DigitalOcean"));
+    evidence.intel.datacenter = Known::Yes(Arc::from("DigitalOcean"));
+    let counts = Counts { attempts: 41.0, failed: 40.0, succeeded: 0.0, open: 1.0 };
+    let source = Source { minute: counts, hour: counts, accounts: 41, failed_accounts: 40, in_flight: 1 };
+    let account = Account { known_source: false, ..owner() };
+    evidence.history = Some(History { network: source.clone(), device: source, account });
+    evidence
+}
+
+/// What a browser's User-Agent says.
+pub fn browser() -> Agent {
+    Agent {
+        kind: AgentKind::Browser,
+        name: "Chrome on Windows".into(),
+        browser: Some("Chrome".into()),
+        os: Some("Windows".into()),
+    }
+}
+
+/// What the User-Agent of the library `name` says.
+pub fn library(name: &str) -> Agent {
+    Agent { kind: AgentKind::Library(name.into()), name: name.into(), browser: None, os: None }
+}
+
+/// What a browser sends with a form over TLS.
+pub fn browser_headers() -> HeaderFacts {
+    HeaderFacts {
+        user_agent: true,
+        accept: true,
+        accept_language: true,
+        accept_encoding: true,
+        sec_fetch: true,
+        client_hints: true,
+        referer: true,
+        origin: true,
+        cookie: true,
+    }
+}
+
+/// A source of which this attempt is all that was seen.
+pub fn first_attempt() -> Source {
+    let counts = arriving();
+    Source { minute: counts, hour: counts, accounts: 1, failed_accounts: 0, in_flight: 1 }
+}
+
+fn owner() -> Account {
+    Account { recent: arriving(), from_here: arriving(), in_flight: 1, known_source: true }
+}
+
+fn arriving() -> Counts {
+    Counts { attempts: 1.0, open: 1.0, ..Counts::default() }
+}

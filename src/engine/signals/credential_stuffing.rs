@@ -1,0 +1,286 @@
+//! One source tries many distinct accounts, and most of them fail.
+//!
+//! # What it reads
+//! What the client's network and its device did lately (`history.network`, `history.device`): how many distinct accounts were
+//! tried, how many of these failed, how many wait for an answer. Shares are over *accounts*, not attempts, so that a
+//! success on an account of the attacker's own, repeated, dilutes nothing. An account that waits for its answer counts at a
+//! prior share, and the accounts that wait at one time are bounded, because two hundred requests in parallel have not
+//! failed yet. Only events that try a secret are judged. Blind without history.
+//!
+//! # Why it matters
+//! Lists of names and passwords from other sites' leaks are tried by the million, and one or two in a hundred fit. It is
+//! the commonest way in which accounts are lost.
+//!
+//! # Who trips it innocently
+//! A class whose every pupil got a wrong hint. Not an office where 300 people log in each morning, a tenth of them with a typo;
+//! not one person with ten tries, who is one account. When an application is slow and all of an office waits, those
+//! who logged in from there before are not counted as a crowd. A device that is known by its fingerprint alone is many
+//! people's (a popular telephone), so it needs more accounts and no crowd of it is suspicious.
+//!
+//! # Parameters
+//! `failed_accounts`: distinct accounts that must have failed, over the last hour or two. `share`: the share of accounts that
+//! must have failed. `prior_share`: what an unanswered account counts as. `in_flight`: distinct accounts that may wait for
+//! an answer at one time. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs.
+
+use super::{Findings, Parameter, Reading, Signal, Weights};
+use crate::engine::evidence::{Evidence, Source};
+
+/// The prior share weighs as much as this many accounts, so that few failures are not yet a habit.
+const PRIOR_ACCOUNTS: f64 = 2.0;
+
+pub static SIGNAL: Signal = Signal {
+    name: "credential_stuffing",
+    summary: "one source tries many distinct accounts, and most of them fail",
+    // A little above even odds alone: enough for a challenge, while a refusal wants a second witness, because others may
+    // share the source.
+    weights: Weights { bot: 3.3, account_takeover: 4.8, account_abuse: 0.5 },
+    parameters: &[
+        Parameter {
+            name: "failed_accounts",
+            summary: "distinct accounts of one source that must have failed",
+            default: 10.0,
+            min: 3.0,
+            max: 10_000.0,
+        },
+        Parameter {
+            name: "share",
+            summary: "share of a source's accounts that must have failed",
+            default: 0.6,
+            min: 0.2,
+            max: 0.95,
+        },
+        Parameter {
+            name: "prior_share",
+            summary: "share of failures at which unanswered accounts count",
+            default: 0.2,
+            min: 0.0,
+            max: 1.0,
+        },
+        Parameter {
+            name: "in_flight",
+            summary: "distinct accounts of one source that may wait for an answer at one time",
+            default: 30.0,
+            min: 5.0,
+            max: 10_000.0,
+        },
+        Parameter {
+            name: "fingerprint_factor",
+            summary: "how many times as many failed accounts a device without a cookie needs",
+            default: 2.0,
+            min: 1.0,
+            max: 100.0,
+        },
+    ],
+    read,
+};
+
+fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
+    let &[failed_accounts, share, prior_share, in_flight, fingerprint_factor] = parameters else {
+        return Reading::Blind;
+    };
+    if !evidence.attempt.event.tries_a_secret() {
+        return Reading::Quiet;
+    }
+    let Some(history) = &evidence.history else { return Reading::Blind };
+    let is_strong = evidence.attempt.device.id.is_some();
+    let needed_of_device = if is_strong { failed_accounts } else { failed_accounts * fingerprint_factor };
+    let network = Accounts::of(&history.network, prior_share);
+    let device = Accounts::of(&history.device, prior_share);
+
+    if network.mostly_failed(failed_accounts, share) {
+        return network.failures("network", failed_accounts);
+    }
+    if device.mostly_failed(needed_of_device, share) {
+        return device.failures("device", needed_of_device);
+    }
+    if history.account.known_source {
+        return Reading::Quiet;
+    }
+    if network.mostly_waiting(in_flight, share) {
+        return network.crowd("network", in_flight);
+    }
+    if is_strong && device.mostly_waiting(in_flight, share) {
+        return device.crowd("device", in_flight);
+    }
+    Reading::Quiet
+}
+
+/// What became of the distinct accounts of one source.
+struct Accounts {
+    tried: f64,
+    failed: f64,
+    /// Waiting for an answer right now.
+    waiting: f64,
+    /// The share of failures, unanswered accounts at the prior.
+    share: f64,
+}
+
+impl Accounts {
+    fn of(source: &Source, prior_share: f64) -> Accounts {
+        let tried = f64::from(source.accounts.max(source.failed_accounts));
+        let failed = f64::from(source.failed_accounts);
+        let not_failed = tried - failed;
+        let waiting = f64::from(source.in_flight).min(not_failed);
+        // Aborted and pending attempts are unanswered as well, and known as decayed attempts only.
+        let unanswered = source.hour.open.max(waiting).min(not_failed);
+        let share = (failed + prior_share * (unanswered + PRIOR_ACCOUNTS)) / (tried + PRIOR_ACCOUNTS);
+        Accounts { tried, failed, waiting, share }
+    }
+
+    fn mostly_failed(&self, least: f64, share: f64) -> bool {
+        self.failed >= least && self.share >= share
+    }
+
+    /// Whether so many wait that, should they fail, most will have failed.
+    fn mostly_waiting(&self, most: f64, share: f64) -> bool {
+        self.waiting >= most && self.failed + self.waiting >= share * self.tried
+    }
+
+    fn failures(&self, source: &str, limit: f64) -> Reading {
+        Reading::Fired(self.findings(source).number("failed_accounts", self.failed).number("limit", limit))
+    }
+
+    fn crowd(&self, source: &str, limit: f64) -> Reading {
+        Reading::Fired(self.findings(source).number("in_flight", self.waiting).number("limit", limit))
+    }
+
+    fn findings(&self, source: &str) -> Findings {
+        Findings::new().text("source", source).number("accounts", self.tried).number("failure_share", self.share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::Event;
+    use crate::engine::evidence::{Account, Counts, History};
+    use crate::engine::fixture;
+    use crate::engine::signals::Finding;
+
+    const DEFAULTS: [f64; 5] = [10.0, 0.6, 0.2, 30.0, 2.0];
+
+    /// What a stranger meets whose network, or device, did this.
+    fn evidence(network: Source, device: Source) -> Evidence {
+        let account = Account { known_source: false, ..Account::default() };
+        Evidence { history: Some(History { network, device, account }), ..fixture::evidence() }
+    }
+
+    /// A source whose attempts were answered one after the other; the present one, on a new account, is in flight.
+    fn one_by_one(succeeded: u32, failed_accounts: u32, failures: u32) -> Source {
+        let (failed, succeeded_attempts) = (f64::from(failures), f64::from(succeeded));
+        let attempts = failed + succeeded_attempts + 1.0;
+        let hour = Counts { attempts, failed, succeeded: succeeded_attempts, open: 1.0 };
+        let accounts = succeeded.max(1) + failed_accounts;
+        Source { minute: hour, hour, accounts, failed_accounts, in_flight: 1 }
+    }
+
+    /// A source that sent so many at once, after some that succeeded.
+    fn at_once(accounts: u32, in_flight: u32) -> Source {
+        let hour = Counts {
+            attempts: f64::from(accounts),
+            succeeded: f64::from(accounts.saturating_sub(in_flight)),
+            open: f64::from(in_flight),
+            failed: 0.0,
+        };
+        Source { minute: hour, hour, accounts, failed_accounts: 0, in_flight }
+    }
+
+    fn has_fired(evidence: &Evidence) -> bool {
+        matches!(read(evidence, &DEFAULTS), Reading::Fired(_))
+    }
+
+    #[test]
+    fn fires_by_the_twentieth_account_of_one_address_even_if_one_in_ten_fits() {
+        let first = (1..=20).find(|attempt| {
+            let failed = attempt - 1;
+            has_fired(&evidence(one_by_one(0, failed, failed), fixture::first_attempt()))
+        });
+        assert_eq!(first, Some(11), "when all fail");
+        assert!(has_fired(&evidence(one_by_one(2, 17, 17), fixture::first_attempt())), "17 of 20 failed");
+    }
+
+    #[test]
+    fn fires_on_a_device_that_changes_addresses_later_if_only_its_fingerprint_is_known() {
+        let with_cookie = evidence(fixture::first_attempt(), one_by_one(0, 10, 10));
+        assert!(has_fired(&with_cookie));
+        let mut without_cookie = with_cookie;
+        without_cookie.attempt.device.id = None;
+        assert!(!has_fired(&without_cookie));
+        let mut without_cookie = evidence(fixture::first_attempt(), one_by_one(0, 20, 20));
+        without_cookie.attempt.device.id = None;
+        assert!(has_fired(&without_cookie));
+    }
+
+    #[test]
+    fn fires_on_two_hundred_in_parallel_before_any_is_answered() {
+        let first = (1..=200).find(|&nth| has_fired(&evidence(at_once(nth, nth), fixture::first_attempt())));
+        assert_eq!(first, Some(30));
+        let Reading::Fired(findings) = read(&evidence(at_once(30, 30), fixture::first_attempt()), &DEFAULTS) else {
+            panic!("30 in flight must fire")
+        };
+        assert_eq!(findings.get("in_flight"), Some(&Finding::Number(30.0)));
+    }
+
+    #[test]
+    fn fires_although_the_attacker_repeats_a_success_of_their_own() {
+        let mut source = one_by_one(1, 30, 30);
+        source.hour.succeeded = 500.0;
+        assert!(has_fired(&evidence(source, fixture::first_attempt())));
+    }
+
+    #[test]
+    fn innocents_stay_quiet() {
+        let alone = fixture::first_attempt;
+        let one_person = Source { accounts: 1, failed_accounts: 1, ..one_by_one(0, 1, 10) };
+        let double_clicks = Source { accounts: 1, ..at_once(40, 40) };
+        for (who, network, device) in [
+            ("the first attempt ever", alone(), alone()),
+            ("an office of 300, a tenth of them with a typo", one_by_one(270, 30, 36), alone()),
+            ("the same on the day after passwords expired", one_by_one(165, 135, 260), alone()),
+            ("the same while the application is slow", at_once(300, 60), alone()),
+            ("one person who forgot the password, ten tries", one_person.clone(), one_person),
+            ("one person who presses the button forty times", double_clicks.clone(), double_clicks),
+            ("a family that changed all its passwords", one_by_one(1, 5, 12), alone()),
+            ("a carrier's shared address at noon", one_by_one(2_000, 400, 500), alone()),
+            ("a school's computer room in its first lesson", one_by_one(20, 9, 15), one_by_one(20, 9, 15)),
+        ] {
+            assert_eq!(read(&evidence(network, device), &DEFAULTS), Reading::Quiet, "{who}");
+        }
+    }
+
+    #[test]
+    fn innocents_that_wait_where_they_logged_in_before_are_no_crowd() {
+        let mut slow = evidence(at_once(300, 300), fixture::first_attempt());
+        slow.history.as_mut().unwrap().account.known_source = true;
+        assert_eq!(read(&slow, &DEFAULTS), Reading::Quiet);
+    }
+
+    #[test]
+    fn innocents_with_the_same_telephone_are_no_crowd() {
+        let mut popular = evidence(fixture::first_attempt(), at_once(500, 500));
+        popular.attempt.device.id = None;
+        assert_eq!(read(&popular, &DEFAULTS), Reading::Quiet);
+    }
+
+    #[test]
+    fn only_secrets_are_stuffed() {
+        let mut evidence = evidence(one_by_one(0, 50, 50), fixture::first_attempt());
+        for event in [Event::Register, Event::Reset, Event::Checkout, Event::Logout] {
+            evidence.attempt.event = event;
+            assert_eq!(read(&evidence, &DEFAULTS), Reading::Quiet, "{}", evidence.attempt.event);
+        }
+    }
+
+    #[test]
+    fn blind_without_history() {
+        let evidence = Evidence { history: None, ..fixture::evidence() };
+        assert_eq!(read(&evidence, &DEFAULTS), Reading::Blind);
+    }
+
+    #[test]
+    fn an_odd_snapshot_is_judged_and_not_divided_by() {
+        let odd = Source { accounts: 0, failed_accounts: 12, ..Source::default() };
+        assert!(has_fired(&evidence(odd, Source::default())));
+        assert_eq!(read(&evidence(Source::default(), Source::default()), &DEFAULTS), Reading::Quiet);
+    }
+}

@@ -1,0 +1,315 @@
+//! The application's answer: read by the route's rules, judged a second time after a success, held or dropped if that
+//! judgement says so, and settled in the store.
+//!
+//! Nothing is held back to be read: the head tells by itself, or the body is watched as it streams (its first 64 KiB).
+//! Only when `on_success` rules so is an answer kept from the visitor. Pingora lets the head be replaced while the body
+//! still comes, if the replacement is chunked; the body is then collected and swallowed here. An answer without a body
+//! calls no body hook, so the exchange ends in an error of our own making, and `fail_to_proxy` writes the whole reply.
+
+use super::enforce::{self, Course};
+use super::gate::{Gate, Judged, upstream_fault};
+use super::reply;
+use super::judge::no_randomness;
+use super::own_pages;
+use super::released::Waiting;
+use crate::challenge::{HeldAnswer, HoldError, Issued, MOST_BODY, Order, Reply};
+use crate::engine::decision::Decision;
+use crate::engine::evidence::Moment;
+use crate::engine::outcome::{AnswerHead, BODY_PREFIX, Outcome, OutcomeRule, Verdict};
+use crate::engine::record::Enforcement;
+use crate::engine::{self};
+use crate::store::Withdrawal;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Method, Version};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorSource, ErrorType};
+use std::time::Duration;
+
+/// How far the answer is.
+pub enum Answer {
+    Awaited,
+    /// The rules need the body: its beginning so far.
+    Reading(Head, BytesMut),
+    Read(Finding),
+    /// Kept from the visitor, who got a challenge or a refusal instead.
+    Kept(Box<Kept>),
+}
+
+/// What the head said, kept for body rules and the record.
+pub struct Head {
+    status: u16,
+    header: ResponseHeader,
+}
+
+/// What the rules found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub outcome: Outcome,
+    /// `succeeded[0]`; `None` when no rule matched.
+    pub rule: Option<OutcomeRule>,
+    /// The application's status.
+    pub status: u16,
+}
+
+/// An answer that the visitor did not get.
+pub struct Kept {
+    finding: Finding,
+    decision: Decision,
+    enforcement: Enforcement,
+    /// What the visitor gets instead.
+    reply: Reply,
+    /// The answer, to be released once; `None` if it is dropped.
+    hold: Option<(Issued, HeldAnswer)>,
+    body: BytesMut,
+    /// The body is larger than can be held.
+    too_large: bool,
+    /// The reply's body still has to be written in place of the application's.
+    reply_body_due: bool,
+    /// The exchange ends in an error, and the whole reply is written then.
+    whole_reply_due: bool,
+}
+
+impl Answer {
+    /// What to write when the exchange was ended on purpose.
+    pub fn instead(&self) -> Option<&Reply> {
+        match self {
+            Answer::Kept(kept) if kept.whole_reply_due => Some(&kept.reply),
+            Answer::Kept(_) | Answer::Awaited | Answer::Reading(..) | Answer::Read(_) => None,
+        }
+    }
+}
+
+/// The head of the answer came.
+pub async fn head(
+    gate: &Gate,
+    session: &mut Session,
+    response: &mut ResponseHeader,
+    judged: &mut Judged,
+) -> pingora::Result<()> {
+    if response.status.is_informational() {
+        return Ok(());
+    }
+    let status = response.status.as_u16();
+    let now = gate.clock.now();
+    let (outcome, rule) = match judged.route.outcome.by_head(&View(response), now) {
+        Verdict::Decided(outcome, rule) => (outcome, rule),
+        Verdict::NeedsBody => {
+            judged.answer = Answer::Reading(Head { status, header: response.clone() }, BytesMut::new());
+            return Ok(());
+        }
+    };
+    let finding = Finding { outcome, rule, status };
+    let judges_again = outcome == Outcome::Succeeded
+        && judged.route.event.has_after()
+        && !judged.route.policy.rules.on_success.is_empty();
+    if !judges_again {
+        judged.answer = Answer::Read(finding);
+        return Ok(());
+    }
+    after_success(gate, session, response, judged, finding).await
+}
+
+async fn after_success(
+    gate: &Gate,
+    session: &mut Session,
+    response: &mut ResponseHeader,
+    judged: &mut Judged,
+    finding: Finding,
+) -> pingora::Result<()> {
+    judged.evidence.moment = Moment::After;
+    let decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
+    gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
+    let mode = enforce::mode(judged.live.settings.mode, &judged.route);
+    let page = reply::wants_page(&session.req_header().headers);
+    let (reply, hold, enforcement) = match enforce::course(&decision, mode) {
+        Course::Forward(_permit, enforcement) => {
+            judged.answer = Answer::Read(finding);
+            judged.decision = decision;
+            judged.enforcement = enforcement;
+            return Ok(());
+        }
+        Course::Deny => {
+            let reference = judged.evidence.attempt.id.to_string();
+            let reply = enforce::denial(&judged.route, &session.req_header().headers, &reference);
+            (reply, None, Enforcement::Denied)
+        }
+        Course::Challenge(kind) => {
+            let order = Order {
+                kind,
+                route: &judged.route.name,
+                account: judged.evidence.attempt.identity.account,
+                moment: Moment::After,
+                return_to: enforce::return_path(&judged.route),
+            };
+            let visit = own_pages::visit(gate, session);
+            let issued = judged.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+            match held_head(session, response) {
+                Ok(answer) => (issued.reply(&visit), Some((issued, answer)), Enforcement::Challenged),
+                // An answer that cannot be held is refused rather than let through.
+                Err(error) => {
+                    tracing::error!(%error, "an answer cannot be held; the visitor is refused");
+                    gate.metrics.refused_capture("answer_not_held");
+                    let reference = judged.evidence.attempt.id.to_string();
+                    (enforce::refused(403, page, &reference), None, Enforcement::Denied)
+                }
+            }
+        }
+    };
+    let bodiless = is_bodiless(response, &session.req_header().method);
+    let mut kept = Kept {
+        finding,
+        decision,
+        enforcement,
+        reply,
+        hold,
+        body: BytesMut::new(),
+        too_large: declared_length(response).is_some_and(|length| length > MOST_BODY as u64),
+        reply_body_due: true,
+        whole_reply_due: bodiless,
+    };
+    // A refusal needs nothing of the body, and an answer that is too large to be held is refused rather than let through.
+    if kept.too_large && kept.hold.take().is_some() {
+        kept.enforcement = Enforcement::Denied;
+        kept.reply = enforce::refused(403, page, &judged.evidence.attempt.id.to_string());
+        gate.metrics.refused_capture("answer_not_held");
+    }
+    kept.whole_reply_due |= kept.hold.is_none();
+    let whole = kept.whole_reply_due;
+    if !whole {
+        let old_client = session.req_header().version < Version::HTTP_11;
+        let mut replacement = reply::head(&kept.reply, false)?;
+        if old_client {
+            // Cannot read chunks: the end of the connection is the end of the answer.
+            session.set_keepalive(None);
+        } else {
+            replacement.insert_header(TRANSFER_ENCODING, "chunked")?;
+        }
+        *response = replacement;
+    }
+    judged.answer = Answer::Kept(Box::new(kept));
+    match whole {
+        // Ends the exchange: `fail_to_proxy` writes the reply, and nothing of the application's answer is sent.
+        true => Err(Error::explain(ErrorType::Custom("answer kept"), "the gate answers in its place").into_in()),
+        false => Ok(()),
+    }
+}
+
+/// The answer's head as it will be released.
+fn held_head(session: &Session, response: &ResponseHeader) -> Result<HeldAnswer, HoldError> {
+    let headers = response.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    HeldAnswer::new(session.req_header().uri.path(), response.status.as_u16(), headers, Bytes::new())
+}
+
+/// A piece of the answer's body came.
+pub fn body(gate: &Gate, session: &Session, piece: &mut Option<Bytes>, end: bool, judged: &mut Judged) {
+    match &mut judged.answer {
+        Answer::Reading(head, beginning) => {
+            if let Some(bytes) = piece {
+                let room = BODY_PREFIX - beginning.len();
+                beginning.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            if end || beginning.len() == BODY_PREFIX {
+                let now = gate.clock.now();
+                let (outcome, rule) = judged.route.outcome.by_body(&View(&head.header), now, beginning);
+                judged.answer = Answer::Read(Finding { outcome, rule, status: head.status });
+            }
+        }
+        Answer::Kept(kept) => {
+            if let Some(bytes) = piece.take() {
+                if kept.body.len() + bytes.len() <= MOST_BODY {
+                    kept.body.extend_from_slice(&bytes);
+                } else {
+                    kept.too_large = true;
+                }
+            }
+            let bodiless = session.req_header().method == Method::HEAD;
+            *piece = Some(match std::mem::take(&mut kept.reply_body_due) && !bodiless {
+                true => kept.reply.body.clone(),
+                false => Bytes::new(),
+            });
+        }
+        Answer::Awaited | Answer::Read(_) => {}
+    }
+}
+
+/// The exchange is over: what became of the attempt is settled and recorded.
+pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judged: &mut Judged) {
+    let now = gate.clock.now();
+    let id = judged.evidence.attempt.id;
+    let took = judged.forwarded.elapsed();
+    let finding = match std::mem::replace(&mut judged.answer, Answer::Awaited) {
+        Answer::Read(finding) => finding,
+        // The body ended early, or never came: what is there is what the rules get.
+        Answer::Reading(head, beginning) => {
+            let (outcome, rule) = judged.route.outcome.by_body(&View(&head.header), now, &beginning);
+            Finding { outcome, rule, status: head.status }
+        }
+        Answer::Kept(mut kept) => {
+            if kept.too_large && kept.hold.take().is_some() {
+                gate.metrics.refused_capture("answer_not_held");
+            }
+            // A refused success must not make its sender a known source.
+            let mut how = Withdrawal::Denied;
+            if let Some((issued, mut answer)) = kept.hold.take() {
+                answer.body = kept.body.freeze();
+                hold(gate, judged, &issued, &answer, &kept.finding, took).await;
+                how = Withdrawal::Held;
+            }
+            gate.withdraw(id, how, now).await;
+            judged.evidence.moment = Moment::After;
+            judged.decision = kept.decision;
+            judged.enforcement = kept.enforcement;
+            gate.record_outcome(judged, &kept.finding, took);
+            return;
+        }
+        Answer::Awaited => {
+            let left = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream);
+            if !left {
+                gate.metrics.upstream_failed(error.map_or("broken", upstream_fault));
+            }
+            let status = session.response_written().map_or(0, |response| response.status.as_u16());
+            let outcome = if left { Outcome::Aborted } else { Outcome::Unknown };
+            Finding { outcome, rule: None, status }
+        }
+    };
+    gate.settle(id, finding.outcome, now).await;
+    gate.record_outcome(judged, &finding, took);
+}
+
+/// Puts a kept answer into the store, where the solved challenge finds it.
+async fn hold(gate: &Gate, judged: &Judged, issued: &Issued, answer: &HeldAnswer, finding: &Finding, took: Duration) {
+    let now = gate.clock.now();
+    let (Some(id), Some(Ok(sealed))) = (issued.hold_id, judged.live.challenges.seal(issued, answer)) else {
+        tracing::error!("an answer could not be sealed; the visitor has to sign in again");
+        return gate.metrics.refused_capture("answer_not_held");
+    };
+    let record = gate.release_record(judged, finding, took).into();
+    let waiting = Waiting { attempt: judged.evidence.attempt.id, record, sealed };
+    if let Err(error) = gate.store.hold(id, waiting.to_bytes(), issued.expires.since(now), now).await {
+        tracing::error!(%error, "an answer could not be stored; the visitor has to sign in again");
+        gate.metrics.refused_capture("answer_not_held");
+    }
+}
+
+/// The answer's head as the rules see it.
+struct View<'h>(&'h ResponseHeader);
+
+impl AnswerHead for View<'_> {
+    fn status(&self) -> u16 {
+        self.0.status.as_u16()
+    }
+
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.0.headers.get_all(name).iter().map(http::HeaderValue::as_bytes)
+    }
+}
+
+fn is_bodiless(response: &ResponseHeader, asked: &Method) -> bool {
+    asked == Method::HEAD || matches!(response.status.as_u16(), 204 | 304) || declared_length(response) == Some(0)
+}
+
+fn declared_length(response: &ResponseHeader) -> Option<u64> {
+    response.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

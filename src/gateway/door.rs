@@ -1,0 +1,304 @@
+//! Between the socket and Pingora's proxy: how many may come in, and how long one may take to say what it wants.
+//!
+//! Pingora bounds each read of a request head (60 s) and not the whole of it, so that one byte every few seconds holds a
+//! connection for ever; and it bounds no number of connections. Both are mended here, around the proxy: every stream is
+//! wrapped, the time of a head runs from its first byte, and the proxy's hooks say (through a task-local, since HTTP/1
+//! requests run in their connection's own task) when the head is complete. HTTP/2 connections have an idle timeout of
+//! their own and are left alone.
+
+use crate::admin::metrics::Metrics;
+use async_trait::async_trait;
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::SslDigest;
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
+    UniqueID, UniqueIDType,
+};
+use pingora::server::ShutdownWatch;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// Admits connections to the proxy `A`.
+pub struct Door<A> {
+    proxy: Arc<A>,
+    open: Arc<AtomicUsize>,
+    limit: usize,
+    head: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl<A> Door<A> {
+    /// Admits `limit` connections at once, and gives each request head `head` from its first byte; `open` counts.
+    pub fn new(
+        proxy: A,
+        open: Arc<AtomicUsize>,
+        limit: usize,
+        head: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Door<A> {
+        Door { proxy: Arc::new(proxy), open, limit, head, metrics }
+    }
+}
+
+tokio::task_local! {
+    static HEAD: Arc<HeadState>;
+}
+
+/// To be called by the proxy when a request head is complete: its clock stops.
+pub fn head_complete() {
+    // HTTP/2 streams run in tasks of their own and have no clock.
+    let _ = HEAD.try_with(|head| head.reading.store(false, Ordering::Relaxed));
+}
+
+/// To be called when a request is over: the next byte that arrives begins a head.
+pub fn head_awaited() {
+    let _ = HEAD.try_with(|head| head.reading.store(true, Ordering::Relaxed));
+}
+
+#[derive(Debug)]
+struct HeadState {
+    /// Whether what is being read belongs to a request head (or to the wait for one).
+    reading: AtomicBool,
+}
+
+#[async_trait]
+impl<A> ServerApp for Door<A>
+where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let place = Place::take(self)?;
+        let result = if stream.selected_alpn_proto() == Some(ALPN::H2) {
+            self.proxy.process_new(stream, shutdown).await
+        } else {
+            let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+            let timed = HeadTimed { inner: stream, state: state.clone(), clock: HeadClock::Stopped, allowed: self.head };
+            HEAD.scope(state, self.proxy.process_new(Box::new(timed), shutdown)).await
+        };
+        drop(place);
+        result
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+/// One admitted connection; leaves when dropped.
+struct Place {
+    open: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+impl Place {
+    fn take<A>(door: &Door<A>) -> Option<Place> {
+        if door.open.fetch_add(1, Ordering::Relaxed) >= door.limit {
+            door.open.fetch_sub(1, Ordering::Relaxed);
+            door.metrics.refused_connection();
+            return None;
+        }
+        door.metrics.connected();
+        Some(Place { open: door.open.clone(), metrics: door.metrics.clone() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.disconnected();
+    }
+}
+
+/// A stream whose request heads are timed. Costs one flag a read, and a timer only when a head comes in pieces.
+#[derive(Debug)]
+struct HeadTimed {
+    inner: Stream,
+    state: Arc<HeadState>,
+    clock: HeadClock,
+    allowed: Duration,
+}
+
+/// How far the head of the next request is.
+#[derive(Debug)]
+enum HeadClock {
+    /// Nothing came yet.
+    Stopped,
+    /// Its first bytes came then; most heads need no second read, so no timer exists yet.
+    Began(Instant),
+    Running(Pin<Box<tokio::time::Sleep>>),
+}
+
+impl HeadClock {
+    /// Whether the head has had its time.
+    fn is_over(&mut self, allowed: Duration, cx: &mut Context<'_>) -> bool {
+        if let HeadClock::Began(at) = *self {
+            *self = HeadClock::Running(Box::pin(tokio::time::sleep_until(at + allowed)));
+        }
+        match self {
+            HeadClock::Running(sleep) => sleep.as_mut().poll(cx).is_ready(),
+            HeadClock::Stopped | HeadClock::Began(_) => false,
+        }
+    }
+}
+
+impl AsyncRead for HeadTimed {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !this.state.reading.load(Ordering::Relaxed) {
+            this.clock = HeadClock::Stopped;
+            return Pin::new(&mut this.inner).poll_read(cx, buffer);
+        }
+        if this.clock.is_over(this.allowed, cx) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "request head took too long")));
+        }
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.inner).poll_read(cx, buffer);
+        if matches!(this.clock, HeadClock::Stopped) && buffer.filled().len() > before {
+            this.clock = HeadClock::Began(Instant::now());
+        }
+        result
+    }
+}
+
+impl AsyncWrite for HeadTimed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, data)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[async_trait]
+impl Shutdown for HeadTimed {
+    async fn shutdown(&mut self) {
+        self.inner.shutdown().await;
+    }
+}
+
+impl UniqueID for HeadTimed {
+    fn id(&self) -> UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl Ssl for HeadTimed {
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for HeadTimed {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+
+    fn get_read_pending_time(&self) -> Duration {
+        self.inner.get_read_pending_time()
+    }
+
+    fn get_write_pending_time(&self) -> Duration {
+        self.inner.get_write_pending_time()
+    }
+}
+
+impl GetProxyDigest for HeadTimed {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for HeadTimed {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+}
+
+#[async_trait]
+impl Peek for HeadTimed {
+    async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        self.inner.try_peek(buffer).await
+    }
+}
+
+// `IO` is implemented by Pingora for all of the above; naming it here keeps the reader from searching.
+const _: fn(HeadTimed) -> Box<dyn IO> = |stream| Box::new(stream);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn timed(inner: Stream) -> (HeadTimed, Arc<HeadState>) {
+        let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+        (HeadTimed { inner, state: state.clone(), clock: HeadClock::Stopped, allowed: Duration::from_secs(10) }, state)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_trickles_in_is_cut_off() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let (mut stream, _) = timed(Box::new(server));
+        let reader = tokio::spawn(async move {
+            let mut byte = [0; 1];
+            loop {
+                if let Err(error) = stream.read_exact(&mut byte).await {
+                    return error;
+                }
+            }
+        });
+        // One byte every four seconds: each read is quick, the whole is not.
+        for _ in 0..4 {
+            client.write_all(b"G").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+        assert_eq!(reader.await.unwrap().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_a_head_and_reading_a_body_are_not_timed() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let (mut stream, state) = timed(Box::new(server));
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        client.write_all(b"head").await.unwrap();
+        let mut four = [0; 4];
+        stream.read_exact(&mut four).await.unwrap();
+        state.reading.store(false, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        client.write_all(b"body").await.unwrap();
+        stream.read_exact(&mut four).await.unwrap();
+        assert_eq!(&four, b"body");
+        state.reading.store(true, Ordering::Relaxed);
+        // The clock of the next head begins with its own first byte.
+        client.write_all(b"next").await.unwrap();
+        stream.read_exact(&mut four).await.unwrap();
+        assert_eq!(&four, b"next");
+    }
+}

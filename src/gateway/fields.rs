@@ -1,0 +1,209 @@
+//! From a route's field map to the facts of an attempt.
+//!
+//! This is the last place where an identifier or a password is text. Every field is settled first: which source has it,
+//! and whether all that could be meant is one value. Then it is made into a fact that betrays nobody: a pseudonym, a
+//! tag, an amount. What the operator's lists must compare in the clear travels apart, in [`RawIdentifiers`], and ends
+//! with the gathering of evidence.
+//!
+//! Where readings of a credential disagree the last one is taken for the facts, as PHP, Django, Rails and every JSON
+//! library of note do, and the ambiguity says that this was a choice.
+
+mod credentials;
+mod numbers;
+mod settle;
+
+use super::form::{Oddity, Values};
+use super::identity::{self, Identifier, Keys};
+use crate::config::settings::{FieldSource, IdentityRules, Route};
+use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym};
+use http::HeaderMap;
+use settle::Settled;
+use zeroize::Zeroizing;
+
+/// What capture makes of a request's fields.
+pub struct Captured {
+    pub identity: Identity,
+    pub form: FormFacts,
+    /// Fields that the route maps and the request did not bring, or brought empty.
+    pub missing: Vec<Field>,
+    pub ambiguities: Vec<Ambiguity>,
+    pub raw: RawIdentifiers,
+}
+
+/// Canonical identifiers in the clear, for the operator's lists and for nothing else: to be dropped as soon as those
+/// were asked. Wiped then; can be neither printed nor cloned.
+#[derive(Default)]
+pub struct RawIdentifiers {
+    account: Option<Identifier>,
+    email: Option<Zeroizing<String>>,
+    domain: Box<str>,
+    card_bin: Box<str>,
+}
+
+impl RawIdentifiers {
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_ref().map(Identifier::as_str)
+    }
+
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_ref().map(|email| email.as_str())
+    }
+
+    /// Domain of the e-mail address, in lower-case ASCII.
+    pub fn domain(&self) -> Option<&str> {
+        Some(&*self.domain).filter(|domain| !domain.is_empty())
+    }
+
+    /// Six to eight digits.
+    pub fn card_bin(&self) -> Option<&str> {
+        Some(&*self.card_bin).filter(|bin| !bin.is_empty())
+    }
+}
+
+/// Reads the fields of `route`. `disposable` answers with the list's entry that covers a domain.
+pub fn capture(
+    route: &Route,
+    values: &Values,
+    headers: &HeaderMap,
+    keys: &Keys,
+    disposable: &dyn Fn(&str) -> Option<Box<str>>,
+) -> Captured {
+    read(&route.fields, route.identity, values, headers, keys, disposable)
+}
+
+/// As [`capture`], from a field map and its identity rules alone.
+pub fn read(
+    fields: &[(Field, Vec<FieldSource>)],
+    rules: IdentityRules,
+    values: &Values,
+    headers: &HeaderMap,
+    keys: &Keys,
+    disposable: &dyn Fn(&str) -> Option<Box<str>>,
+) -> Captured {
+    let mut captured = Captured {
+        identity: Identity::default(),
+        form: FormFacts::default(),
+        missing: Vec::new(),
+        ambiguities: Vec::new(),
+        raw: RawIdentifiers::default(),
+    };
+    let mut found = Found::default();
+    for (field, sources) in fields {
+        match settle::settle(sources, values, headers) {
+            Some(settled) => {
+                if field.is_credential() {
+                    flag(*field, &settled, &mut captured.ambiguities);
+                }
+                found.0.push((*field, settled.text));
+            }
+            None => captured.missing.push(*field),
+        }
+    }
+    if fields.iter().any(|(field, _)| field.is_credential()) {
+        add_oddities(values.odd().iter(), &mut captured.ambiguities);
+    }
+    identify(rules, &found, keys, disposable, &mut captured);
+    describe(&found, keys, &mut captured);
+    captured
+}
+
+/// The settled text of each field.
+#[derive(Default)]
+struct Found(Vec<(Field, Zeroizing<String>)>);
+
+impl Found {
+    fn of(&self, field: Field) -> Option<&str> {
+        self.0.iter().find(|(found, _)| *found == field).map(|(_, text)| text.as_str())
+    }
+}
+
+fn flag(field: Field, settled: &Settled, ambiguities: &mut Vec<Ambiguity>) {
+    if settled.duplicate {
+        ambiguities.push(Ambiguity::Duplicate(field));
+    }
+    if settled.places {
+        ambiguities.push(Ambiguity::Places(field));
+    }
+    add_oddities(settled.odd.iter(), ambiguities);
+}
+
+fn add_oddities(odd: impl Iterator<Item = Oddity>, ambiguities: &mut Vec<Ambiguity>) {
+    for oddity in odd {
+        let ambiguity = Ambiguity::Encoding(oddity.name());
+        if !ambiguities.contains(&ambiguity) {
+            ambiguities.push(ambiguity);
+        }
+    }
+}
+
+/// Whose account is meant.
+fn identify(
+    rules: IdentityRules,
+    found: &Found,
+    keys: &Keys,
+    disposable: &dyn Fn(&str) -> Option<Box<str>>,
+    captured: &mut Captured,
+) {
+    let account = found.of(Field::Account).and_then(|text| identity::account(text, rules));
+    let username = found.of(Field::Username).and_then(|text| identity::account(text, rules));
+    // The email field, else an account or user name that is an address.
+    let typed = found.of(Field::Email).or_else(|| {
+        let is_address = |name: &Option<Identifier>| matches!(name, Some(Identifier::Address(_)));
+        if is_address(&account) {
+            found.of(Field::Account)
+        } else if is_address(&username) {
+            found.of(Field::Username)
+        } else {
+            None
+        }
+    });
+    let email = typed.and_then(|typed| {
+        let address = identity::email(typed, rules)?;
+        let facts = Email {
+            key: keys.email(address.as_str()),
+            domain: address.domain().into(),
+            problem: identity::problem(typed, address.domain()),
+            disposable: Some(address.domain()).filter(|domain| !domain.is_empty()).and_then(disposable),
+        };
+        Some((address, facts))
+    });
+    let account_key = account.as_ref().map(|account| keys.account(account));
+    let username_key = username.as_ref().map(|username| keys.account(username));
+    let email_key = email.as_ref().map(|(_, facts)| facts.key);
+    // A registration may map no account: then the name, or the address, is what it will be.
+    let primary: Option<Pseudonym> = account_key.or(username_key).or(email_key);
+    let mut aliases: Vec<Pseudonym> = Vec::with_capacity(3);
+    for key in [primary, account_key, username_key, email_key].into_iter().flatten() {
+        if !aliases.contains(&key) {
+            aliases.push(key);
+        }
+    }
+    let raw = &mut captured.raw;
+    raw.account = account.or(username);
+    if let Some((address, facts)) = &email {
+        raw.email = Some(Zeroizing::new(address.as_str().to_owned()));
+        raw.domain = facts.domain.clone();
+        if raw.account.is_none() {
+            raw.account = identity::account(address.as_str(), rules);
+        }
+    }
+    captured.identity = Identity { account: primary, aliases, email: email.map(|(_, facts)| facts) };
+}
+
+/// What else the form said.
+fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
+    let bin = found.of(Field::CardBin).and_then(numbers::card_bin);
+    let last4 = found.of(Field::CardLast4).and_then(numbers::card_last4);
+    captured.form = FormFacts {
+        password: found.of(Field::Password).map(|password| keys.password(password)),
+        phone: found.of(Field::Phone).and_then(identity::phone).map(|number| keys.phone(&number)),
+        amount: found.of(Field::Amount).and_then(numbers::amount),
+        currency: found.of(Field::Currency).and_then(numbers::currency),
+        card: bin.as_ref().zip(last4).map(|(bin, last4)| keys.card(bin, &last4)),
+        card_bin: bin.clone(),
+    };
+    captured.raw.card_bin = bin.unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Two corpora: requests that backends read differently, which must be flagged or refused, and requests that browsers
+//! and honest clients send, which must be read and must not be.
+
+use super::*;
+use crate::gateway::form::{Unreadable, Wanted};
+use crate::gateway::identity::{IdentityKey, PasswordKey};
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+fn keys() -> Keys {
+    Keys::new(&IdentityKey::new([1; 32]), &PasswordKey::new([2; 32]))
+}
+
+fn cases(text: &str) -> Vec<Value> {
+    serde_json::from_str(text).unwrap()
+}
+
+fn source(text: &str) -> FieldSource {
+    match text.split_once(':').unwrap() {
+        ("form", name) => FieldSource::Form(name.into()),
+        ("json", name) => FieldSource::Json(name.into()),
+        ("query", name) => FieldSource::Query(name.into()),
+        ("header", name) => FieldSource::Header(name.into()),
+        ("cookie", name) => FieldSource::Cookie(name.into()),
+        ("basic", "user") => FieldSource::BasicUser,
+        ("basic", _) => FieldSource::BasicPassword,
+        (other, _) => panic!("{other}"),
+    }
+}
+
+fn fields(case: &Value) -> Vec<(Field, Vec<FieldSource>)> {
+    let map = case["fields"].as_object().unwrap();
+    let one = |(name, sources): (&String, &Value)| {
+        let field = Field::ALL.into_iter().find(|field| field.name() == name).unwrap();
+        (field, sources.as_array().unwrap().iter().map(|text| source(text.as_str().unwrap())).collect())
+    };
+    map.iter().map(one).collect()
+}
+
+fn headers(case: &Value) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let mut add = |name: &str, value: &Value| {
+        headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_str(value.as_str().unwrap()).unwrap());
+    };
+    if case["type"].is_string() {
+        add("content-type", &case["type"]);
+    }
+    case["types"].as_array().into_iter().flatten().for_each(|value| add("content-type", value));
+    for (name, value) in case["headers"].as_object().into_iter().flatten() {
+        match value {
+            Value::Array(all) => all.iter().for_each(|value| add(name, value)),
+            one => add(name, one),
+        }
+    }
+    headers
+}
+
+fn run(case: &Value) -> Result<Captured, Unreadable> {
+    let (fields, headers) = (fields(case), headers(case));
+    let text = case["body"].as_str().unwrap();
+    // `bytes`: each character is one byte.
+    let body: Vec<u8> = match case["bytes"].as_bool() {
+        Some(true) => text.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect(),
+        _ => text.as_bytes().to_vec(),
+    };
+    let mut values = Values::new(&Wanted::of_fields(&fields));
+    if let Some(query) = case["query"].as_str() {
+        values.read_query(query.as_bytes());
+    }
+    values.read_body(&headers, &body)?;
+    Ok(read(&fields, IdentityRules::default(), &values, &headers, &keys(), &|_| None))
+}
+
+#[test]
+fn no_disagreement_between_backends_is_silent() {
+    for case in cases(include_str!("../../../tests/fixtures/forms/discrepancies.json")) {
+        let name = &case["name"];
+        assert!(case["backends"].as_object().is_some_and(|all| !all.is_empty()), "{name} says what it is about");
+        let verdict = match run(&case) {
+            Err(why) => vec![format!("unreadable:{}", why.name())],
+            Ok(captured) => {
+                let doubts = captured.ambiguities.iter().filter(|doubt| doubt.is_about_credentials());
+                doubts.map(Ambiguity::name).collect()
+            }
+        };
+        assert!(!verdict.is_empty(), "{name} was read without a word");
+        // And for the reason that the case is about.
+        assert_eq!(serde_json::json!(verdict), case["verdict"], "{name}");
+    }
+}
+
+#[test]
+fn honest_clients_are_read_and_not_flagged() {
+    for case in cases(include_str!("../../../tests/fixtures/forms/browsers.json")) {
+        let name = &case["name"];
+        let captured = run(&case).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(captured.ambiguities, [], "{name}");
+        assert_eq!(captured.missing, [], "{name}");
+        assert_eq!(captured.raw.account(), case["account"].as_str(), "{name}");
+        let expected = keys().password(case["password"].as_str().unwrap());
+        assert_eq!(captured.form.password, Some(expected), "{name}");
+    }
+}
+
+fn form(fields: &[(Field, &str)], body: &str) -> Captured {
+    let fields: Vec<_> = fields.iter().map(|(field, name)| (*field, vec![FieldSource::Form((*name).into())])).collect();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let mut values = Values::new(&Wanted::of_fields(&fields));
+    values.read_body(&headers, body.as_bytes()).unwrap();
+    let listed = |domain: &str| (domain == "throwaway.example").then(|| "throwaway.example".into());
+    read(&fields, IdentityRules::default(), &values, &headers, &keys(), &listed)
+}
+
+#[test]
+fn an_address_is_one_account_on_every_route() {
+    let login = form(&[(Field::Account, "login")], "login=V.ictim%2Bx%40googlemail.com");
+    let register =
+        form(&[(Field::Username, "name"), (Field::Email, "email")], "name=TheVictim&email=victim%40gmail.com");
+    let by_name = form(&[(Field::Account, "login")], "login=thevictim");
+    assert!(register.identity.aliases.contains(&login.identity.account.unwrap()));
+    assert!(register.identity.aliases.contains(&by_name.identity.account.unwrap()));
+    assert_eq!(login.identity.email.as_ref().map(|email| &*email.domain), Some("gmail.com"));
+    assert!(by_name.identity.email.is_none());
+    assert_ne!(login.identity.account, by_name.identity.account);
+}
+
+#[test]
+fn a_checkout_becomes_facts() {
+    let captured = form(
+        &[
+            (Field::Email, "email"),
+            (Field::Phone, "phone"),
+            (Field::Amount, "total"),
+            (Field::Currency, "currency"),
+            (Field::CardBin, "card"),
+            (Field::CardLast4, "last4"),
+            (Field::Order, "order"),
+        ],
+        "email=a%40throwaway.example&phone=%2B49+170+1234567&total=1.234%2C50&currency=eur&card=4111111111111111&last4=1111",
+    );
+    assert_eq!(captured.form.amount, Some(1234.5));
+    assert_eq!(captured.form.currency.as_deref(), Some("EUR"));
+    assert_eq!(captured.form.card_bin.as_deref(), Some("41111111"));
+    assert_eq!(captured.form.card, Some(keys().card("41111111", "1111")));
+    assert_eq!(captured.form.phone, Some(keys().phone("+491701234567")));
+    let email = captured.identity.email.unwrap();
+    assert_eq!(email.disposable.as_deref(), Some("throwaway.example"));
+    assert_eq!(captured.raw.domain(), Some("throwaway.example"));
+    assert_eq!(captured.missing, [Field::Order]);
+}
+
+#[test]
+fn nothing_that_travels_betrays_the_visitor() {
+    let captured = form(
+        &[(Field::Account, "login"), (Field::Email, "email"), (Field::Password, "password"), (Field::Phone, "phone")],
+        "login=canaryname&email=canarymail%40example.com&password=canarypass&phone=0170555555",
+    );
+    let shown = format!("{:?}{:?}{:?}", captured.identity, captured.form, captured.ambiguities);
+    for secret in ["canary", "0170555555"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn doubt_about_other_fields_is_no_ambiguity() {
+    let captured = form(&[(Field::Account, "login"), (Field::Name, "name")], "login=alice&name=a&name=b");
+    assert_eq!(captured.ambiguities, []);
+}

@@ -1,0 +1,122 @@
+//! `application/x-www-form-urlencoded`, for bodies and query strings.
+//!
+//! `&` separates; a `;` separates only for some backends, so a pair that holds one is read both ways.
+
+use super::charset::Charset;
+use super::oddity::{Oddities, Oddity};
+use super::values::Values;
+use super::wanted::{Kin, Place, Want, fold};
+use super::{MAX_FIELDS, MAX_VALUE, Unreadable};
+use zeroize::Zeroizing;
+
+/// Names longer than this are cut before they are compared: no route asks for one.
+const MAX_NAME: usize = 512;
+
+pub(super) fn read(body: &[u8], charset: Charset, place: Place, values: &mut Values) -> Result<(), Unreadable> {
+    let wants = values.wants();
+    let mut pairs = Pairs { wants: &wants, charset, place, key: Vec::new(), folded: Vec::new(), count: 0 };
+    for segment in split(body, b'&') {
+        pairs.read(segment, Kin::Exact, values)?;
+        if memchr::memchr(b';', segment).is_some() {
+            for piece in split(segment, b';') {
+                pairs.read(piece, Kin::Lookalike, values)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    text.split(move |byte| *byte == separator).filter(|piece| !piece.is_empty())
+}
+
+struct Pairs<'w> {
+    wants: &'w [Want],
+    charset: Charset,
+    place: Place,
+    key: Vec<u8>,
+    folded: Vec<u8>,
+    count: usize,
+}
+
+impl Pairs<'_> {
+    /// One `name=value`. `at_best` is what it is when the name is exactly the wanted one.
+    fn read(&mut self, pair: &[u8], at_best: Kin, values: &mut Values) -> Result<(), Unreadable> {
+        self.count += 1;
+        if self.count > MAX_FIELDS {
+            return Err(Unreadable::TooManyFields);
+        }
+        values.spend(pair.len());
+        let (name, value) = match memchr::memchr(b'=', pair) {
+            Some(equals) => (&pair[..equals], &pair[equals + 1..]),
+            None => (pair, &[][..]),
+        };
+        // Three bytes may stand for one; what is cut off cannot belong to a wanted name.
+        let name = &name[..name.len().min(3 * MAX_NAME)];
+        self.key.clear();
+        let broken = decode(name, &mut self.key);
+        // Queries are typed by hand and carry old charsets; there only what IIS would make a letter of is suspect.
+        if broken && (self.place == Place::Form || memchr::memmem::find(&self.key, b"%u").is_some()) {
+            values.add_odd(Oddity::PercentEscape);
+        }
+        if self.place == Place::Form && std::str::from_utf8(&self.key).is_err() {
+            values.add_odd(Oddity::Utf8);
+        }
+        if self.place == Place::Form && self.key == b"_charset_" && at_best == Kin::Exact && !value.is_empty() {
+            values.foreign_charset |= Charset::named(value)? != Charset::UTF_8;
+        }
+        fold(&self.key, &mut self.folded);
+        for (index, want) in self.wants.iter().enumerate() {
+            let Some(kin) = want.kin(self.place, &self.key, &self.folded) else { continue };
+            let kin = if kin == Kin::Exact { at_best } else { kin };
+            if value.len() > 3 * MAX_VALUE {
+                return Err(Unreadable::ValueTooLong);
+            }
+            values.spend(value.len());
+            let mut bytes = Zeroizing::new(Vec::with_capacity(value.len()));
+            let mut odd = Oddities::default();
+            if decode(value, &mut bytes) {
+                odd.add(Oddity::PercentEscape);
+            }
+            if value.iter().any(|byte| *byte < b' ') {
+                odd.add(Oddity::Control);
+            }
+            let (text, doubts) = self.charset.decode(&bytes);
+            odd.extend(doubts);
+            values.add(index, kin, text, odd)?;
+        }
+        Ok(())
+    }
+}
+
+/// Undoes `+` and `%XX`; says whether a `%` stood for nothing, and leaves it as it is.
+fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut broken = false;
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'+', _) => out.push(b' '),
+            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    out.push(high << 4 | low);
+                    rest = after;
+                }
+                _ => {
+                    broken = true;
+                    out.push(b'%');
+                }
+            },
+            (b'%', _) => {
+                broken = true;
+                out.push(b'%');
+            }
+            (byte, _) => out.push(*byte),
+        }
+    }
+    broken
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}

@@ -1,0 +1,107 @@
+//! Everything a judgement may look at, brought together in one place: intelligence by look-up, history by one question
+//! to the store, which counts this attempt in the same step. What could not be had is named in `degraded`.
+
+use super::fields::Captured;
+use super::gate::Gate;
+use super::headers;
+use super::host_of;
+use super::live::Live;
+use super::raw_head;
+use crate::config::settings::Route;
+use crate::engine::attempt::{Attempt, AttemptId, Client, Device, Network, RequestFacts};
+use crate::engine::clearance::Clearance;
+use crate::engine::evidence::{Evidence, Moment};
+use crate::engine::time::Timestamp;
+use crate::intel::Subject;
+use crate::store::{DeviceKey, Observation};
+use http::Version;
+use pingora::http::RequestHeader;
+use pingora::proxy::Session;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Who asks, and when.
+pub struct Visitor {
+    pub id: AttemptId,
+    pub at: Timestamp,
+    pub ip: IpAddr,
+    /// Length of the body.
+    pub bytes: usize,
+}
+
+/// Makes the evidence of the moment before forwarding.
+pub async fn evidence(
+    gate: &Gate,
+    live: &Live,
+    session: &Session,
+    route: &Arc<Route>,
+    captured: Captured,
+    visitor: Visitor,
+) -> Evidence {
+    let header = session.req_header();
+    let Captured { identity, form, missing, ambiguities, raw } = captured;
+    let user_agent = header.headers.get(http::header::USER_AGENT);
+    let device = Device {
+        id: None,
+        fingerprint: headers::fingerprint(header.version, &header.headers, raw_head(session).as_deref()),
+        agent: live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref()),
+    };
+    let (intel, mut degraded) = live.intel.look_up(&Subject {
+        ip: visitor.ip,
+        account: raw.account(),
+        email: raw.email(),
+        domain: raw.domain(),
+        device: device.id,
+        fingerprint: device.fingerprint,
+        card_bin: raw.card_bin(),
+    });
+    drop(raw);
+    let network = Network::from(visitor.ip);
+    let observation = Observation {
+        id: visitor.id,
+        at: visitor.at,
+        event: route.event.clone(),
+        network,
+        device: DeviceKey::of(&device, intel.asn),
+        accounts: &identity.aliases,
+    };
+    let history = match gate.store.observe(&observation).await {
+        Ok(history) => Some(history),
+        Err(error) => {
+            tracing::warn!(%error, "the store did not count an attempt; its history is blind");
+            degraded.push("store");
+            None
+        }
+    };
+    let attempt = Attempt {
+        id: visitor.id,
+        at: visitor.at,
+        event: route.event.clone(),
+        route: route.name.clone(),
+        request: request_facts(header, &host_of(header), visitor.bytes),
+        client: Client { ip: visitor.ip, network, headers: headers::facts(&header.headers) },
+        device,
+        identity,
+        form,
+        missing,
+        ambiguities,
+    };
+    Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+}
+
+/// What the record shows of a request.
+pub fn request_facts(header: &RequestHeader, host: &str, bytes: usize) -> RequestFacts {
+    let path = header.uri.path();
+    let shown = path.char_indices().nth(256).map_or(path, |(end, _)| &path[..end]);
+    RequestFacts {
+        method: header.method.as_str().into(),
+        host: host.into(),
+        path: shown.into(),
+        http: match header.version {
+            Version::HTTP_2 => "2",
+            Version::HTTP_10 => "1.0",
+            _ => "1.1",
+        },
+        bytes: bytes as u64,
+    }
+}

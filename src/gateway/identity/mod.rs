@@ -1,0 +1,19 @@
+//! One account is one account, however it is typed; and what leaves this module names nobody.
+//!
+//! Applications fold case, trim spaces and look past Gmail's dots before they look a visitor up. An attacker who types
+//! `V.ictim+1@GoogleMail.com` for `victim@gmail.com` must meet the same counters, so identifiers are brought to one
+//! canonical form first ([`canonical`]) and hashed under the identity key afterwards ([`keys`]). The canonical text is
+//! held only while the operator's lists are asked, in buffers that are wiped and cannot be printed.
+//!
+//! An account may be a user name or an e-mail address. Addresses are hashed as addresses wherever they stand, so that
+//! the account of a login and the e-mail field of a registration meet.
+
+mod address;
+mod canonical;
+mod keys;
+mod phone;
+
+pub use address::problem;
+pub use canonical::{Address, Identifier, account, domain, email};
+pub use keys::{IdentityKey, Keys, PasswordKey};
+pub use phone::phone;

@@ -1,0 +1,290 @@
+//! The journey of a request up to its enforcement: recognise, capture, gather, decide, carry out. Runs in Pingora's
+//! `request_filter`, before any upstream exists; it ends either in an answer of the gate's own or in a request that goes on.
+
+use super::answer::Answer;
+use super::enforce::{self, Course};
+use super::fields::{self, Captured};
+use super::form::{Unreadable, Values};
+use super::framing::{self, FramingFault};
+use super::gate::{Gate, Judged, Visit};
+use super::gather;
+use super::held::{self, Held, HoldFault};
+use super::live::Live;
+use super::own_pages::{self, Spending};
+use super::recognize::{Candidates, Head, Recognized};
+use super::reply;
+use super::{host_of, new_id, raw_head, socket_peer};
+use crate::admin::metrics::Stage;
+use crate::challenge::Order;
+use crate::config::settings::{Ambiguous, Mode, Route, TooLarge, Unreadable as WhenUnreadable};
+use crate::engine::attempt::{Ambiguity, AttemptId};
+use crate::engine::clearance::Clearance;
+use crate::engine::decision::{Action, Decision};
+use crate::engine::evidence::{Evidence, Moment};
+use crate::engine::record::Enforcement;
+use crate::engine::{self};
+use crate::secrets::NoRandomness;
+use crate::store::Withdrawal;
+use pingora::proxy::Session;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Takes a request from its head to the decision.
+pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pingora::Result<Visit> {
+    let began = Instant::now();
+    if own_pages::are_meant(session.req_header()) {
+        own_pages::serve(gate, &live, session).await?;
+        return Ok(Visit::Answered);
+    }
+    let Some(candidates) = live.routes.candidates(&head(session)) else {
+        gate.metrics.requested(false);
+        return Ok(Visit::Passing { live, held: None, tries: 0 });
+    };
+    gate.metrics.requested(true);
+    gate.metrics.passed(Stage::Recognise, began.elapsed());
+    let call = Call { gate, live, began, id: new_id(gate.clock.now()), ip: IpAddr::from([0, 0, 0, 0]) };
+    call.protected(session, candidates).await
+}
+
+/// What recognition reads of this request.
+fn head(session: &Session) -> Head<'_> {
+    let header = session.req_header();
+    Head {
+        method: header.method.as_str(),
+        target: header.raw_path(),
+        authority: header.uri.authority().map(|authority| authority.as_str()),
+        headers: &header.headers,
+        // HTTP/2 need not announce a body.
+        has_body: header.version == http::Version::HTTP_2
+            || header.headers.contains_key(http::header::CONTENT_LENGTH)
+            || header.headers.contains_key(http::header::TRANSFER_ENCODING),
+    }
+}
+
+/// Without randomness no challenge can be made, and nothing is let through instead.
+pub fn no_randomness(error: NoRandomness) -> Box<pingora::Error> {
+    pingora::Error::because(pingora::ErrorType::HTTPStatus(503), "cannot make a challenge", error).into_in()
+}
+
+/// One request on a protected route.
+struct Call<'g> {
+    gate: &'g Gate,
+    live: Arc<Live>,
+    began: Instant,
+    id: AttemptId,
+    ip: IpAddr,
+}
+
+impl Call<'_> {
+    async fn protected(mut self, session: &mut Session, candidates: Candidates) -> pingora::Result<Visit> {
+        self.ip = super::client_ip::client_ip(
+            &self.live.settings.client_ip,
+            socket_peer(session),
+            &session.req_header().headers,
+        );
+        let presumed = candidates.presumed().clone();
+        if let Err(fault) = self.framing(session) {
+            return match self.monitors(&presumed) {
+                // Pingora has normalised the framing; nothing was read yet.
+                true => Ok(self.let_pass(session, &presumed, None, fault.name())),
+                false => self.refuse(session, &presumed, 400, fault.name()).await,
+            };
+        }
+        // A client that is done sending may close its half and still wait for the answer; and one that leaves early
+        // must not keep the gate from learning what the application said.
+        session.as_mut().set_abort_on_close(false);
+        let limits = &self.live.settings.limits;
+        let held = match held::hold(session, limits.body, limits.capture, &self.gate.budget).await {
+            Ok(held) => held,
+            Err(fault) => return self.not_held(session, &presumed, fault).await,
+        };
+        let mut values = Values::new(&self.live.wanted(&candidates));
+        values.read_query(session.req_header().uri.query().unwrap_or_default().as_bytes());
+        let read = values.read_body(&session.req_header().headers, held.body());
+        let recognized = match &read {
+            Ok(()) => candidates.settle(&values),
+            Err(_) => Some(candidates.presume()),
+        };
+        let Some(Recognized { route, ambiguities }) = recognized else {
+            // The body says that this is no request of any route. It goes on as it came.
+            return Ok(Visit::Passing { live: self.live, held: Some(held), tries: 0 });
+        };
+        if let Err(unreadable) = read {
+            return self.unreadable(session, &route, held, unreadable).await;
+        }
+        self.judge(session, route, ambiguities, held, &values).await
+    }
+
+    async fn judge(
+        self,
+        session: &mut Session,
+        route: Arc<Route>,
+        ambiguities: Vec<Ambiguity>,
+        held: Held,
+        values: &Values,
+    ) -> pingora::Result<Visit> {
+        let disposable = |domain: &str| self.live.intel.disposable(domain);
+        let mut captured =
+            fields::capture(&route, values, &session.req_header().headers, &self.gate.keys, &disposable);
+        captured.ambiguities.splice(0..0, ambiguities);
+        let ambiguous = captured.ambiguities.iter().any(Ambiguity::is_about_credentials);
+        self.gate.metrics.passed(Stage::Capture, self.began.elapsed());
+        if ambiguous && route.ambiguous == Ambiguous::Deny {
+            // Still judged, so that the record shows who it was; the decision is made below whatever the policy says.
+            self.gate.metrics.ambiguous();
+        }
+        let must_deny = ambiguous && route.ambiguous == Ambiguous::Deny;
+        let captured_at = Instant::now();
+        let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
+        let gathered = Instant::now();
+        self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
+        let mut decision = engine::decide(&evidence, &route.policy.rules);
+        if let Action::Challenge(kind) = decision.ruling.action {
+            evidence.clearance = self.clearance(session, &route, &evidence).await;
+            if evidence.clearance.covers(kind) {
+                decision = engine::decide(&evidence, &route.policy.rules);
+            }
+        }
+        if must_deny && decision.ruling.action != Action::Deny {
+            decision.overrule("ambiguous", Action::Deny);
+        }
+        self.gate.metrics.passed(Stage::Decide, gathered.elapsed());
+        self.gate.metrics.decided(self.live.metrics_of(&route), &decision);
+        self.carry_out(session, route, evidence, decision, held).await
+    }
+
+    async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Evidence {
+        let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes };
+        gather::evidence(self.gate, &self.live, session, route, captured, visitor).await
+    }
+
+    /// A solved challenge for this very account and route, burnt by asking.
+    async fn clearance(&self, session: &Session, route: &Route, evidence: &Evidence) -> Clearance {
+        let account = evidence.attempt.identity.account;
+        let now = evidence.attempt.at;
+        let cookies = own_pages::cookies(&session.req_header().headers);
+        let cookies: Vec<&[u8]> = cookies.iter().map(|cookie| &cookie[..]).collect();
+        match self.live.challenges.clearance(&cookies, &route.name, account, now) {
+            Some(pending) => pending.spend(&Spending(&self.gate.store)).await,
+            None => Clearance::NONE,
+        }
+    }
+
+    async fn carry_out(
+        self,
+        session: &mut Session,
+        route: Arc<Route>,
+        evidence: Evidence,
+        decision: Decision,
+        held: Held,
+    ) -> pingora::Result<Visit> {
+        let mode = enforce::mode(self.live.settings.mode, &route);
+        let now = evidence.attempt.at;
+        match enforce::course(&decision, mode) {
+            Course::Forward(_permit, enforcement) => {
+                self.record(&route, &evidence, &decision, enforcement);
+                Ok(Visit::Judged(Box::new(Judged {
+                    live: self.live,
+                    route,
+                    evidence,
+                    decision,
+                    enforcement,
+                    held,
+                    forwarded: Instant::now(),
+                    answer: Answer::Awaited,
+                    tries: 0,
+                })))
+            }
+            Course::Challenge(kind) => {
+                self.gate.withdraw(self.id, Withdrawal::Challenged, now).await;
+                self.record(&route, &evidence, &decision, Enforcement::Challenged);
+                let order = Order {
+                    kind,
+                    route: &route.name,
+                    account: evidence.attempt.identity.account,
+                    moment: Moment::Before,
+                    return_to: enforce::return_path(&route),
+                };
+                let visit = own_pages::visit(self.gate, session);
+                let issued = self.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+                reply::write(session, &issued.reply(&visit)).await?;
+                Ok(Visit::Answered)
+            }
+            Course::Deny => {
+                self.gate.withdraw(self.id, Withdrawal::Denied, now).await;
+                self.record(&route, &evidence, &decision, Enforcement::Denied);
+                let reply = enforce::denial(&route, &session.req_header().headers, &self.id.to_string());
+                reply::write(session, &reply).await?;
+                Ok(Visit::Answered)
+            }
+        }
+    }
+
+    fn record(&self, route: &Route, evidence: &Evidence, decision: &Decision, enforcement: Enforcement) {
+        self.gate.record_decision(&self.live, route, evidence, decision, enforcement, self.began.elapsed());
+    }
+
+    async fn not_held(self, session: &mut Session, route: &Route, fault: HoldFault) -> pingora::Result<Visit> {
+        let untouched = session.body_bytes_read() == 0;
+        let lenient = self.monitors(route) || route.too_large == TooLarge::ForwardUnscored;
+        match fault {
+            // Nothing of it was read yet, so it can still stream through.
+            HoldFault::TooLarge if lenient && untouched => Ok(self.let_pass(session, route, None, "too_large")),
+            HoldFault::TooLarge => self.refuse(session, route, 413, "too_large").await,
+            HoldFault::Slow => self.refuse(session, route, 408, "slow").await,
+            HoldFault::Busy => self.refuse(session, route, 503, "busy").await,
+            HoldFault::Broken(error) => {
+                self.note_refusal(session, route, Enforcement::Refused("broken_off"));
+                Err(error.into_down())
+            }
+        }
+    }
+
+    async fn unreadable(
+        self,
+        session: &mut Session,
+        route: &Route,
+        held: Held,
+        unreadable: Unreadable,
+    ) -> pingora::Result<Visit> {
+        match route.unreadable {
+            WhenUnreadable::Refuse if !self.monitors(route) => self.refuse(session, route, 400, unreadable.name()).await,
+            WhenUnreadable::Refuse | WhenUnreadable::ForwardUnscored => {
+                Ok(self.let_pass(session, route, Some(held), unreadable.name()))
+            }
+        }
+    }
+
+    fn framing(&self, session: &Session) -> Result<(), FramingFault> {
+        let limit = self.live.settings.limits.header;
+        framing::check(raw_head(session).as_deref(), &head(session), session.req_header().version, limit)
+    }
+
+    fn monitors(&self, route: &Route) -> bool {
+        enforce::mode(self.live.settings.mode, route) == Mode::Monitor
+    }
+
+    /// Forwards a request that cannot be judged, because the operator said so (`forward_unscored`, monitor mode).
+    fn let_pass(self, session: &Session, route: &Route, held: Option<Held>, why: &'static str) -> Visit {
+        let _permit = enforce::unscored();
+        self.note_refusal(session, route, Enforcement::Unscored(why));
+        Visit::Passing { live: self.live, held, tries: 0 }
+    }
+
+    /// Refuses a protected request that cannot be judged.
+    async fn refuse(self, session: &mut Session, route: &Route, status: u16, why: &'static str) -> pingora::Result<Visit> {
+        self.note_refusal(session, route, Enforcement::Refused(why));
+        // Part of the body may be unread: the connection is not used again.
+        session.set_keepalive(None);
+        let page = reply::wants_page(&session.req_header().headers);
+        reply::write(session, &enforce::refused(status, page, &self.id.to_string())).await?;
+        Ok(Visit::Answered)
+    }
+
+    fn note_refusal(&self, session: &Session, route: &Route, enforcement: Enforcement) {
+        let header = session.req_header();
+        let request = gather::request_facts(header, &host_of(header), 0);
+        self.gate.record_refusal(&self.live, route, self.id, self.ip, &request, enforcement);
+    }
+}

@@ -1,0 +1,99 @@
+//! One configuration, made ready to serve: what the settings name is loaded, indexed and connected. Immutable; a request
+//! keeps one `Arc` of it from its first hook to its last.
+
+use super::recognize::Routes;
+use super::upstream::Upstreams;
+use crate::challenge::Challenges;
+use crate::config::settings::Settings;
+use super::form::Wanted;
+use super::recognize::Candidates;
+use super::client_ip;
+use crate::admin::metrics::{Metrics, RouteMetrics};
+use super::identity;
+use crate::config::settings::{IdentityRules, ListOf, Route};
+use crate::intel::Intel;
+use crate::secrets::Secrets;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub struct Live {
+    pub settings: Settings,
+    pub routes: Routes,
+    pub upstreams: Upstreams,
+    pub intel: Intel,
+    pub challenges: Challenges,
+    /// By route name.
+    of_routes: HashMap<Arc<str>, OfRoute>,
+}
+
+/// What is prepared for one route.
+struct OfRoute {
+    wanted: Wanted,
+    metrics: RouteMetrics,
+}
+
+impl Live {
+    /// Loads what the settings name. On failure each problem is a line for the operator.
+    pub fn new(settings: Settings, secrets: &Arc<Secrets>, metrics: &Metrics) -> Result<Live, Vec<String>> {
+        let intel = Intel::load(&settings.intel, &settings.lists, &canonical)
+            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        for data in crate::intel::embedded() {
+            metrics.data(data.name, made_at(data.date));
+        }
+        let of_route = |route: &Arc<Route>| {
+            let prepared = OfRoute { wanted: Wanted::of([&**route]), metrics: metrics.route(&route.name) };
+            (route.name.clone(), prepared)
+        };
+        Ok(Live {
+            routes: Routes::new(&settings.routes),
+            upstreams: Upstreams::new(&settings.upstreams),
+            intel,
+            challenges: Challenges::new(settings.challenge.clone(), secrets.clone()),
+            of_routes: settings.routes.iter().map(of_route).collect(),
+            settings,
+        })
+    }
+
+    /// Whether this peer is one of the operator's own proxies.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        client_ip::is_trusted(&self.settings.client_ip, peer)
+    }
+
+    /// The names to look for in a request that may be on these routes.
+    pub fn wanted(&self, candidates: &Candidates) -> Wanted {
+        let mut routes = candidates.routes();
+        match (routes.next(), routes.next()) {
+            (Some(only), None) => self.of(only).wanted.clone(),
+            _ => Wanted::of(candidates.routes().map(|route| &**route)),
+        }
+    }
+
+    pub fn metrics_of(&self, route: &Route) -> &RouteMetrics {
+        &self.of(route).metrics
+    }
+
+    fn of(&self, route: &Route) -> &OfRoute {
+        // Every route of this configuration was prepared in `new`.
+        &self.of_routes[&route.name]
+    }
+}
+
+/// A date of embedded data as seconds since the epoch.
+fn made_at(date: &str) -> u64 {
+    let day = date.parse::<jiff::civil::Date>().ok();
+    let zoned = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    zoned.map_or(0, |zoned| zoned.timestamp().as_second().max(0) as u64)
+}
+
+/// Entries of the operator's lists are written by people: they go through the same canonical form as what visitors type,
+/// by the default rules of identity.
+fn canonical(of: ListOf, text: &str) -> Option<String> {
+    let rules = IdentityRules::default();
+    match of {
+        ListOf::Account => identity::account(text, rules).map(|account| account.as_str().to_owned()),
+        ListOf::Email => identity::email(text, rules).map(|address| address.as_str().to_owned()),
+        ListOf::Domain => identity::domain(text),
+        ListOf::Ip | ListOf::Device | ListOf::Fingerprint | ListOf::Asn | ListOf::Country | ListOf::CardBin => None,
+    }
+}

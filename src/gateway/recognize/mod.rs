@@ -1,0 +1,185 @@
+//! Recognition: which route a request is on, whatever it is disguised as.
+//!
+//! A gate that reads a path in one way and an application that reads it in another are a bypass, and nobody knows how
+//! every application reads. So a request is on a route if *any* plausible reading of it is: the path after every order
+//! of the rewritings that servers do ([`steps`]), each host and each method that the request names, each value of a
+//! repeated parameter. The request itself is forwarded as it came; where its readings lead to different routes, that is
+//! recorded. What cannot be read within bounds (a path over 8 KiB, a pile of disguises) might be any route's: each route
+//! whose method, host and query fit is then a candidate. Passing it unseen is the one thing that must not happen.
+//!
+//! Two steps: [`Routes::candidates`] reads the head alone and answers nearly every request with `None`, at the price of
+//! one hash over the path; only then is a body held, and [`Candidates::settle`] lets its values decide.
+//!
+//! A request for a host that no route names is on no route that names one: an application that answers for any `Host`
+//! is protected by routes without `host`.
+
+mod candidates;
+mod host;
+mod index;
+mod key;
+mod method;
+mod pattern;
+mod readings;
+mod rewriting;
+#[doc(hidden)]
+pub mod specimen;
+mod steps;
+mod target;
+mod values;
+
+pub use candidates::{Candidates, Recognized};
+pub use host::canonical as canonical_host;
+pub use method::METHOD_HEADERS;
+pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
+pub use values::BodyValues;
+
+use crate::config::settings::{PathPattern, Route, ValueCondition, ValuePlace};
+use candidates::Candidate;
+use host::{HostFit, Hosts};
+use http::HeaderMap;
+use index::Index;
+use method::{MethodFit, Methods};
+use readings::Names;
+use std::cell::OnceCell;
+use std::sync::Arc;
+use target::Target;
+use values::ValueReadings;
+
+/// What recognition reads of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    pub method: &'a str,
+    /// As received: path and query, or an absolute-form target.
+    pub target: &'a [u8],
+    /// HTTP/2's `:authority`, if the target does not hold it.
+    pub authority: Option<&'a str>,
+    /// `Host` is read from here, and the headers that tunnel a method.
+    pub headers: &'a HeaderMap,
+    /// Whether a body may follow.
+    pub has_body: bool,
+}
+
+impl<'a> Head<'a> {
+    /// The authority of an absolute-form target.
+    pub fn target_authority(&self) -> Option<&'a [u8]> {
+        Target::of(self.target).authority
+    }
+}
+
+/// All routes of one configuration, indexed. Built once, then only read.
+#[derive(Debug)]
+pub struct Routes {
+    /// More conditions first, then as in the file: a route's place is its rank.
+    ranked: Vec<Arc<Route>>,
+    index: Index,
+}
+
+impl Routes {
+    pub fn new(routes: &[Arc<Route>]) -> Routes {
+        let mut ranked = routes.to_vec();
+        ranked.sort_by_key(|route| std::cmp::Reverse(conditions(route)));
+        let index = Index::new(ranked.iter().map(|route| &route.matching.path));
+        Routes { ranked, index }
+    }
+
+    /// The routes that a request may be on, as far as its head tells; `None`: it is on none, and its body is not
+    /// Tollgate's business.
+    pub fn candidates(&self, head: &Head) -> Option<Candidates> {
+        if self.ranked.is_empty() {
+            return None;
+        }
+        let target = Target::of(head.target);
+        let methods = Methods::of(head, target.query);
+        let hits = self.index.hits(target.path, methods.write());
+        if hits.is_empty() {
+            return None;
+        }
+        let request = Asked { head, target, methods, hosts: OnceCell::new() };
+        let mut found: Vec<Candidate> = Vec::new();
+        let mut elsewhere = Names::RAW;
+        for (rank, names) in hits {
+            let decided = found.first().is_some_and(Candidate::is_decided);
+            if decided && (names.is_raw() || !elsewhere.is_raw()) {
+                // Whether it fits or not changes neither the route nor what is recorded.
+                continue;
+            }
+            let Some(route) = self.ranked.get(rank as usize) else { continue };
+            match request.candidate(route, names) {
+                Some(candidate) if decided => elsewhere = candidate.names,
+                Some(candidate) => found.push(candidate),
+                None => {}
+            }
+        }
+        let mut found = found.into_iter();
+        let first = found.next()?;
+        Some(Candidates { first, others: found.collect(), elsewhere, methods: request.methods.into_known() })
+    }
+}
+
+/// How many conditions a route has; routes with more are tried first.
+fn conditions(route: &Route) -> usize {
+    let matching = &route.matching;
+    usize::from(!matching.methods.is_empty())
+        + usize::from(!matches!(matching.path, PathPattern::Any))
+        + usize::from(matching.hosts.is_some())
+        + matching.values.len()
+}
+
+/// One request under examination.
+struct Asked<'h> {
+    head: &'h Head<'h>,
+    target: Target<'h>,
+    methods: Methods<'h>,
+    hosts: OnceCell<Hosts>,
+}
+
+impl Asked<'_> {
+    /// The route as a candidate, if nothing in the head speaks against it.
+    fn candidate(&self, route: &Arc<Route>, names: Names) -> Option<Candidate> {
+        let matching = &route.matching;
+        let method = self.methods.fit(&matching.methods);
+        let method_open = self.methods.form_may_tell(&matching.methods);
+        if method == MethodFit::None && !method_open {
+            return None;
+        }
+        let names = match matching.hosts.as_ref().map(|accepted| self.hosts().fit(accepted)) {
+            None | Some(HostFit::All) => names,
+            Some(HostFit::Some) => names.and(Names::HOST),
+            Some(HostFit::None) => return None,
+        };
+        let mut open = Vec::new();
+        for (place, condition) in matching.values.iter().enumerate() {
+            let (holds, in_query) = self.holds(condition);
+            match holds {
+                Some(true) => {}
+                Some(false) => return None,
+                None => open.push((place, in_query)),
+            }
+        }
+        Some(Candidate { route: route.clone(), names, method, method_open, open })
+    }
+
+    /// Whether a condition holds, if the head can tell, and what the query says about it.
+    fn holds(&self, condition: &ValueCondition) -> (Option<bool>, ValueReadings) {
+        let in_query = match condition.place {
+            ValuePlace::Query | ValuePlace::Param => ValueReadings::in_query(self.target.query, &condition.name),
+            ValuePlace::Form | ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true },
+        };
+        let holds = in_query.accepted(&condition.accept);
+        // Further readings cannot take back what one has granted; they can end an absence.
+        let settled = !self.head.has_body
+            || !condition.place.needs_body()
+            || (!in_query.values.is_empty() && condition.accept.accepts_readings(&in_query.values));
+        (settled.then_some(holds), in_query)
+    }
+
+    fn hosts(&self) -> &Hosts {
+        self.hosts.get_or_init(|| {
+            let authority = self.head.authority.map(str::as_bytes);
+            Hosts::of([self.target.authority, authority], self.head.headers)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

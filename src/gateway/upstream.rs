@@ -1,0 +1,211 @@
+//! The applications behind the gate: which one a host belongs to, and which of its servers answers next.
+//!
+//! Balancing and health checks are Pingora's. What is added is small: names are looked up again while the gate runs (a
+//! container that moved keeps its name), an upstream whose servers all look ill is tried all the same (one failed check
+//! must not take a whole site down), and the peer with its timeouts is built once per server, not per request.
+
+use crate::config::settings;
+use async_trait::async_trait;
+use pingora::lb::discovery::ServiceDiscovery;
+use pingora::lb::health_check::TcpHealthCheck;
+use pingora::lb::selection::RoundRobin;
+use pingora::lb::{Backend, Backends, LoadBalancer};
+use pingora::prelude::{Error, ErrorType, HttpPeer};
+use pingora::protocols::ALPN;
+use pingora::protocols::l4::socket::SocketAddr;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often names are resolved again.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
+
+/// Every upstream of one configuration.
+pub struct Upstreams {
+    all: Vec<Upstream>,
+    default: usize,
+}
+
+/// One application.
+pub struct Upstream {
+    settings: settings::Upstream,
+    balancer: LoadBalancer<RoundRobin>,
+}
+
+impl Upstreams {
+    pub fn new(upstreams: &[settings::Upstream]) -> Upstreams {
+        let default = upstreams.iter().position(|upstream| upstream.is_default).unwrap_or(0);
+        Upstreams { all: upstreams.iter().map(Upstream::new).collect(), default }
+    }
+
+    /// The application that a canonical host belongs to.
+    pub fn for_host(&self, host: &str) -> &Upstream {
+        // The usual gate has one application, and then the host need not be looked at.
+        let of_host = self.all.iter().find(|one| !one.settings.is_default && one.settings.hosts.accepts(Some(host)));
+        of_host.unwrap_or_else(|| &self.all[self.default])
+    }
+
+    /// Whether only the default exists, so that nobody need canonicalise a host to choose.
+    pub fn is_single(&self) -> bool {
+        self.all.len() == 1
+    }
+
+    pub fn only(&self) -> &Upstream {
+        &self.all[self.default]
+    }
+
+    /// Looks names up and checks health, once. The gate does so before it says it is ready, then in [`Upstreams::tend`].
+    pub async fn refresh(&self) {
+        for upstream in &self.all {
+            upstream.refresh().await;
+        }
+    }
+
+    /// Keeps names and health fresh for as long as it is polled.
+    pub async fn tend(&self) {
+        futures::future::join_all(self.all.iter().map(Upstream::tend)).await;
+    }
+}
+
+impl Upstream {
+    fn new(settings: &settings::Upstream) -> Upstream {
+        let names = Names { settings: settings.clone() };
+        let mut balancer = LoadBalancer::from_backends(Backends::new(Box::new(names)));
+        if settings.servers.len() > 1 {
+            let mut check = TcpHealthCheck::new();
+            check.peer_template.options.connection_timeout = Some(settings.health.timeout);
+            check.consecutive_failure = 2;
+            balancer.set_health_check(check);
+        }
+        Upstream { settings: settings.clone(), balancer }
+    }
+
+    /// The `Host` to send, if it is fixed.
+    pub fn fixed_host(&self) -> Option<&str> {
+        self.settings.host.as_deref()
+    }
+
+    /// How often another server may be tried after one refused the connection.
+    pub fn tries(&self) -> usize {
+        self.settings.servers.len().clamp(2, 4)
+    }
+
+    /// The server to ask next, ready to connect to.
+    pub fn peer(&self) -> pingora::Result<Box<HttpPeer>> {
+        let healthy = self.balancer.select(b"", 16);
+        let backend = healthy.or_else(|| self.balancer.select_with(b"", 16, |_, _| true));
+        let peer = backend.as_ref().and_then(|backend| backend.ext.get::<Arc<HttpPeer>>());
+        match peer {
+            Some(peer) => Ok(Box::new(HttpPeer::clone(peer))),
+            None => Err(Error::explain(ErrorType::ConnectNoRoute, "no server of this upstream has an address").into_up()),
+        }
+    }
+
+    async fn refresh(&self) {
+        if let Err(error) = self.balancer.update().await {
+            tracing::warn!(%error, "cannot look up the servers of an upstream; the last known addresses stay");
+        }
+        self.balancer.backends().run_health_check(true).await;
+    }
+
+    async fn tend(&self) {
+        let mut since_look_up = Duration::ZERO;
+        loop {
+            tokio::time::sleep(self.settings.health.interval).await;
+            since_look_up += self.settings.health.interval;
+            if since_look_up >= LOOK_UP_EVERY {
+                since_look_up = Duration::ZERO;
+                self.refresh().await;
+            } else {
+                self.balancer.backends().run_health_check(true).await;
+            }
+        }
+    }
+}
+
+/// Servers by name: each look-up resolves them anew, and keeps those it can.
+struct Names {
+    settings: settings::Upstream,
+}
+
+#[async_trait]
+impl ServiceDiscovery for Names {
+    async fn discover(&self) -> pingora::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
+        let mut backends = BTreeSet::new();
+        let mut failure = None;
+        for server in &self.settings.servers {
+            match tokio::net::lookup_host((&*server.host, server.port)).await {
+                Ok(addresses) => backends.extend(addresses.map(|address| self.backend(server, address))),
+                Err(error) => failure = Some((server, error)),
+            }
+        }
+        match failure {
+            Some((server, error)) if backends.is_empty() => {
+                Err(Error::explain(ErrorType::ConnectNoRoute, format!("{}:{}: {error}", server.host, server.port)))
+            }
+            _ => Ok((backends, HashMap::new())),
+        }
+    }
+}
+
+impl Names {
+    fn backend(&self, server: &settings::Server, address: std::net::SocketAddr) -> Backend {
+        let timeouts = &self.settings.timeouts;
+        let sni = if server.tls { server.host.to_string() } else { String::new() };
+        let mut peer = HttpPeer::new(address, server.tls, sni);
+        let options = &mut peer.options;
+        options.connection_timeout = Some(timeouts.connect);
+        options.total_connection_timeout = Some(timeouts.connect * 2);
+        options.read_timeout = Some(timeouts.read);
+        options.write_timeout = Some(timeouts.write);
+        options.idle_timeout = Some(timeouts.idle);
+        options.verify_cert = self.settings.verify;
+        options.verify_hostname = self.settings.verify;
+        // HTTP/1.1 towards the application: what every one of them speaks, and where a request's framing can be held
+        // byte for byte.
+        options.alpn = ALPN::H1;
+        let mut ext = pingora::lb::Extensions::new();
+        ext.insert(Arc::new(peer));
+        Backend { addr: SocketAddr::Inet(address), weight: 1, ext }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::pattern::Globs;
+
+    fn upstream(hosts: &[&str], port: u16) -> settings::Upstream {
+        let second = Duration::from_secs(1);
+        settings::Upstream {
+            hosts: Globs::new(hosts),
+            is_default: hosts.is_empty(),
+            servers: vec![settings::Server { host: "127.0.0.1".into(), port, tls: false }],
+            host: None,
+            timeouts: settings::Timeouts { connect: second, read: second, write: second, idle: second },
+            health: settings::Health { interval: second, timeout: second },
+            verify: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_finds_its_application_and_others_the_default() {
+        let upstreams = Upstreams::new(&[upstream(&[], 1), upstream(&["api.*"], 2)]);
+        upstreams.refresh().await;
+        let port = |host: &str| upstreams.for_host(host).peer().unwrap()._address.as_inet().unwrap().port();
+        assert_eq!(port("api.shop.example"), 2);
+        assert_eq!(port("shop.example"), 1);
+        assert_eq!(port(""), 1);
+    }
+
+    #[tokio::test]
+    async fn an_upstream_that_looks_ill_is_tried_all_the_same() {
+        let mut two = upstream(&[], 1);
+        two.servers.push(settings::Server { host: "127.0.0.1".into(), port: 2, tls: false });
+        let upstreams = Upstreams::new(&[two]);
+        // Nothing listens on ports 1 and 2: both are found ill.
+        upstreams.refresh().await;
+        upstreams.refresh().await;
+        assert!(upstreams.only().peer().is_ok());
+    }
+}

@@ -1,0 +1,537 @@
+//! What every store promises, as tests that every store runs: [`suite!`] makes one test a promise and store.
+
+use super::memory::{Limits, Memory};
+use super::*;
+use crate::engine::evidence::Counts;
+use std::net::IpAddr;
+use std::sync::Barrier;
+use std::thread;
+
+/// Runs the suite against the store that `$make` opens with the given bounds.
+macro_rules! suite {
+    ($store:ident, $make:expr; $($promise:ident),* $(,)?) => {
+        mod $store {
+            $(#[test] fn $promise() { super::$promise($make) })*
+
+            #[test]
+            fn any_sequence_counts_as_the_naive_model_does() {
+                crate::store::model::compare($make);
+            }
+        }
+    };
+}
+
+macro_rules! every_store {
+    ($($promise:ident),* $(,)?) => {
+        suite!(memory, |limits| super::Store::Memory(super::Memory::new(limits)); $($promise),*);
+    };
+}
+
+every_store!(
+    an_attempt_sees_itself,
+    attempts_in_parallel_see_each_other,
+    settling_twice_counts_once,
+    settling_in_parallel_counts_once,
+    outcomes_may_come_in_any_order,
+    pending_and_aborted_stay_open_and_unknown_does_not,
+    a_pending_attempt_may_be_settled_for_good,
+    withdrawn_attempts_stay_on_the_source_only,
+    a_held_success_counts_when_it_is_released,
+    an_outcome_counts_at_the_time_of_its_attempt,
+    counts_halve_with_their_half_life,
+    distinct_accounts_count_on_arrival_and_failed_ones_on_outcome,
+    a_lost_outcome_does_not_pin_an_attempt_in_flight,
+    a_source_is_known_by_its_successes_only,
+    from_here_is_this_source_alone,
+    two_names_of_one_account_are_counted_together,
+    a_stranger_cannot_be_tied_to_an_account,
+    harmless_successes_do_not_drown_failures,
+    a_clock_set_back_keeps_counting,
+    a_flood_of_keys_stays_within_bounds,
+    an_evicted_entry_is_not_settled_into_its_successor,
+    a_token_burns_exactly_once,
+    a_full_store_refuses_tokens_and_forgets_none,
+    an_expired_token_makes_room,
+    an_answer_is_taken_exactly_once,
+    held_answers_are_bounded_and_never_overwritten,
+    a_held_answer_expires,
+);
+
+pub const NOON: Timestamp = Timestamp(1_700_000_000_000 - 1_700_000_000_000 % 3_600_000);
+
+/// Waits for a store's answer.
+pub fn wait<T>(answer: impl Future<Output = T>) -> T {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    }
+    RUNTIME.with(|runtime| runtime.block_on(answer))
+}
+
+pub fn limits() -> Limits {
+    Limits::of_entries(10_000)
+}
+
+pub fn name(number: u64) -> Pseudonym {
+    // Keyed hashes are random; the tags that a store derives need them to look so.
+    let mixed = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).rotate_left(61);
+    Pseudonym((mixed ^ 0x5bd1_e995_7b7d_159a_8f14_e45f_ceea_167a).to_be_bytes())
+}
+
+pub fn network(number: u32) -> Network {
+    Network::from(IpAddr::from(number.to_be_bytes()))
+}
+
+/// An attempt to be observed: visitor `who` from network and device `from`, on account `whom`.
+pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observation<'_> {
+    Observation {
+        id: AttemptId(id),
+        at,
+        event: Event::Login,
+        network: network(from),
+        device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
+        accounts: whom,
+    }
+}
+
+fn secs(secs: u64) -> Timestamp {
+    NOON.after(Duration::from_secs(secs))
+}
+
+fn see(store: &Store, observation: &Observation<'_>) -> History {
+    wait(store.observe(observation)).unwrap()
+}
+
+fn settle(store: &Store, id: u128, outcome: Outcome) -> Settled {
+    wait(store.settle(AttemptId(id), outcome, NOON)).unwrap()
+}
+
+fn withdraw(store: &Store, id: u128, how: Withdrawal) -> Settled {
+    wait(store.withdraw(AttemptId(id), how, NOON)).unwrap()
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-9
+}
+
+#[track_caller]
+fn check(counts: Counts, [attempts, failed, succeeded, open]: [f64; 4]) {
+    let expected = Counts { attempts, failed, succeeded, open };
+    for (a, b) in
+        [(counts.attempts, attempts), (counts.failed, failed), (counts.succeeded, succeeded), (counts.open, open)]
+    {
+        assert!(near(a, b), "{counts:?} instead of {expected:?}");
+    }
+}
+
+fn an_attempt_sees_itself(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let history = see(&store, &login(1, NOON, 1, &[name(1)]));
+    for source in [&history.network, &history.device] {
+        check(source.minute, [1.0, 0.0, 0.0, 1.0]);
+        check(source.hour, [1.0, 0.0, 0.0, 1.0]);
+        assert_eq!((source.accounts, source.failed_accounts, source.in_flight), (1, 0, 1));
+    }
+    check(history.account.recent, [1.0, 0.0, 0.0, 1.0]);
+    check(history.account.from_here, [1.0, 0.0, 0.0, 1.0]);
+    assert_eq!((history.account.in_flight, history.account.known_source), (1, false));
+
+    let nobody = see(&store, &login(2, NOON, 1, &[]));
+    check(nobody.network.minute, [2.0, 0.0, 0.0, 2.0]);
+    assert_eq!((nobody.network.accounts, nobody.account.in_flight), (1, 0));
+    check(nobody.account.recent, [0.0; 4]);
+}
+
+fn attempts_in_parallel_see_each_other(make: impl Fn(Limits) -> Store) {
+    const THREADS: u128 = 8;
+    const EACH: u128 = 200;
+    let store = make(limits());
+    let mut seen: Vec<(u64, u32)> = thread::scope(|scope| {
+        let runs: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let store = &store;
+                scope.spawn(move || {
+                    let ids = thread * EACH..(thread + 1) * EACH;
+                    ids.map(|id| see(store, &login(id, NOON, 1, &[name(1)])))
+                        .map(|history| (history.network.hour.attempts as u64, history.account.in_flight))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        runs.into_iter().flat_map(|run| run.join().unwrap()).collect()
+    });
+    let each_once: Vec<u64> = (1..=(THREADS * EACH) as u64).collect();
+    seen.sort_unstable();
+    assert_eq!(seen.iter().map(|(attempts, _)| *attempts).collect::<Vec<_>>(), each_once);
+    seen.sort_unstable_by_key(|(_, in_flight)| *in_flight);
+    assert_eq!(seen.iter().map(|(_, in_flight)| u64::from(*in_flight)).collect::<Vec<_>>(), each_once);
+}
+
+fn settling_twice_counts_once(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    assert_eq!(settle(&store, 1, Outcome::Failed), Settled::Counted);
+    for again in [Outcome::Failed, Outcome::Succeeded, Outcome::Pending] {
+        assert_eq!(settle(&store, 1, again), Settled::NotOpen);
+    }
+    assert_eq!(withdraw(&store, 1, Withdrawal::Denied), Settled::NotOpen);
+    assert_eq!(settle(&store, 99, Outcome::Failed), Settled::NotOpen);
+    let history = see(&store, &login(2, NOON, 1, &[name(1)]));
+    check(history.network.minute, [2.0, 1.0, 0.0, 1.0]);
+    check(history.account.recent, [2.0, 1.0, 0.0, 1.0]);
+    assert_eq!(history.network.in_flight, 1);
+}
+
+fn settling_in_parallel_counts_once(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    let barrier = Barrier::new(16);
+    let counted = thread::scope(|scope| {
+        let runs: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    settle(&store, 1, Outcome::Failed)
+                })
+            })
+            .collect();
+        runs.into_iter().map(|run| run.join().unwrap()).filter(|did| *did == Settled::Counted).count()
+    });
+    assert_eq!(counted, 1);
+    check(see(&store, &login(2, NOON, 1, &[name(1)])).network.minute, [2.0, 1.0, 0.0, 1.0]);
+}
+
+fn outcomes_may_come_in_any_order(make: impl Fn(Limits) -> Store) {
+    let orders = [[1, 2, 3, 4], [4, 3, 2, 1], [2, 4, 1, 3]];
+    let histories = orders.map(|order| {
+        let store = make(limits());
+        for id in 1..=4 {
+            see(&store, &login(id, secs(10 * id as u64), 1, &[name(id as u64)]));
+        }
+        for id in order {
+            let outcome = if id % 2 == 0 { Outcome::Failed } else { Outcome::Succeeded };
+            assert_eq!(settle(&store, id, outcome), Settled::Counted);
+        }
+        see(&store, &login(9, secs(100), 1, &[name(9)])).network
+    });
+    for other in &histories[1..] {
+        assert!(near(histories[0].minute.failed, other.minute.failed));
+        assert!(near(histories[0].minute.succeeded, other.minute.succeeded));
+        assert_eq!((other.failed_accounts, other.accounts, other.in_flight), (2, 5, 1));
+    }
+}
+
+fn pending_and_aborted_stay_open_and_unknown_does_not(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for (id, outcome) in [(1, Outcome::Pending), (2, Outcome::Aborted), (3, Outcome::Unknown)] {
+        see(&store, &login(id, NOON, 1, &[name(1)]));
+        assert_eq!(settle(&store, id, outcome), Settled::Counted);
+    }
+    let history = see(&store, &login(4, NOON, 1, &[name(1)]));
+    check(history.network.minute, [4.0, 0.0, 0.0, 3.0]);
+    check(history.account.recent, [4.0, 0.0, 0.0, 3.0]);
+    assert_eq!((history.network.in_flight, history.account.in_flight), (1, 1));
+}
+
+fn a_pending_attempt_may_be_settled_for_good(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    assert_eq!(settle(&store, 1, Outcome::Pending), Settled::Counted);
+    assert_eq!(settle(&store, 1, Outcome::Pending), Settled::NotOpen);
+    assert_eq!(settle(&store, 1, Outcome::Failed), Settled::Counted);
+    assert_eq!(settle(&store, 1, Outcome::Succeeded), Settled::NotOpen);
+    let history = see(&store, &login(2, NOON, 1, &[name(1)]));
+    check(history.device.hour, [2.0, 1.0, 0.0, 1.0]);
+    assert_eq!((history.device.failed_accounts, history.device.in_flight), (1, 1));
+}
+
+fn withdrawn_attempts_stay_on_the_source_only(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for (id, how) in [(1, Withdrawal::Denied), (2, Withdrawal::Challenged), (3, Withdrawal::Held)] {
+        see(&store, &login(id, NOON, 1, &[name(id as u64), name(7)]));
+        assert_eq!(withdraw(&store, id, how), Settled::Counted);
+        assert_eq!(withdraw(&store, id, how), Settled::NotOpen);
+    }
+    let history = see(&store, &login(4, NOON, 1, &[name(1), name(7)]));
+    check(history.network.minute, [4.0, 0.0, 0.0, 1.0]);
+    assert_eq!((history.network.accounts, history.network.failed_accounts, history.network.in_flight), (3, 0, 1));
+    check(history.account.recent, [1.0, 0.0, 0.0, 1.0]);
+    check(history.account.from_here, [1.0, 0.0, 0.0, 1.0]);
+    assert_eq!((history.account.in_flight, history.account.known_source), (1, false));
+}
+
+fn a_held_success_counts_when_it_is_released(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for id in [1, 2] {
+        see(&store, &login(id, NOON, 1, &[name(1)]));
+        assert_eq!(withdraw(&store, id, Withdrawal::Held), Settled::Counted);
+    }
+    assert_eq!(settle(&store, 1, Outcome::Aborted), Settled::NotOpen, "the held answer's visitor was sent elsewhere");
+    assert_eq!(settle(&store, 1, Outcome::Succeeded), Settled::Counted);
+    assert_eq!(withdraw(&store, 2, Withdrawal::Denied), Settled::Counted);
+    assert_eq!(settle(&store, 2, Outcome::Succeeded), Settled::NotOpen);
+    let history = see(&store, &login(3, NOON, 1, &[name(1)]));
+    check(history.network.minute, [3.0, 0.0, 1.0, 1.0]);
+    check(history.account.recent, [2.0, 0.0, 1.0, 1.0]);
+    assert_eq!((history.account.in_flight, history.account.known_source), (1, true));
+}
+
+fn an_outcome_counts_at_the_time_of_its_attempt(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, secs(0), 1, &[name(1)]));
+    see(&store, &login(2, secs(60), 1, &[name(1)]));
+    settle(&store, 1, Outcome::Failed);
+    let history = see(&store, &login(3, secs(120), 1, &[name(1)]));
+    check(history.network.minute, [1.75, 0.25, 0.0, 1.5]);
+}
+
+fn counts_halve_with_their_half_life(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    settle(&store, 1, Outcome::Failed);
+    let history = see(&store, &login(2, secs(600), 1, &[name(1)]));
+    let (minute, hour, ten_minutes) = (0.5f64.powi(10), 0.5f64.powf(1.0 / 6.0), 0.5);
+    check(history.network.minute, [1.0 + minute, minute, 0.0, 1.0]);
+    check(history.network.hour, [1.0 + hour, hour, 0.0, 1.0]);
+    check(history.account.recent, [1.0 + ten_minutes, ten_minutes, 0.0, 1.0]);
+    check(history.account.from_here, [1.0 + ten_minutes, ten_minutes, 0.0, 1.0]);
+}
+
+fn distinct_accounts_count_on_arrival_and_failed_ones_on_outcome(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for id in 0..60 {
+        // Ten accounts, six times each; two of them fail.
+        let whom = id as u64 % 10;
+        let history = see(&store, &login(id, NOON, 1, &[name(whom)]));
+        assert_eq!(history.network.accounts, (id as u32 + 1).min(10));
+        settle(&store, id, if whom < 2 { Outcome::Failed } else { Outcome::Succeeded });
+    }
+    let history = see(&store, &login(99, NOON, 1, &[name(0)]));
+    assert_eq!((history.network.accounts, history.network.failed_accounts), (10, 2));
+    let much_later = see(&store, &login(100, secs(3 * 3_600), 1, &[name(0)]));
+    assert_eq!((much_later.network.accounts, much_later.network.failed_accounts), (1, 0));
+}
+
+fn a_lost_outcome_does_not_pin_an_attempt_in_flight(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for id in 0..5 {
+        see(&store, &login(id, NOON, 1, &[name(1)]));
+    }
+    let soon = see(&store, &login(5, secs(100), 1, &[name(1)]));
+    assert_eq!((soon.network.in_flight, soon.account.in_flight), (6, 6));
+    let later = see(&store, &login(6, secs(300), 1, &[name(1)]));
+    assert_eq!((later.network.in_flight, later.device.in_flight, later.account.in_flight), (1, 1, 1));
+    assert_eq!(settle(&store, 0, Outcome::Failed), Settled::Counted, "a late outcome still counts");
+    let after = see(&store, &login(7, secs(300), 1, &[name(1)]));
+    assert_eq!(after.network.in_flight, 2, "and takes nobody else out of flight");
+    assert!(after.network.hour.failed > 0.9);
+}
+
+fn a_source_is_known_by_its_successes_only(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let known = |id, from, event: Event| {
+        let attempt = Observation { event, ..login(id, NOON, from, &[]) };
+        see(&store, &Observation { accounts: &[name(1)], ..attempt }).account.known_source
+    };
+    assert!(!known(1, 1, Event::Login));
+    settle(&store, 1, Outcome::Failed);
+    assert!(!known(2, 1, Event::Login), "a failure proves nothing");
+    settle(&store, 2, Outcome::Succeeded);
+    assert!(known(3, 1, Event::Login));
+    assert!(!known(4, 2, Event::Register));
+    settle(&store, 4, Outcome::Succeeded);
+    assert!(!known(5, 2, Event::Login), "registering somebody's name proves nothing");
+    // The device alone, elsewhere.
+    let roaming = Observation { network: network(77), accounts: &[name(1)], ..login(6, NOON, 1, &[]) };
+    assert!(see(&store, &roaming).account.known_source);
+    // The network alone: another device behind the same address.
+    let flatmate = Observation { device: DeviceKey::Cookie(name(78)), accounts: &[name(1)], ..login(7, NOON, 1, &[]) };
+    assert!(see(&store, &flatmate).account.known_source);
+}
+
+fn from_here_is_this_source_alone(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for id in 0..6 {
+        see(&store, &login(id, NOON, id as u32 % 3, &[name(1)]));
+        settle(&store, id, Outcome::Failed);
+    }
+    let history = see(&store, &login(9, NOON, 0, &[name(1)]));
+    check(history.account.recent, [7.0, 6.0, 0.0, 1.0]);
+    check(history.account.from_here, [3.0, 2.0, 0.0, 1.0]);
+    // A new device behind the same address, and the same device behind a new one, are both still here.
+    let new_device = Observation { device: DeviceKey::Cookie(name(500)), ..login(10, NOON, 0, &[]) };
+    let history = see(&store, &Observation { accounts: &[name(1)], ..new_device });
+    check(history.account.from_here, [4.0, 2.0, 0.0, 2.0]);
+    let new_network = Observation { network: network(500), ..login(11, NOON, 0, &[]) };
+    let history = see(&store, &Observation { accounts: &[name(1)], ..new_network });
+    check(history.account.from_here, [4.0, 2.0, 0.0, 2.0]);
+}
+
+fn two_names_of_one_account_are_counted_together(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let (email, user) = (name(1), name(2));
+    for id in 0..3 {
+        see(&store, &login(id, NOON, 1, &[email, user]));
+        settle(&store, id, Outcome::Failed);
+    }
+    for (id, names) in [(3, [user].as_slice()), (4, &[email]), (5, &[user, email])] {
+        let history = see(&store, &login(id, NOON, 2, names));
+        assert_eq!(history.account.recent.failed, 3.0, "{names:?}");
+    }
+    let history = see(&store, &login(6, NOON, 1, &[email, email, user]));
+    assert_eq!(history.network.accounts, 1, "one attempt is on one account, whatever it is called");
+    check(history.account.recent, [6.0, 3.0, 0.0, 3.0]);
+    assert_eq!(history.account.in_flight, 3);
+}
+
+fn a_stranger_cannot_be_tied_to_an_account(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let (mine, victim) = (name(1), name(2));
+    for id in 0..5 {
+        see(&store, &login(id, NOON, 1, &[mine, victim]));
+        settle(&store, id, Outcome::Succeeded);
+    }
+    let history = see(&store, &login(9, NOON, 1, &[victim]));
+    assert!(!history.account.known_source);
+    assert_eq!(history.account.recent.succeeded, 0.0);
+}
+
+fn harmless_successes_do_not_drown_failures(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    for id in 0..10 {
+        let event = if id < 4 { Event::Login } else { Event::Reset };
+        see(&store, &Observation { event, accounts: &[name(id as u64)], ..login(id, NOON, 1, &[]) });
+        settle(&store, id, if id < 4 { Outcome::Failed } else { Outcome::Succeeded });
+    }
+    let history = see(&store, &login(99, NOON, 1, &[name(99)]));
+    check(history.network.minute, [11.0, 4.0, 0.0, 1.0]);
+    assert_eq!((history.network.accounts, history.network.failed_accounts), (11, 4));
+}
+
+fn a_clock_set_back_keeps_counting(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let tomorrow = secs(86_400);
+    for id in 0..4 {
+        see(&store, &login(id, tomorrow, 1, &[name(id as u64)]));
+    }
+    let history = see(&store, &login(4, NOON, 1, &[name(4)]));
+    check(history.network.minute, [5.0, 0.0, 0.0, 5.0]);
+    assert_eq!((history.network.in_flight, history.network.accounts), (5, 5));
+    let history = see(&store, &login(5, secs(60), 1, &[name(5)]));
+    check(history.network.minute, [3.5, 0.0, 0.0, 3.5]);
+}
+
+fn a_flood_of_keys_stays_within_bounds(make: impl Fn(Limits) -> Store) {
+    let keys: u32 = if cfg!(debug_assertions) { 100_000 } else { 10_000_000 };
+    let store = make(limits());
+    for key in 0..keys {
+        see(&store, &login(key.into(), NOON, key, &[name(key.into())]));
+    }
+    for kind in store.stats().kinds {
+        assert!(kind.entries <= kind.capacity, "{kind:?}");
+        let counted = kind.kind != "token" && kind.kind != "held";
+        assert_eq!(kind.entries + kind.evicted, if counted { keys.into() } else { 0 }, "{kind:?}");
+        assert!(!counted || kind.capacity <= 10_000, "{kind:?}");
+    }
+    let history = see(&store, &login(u128::MAX, NOON, keys - 1, &[name(u64::from(keys) - 1)]));
+    check(history.network.minute, [2.0, 0.0, 0.0, 2.0]);
+}
+
+fn an_evicted_entry_is_not_settled_into_its_successor(make: impl Fn(Limits) -> Store) {
+    let store = make(Limits { entries: 1, ..limits() });
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    see(&store, &login(2, NOON, 2, &[name(2)]));
+    see(&store, &login(3, NOON, 1, &[name(1)]));
+    settle(&store, 1, Outcome::Failed);
+    let history = see(&store, &login(4, NOON, 1, &[name(1)]));
+    check(history.network.minute, [2.0, 0.0, 0.0, 2.0]);
+    assert_eq!(history.network.in_flight, 2);
+}
+
+fn a_token_burns_exactly_once(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let barrier = Barrier::new(64);
+    for round in 0..20u8 {
+        let burn = || {
+            barrier.wait();
+            wait(store.burn([round; 16], Duration::from_secs(60), NOON)).unwrap()
+        };
+        let first = thread::scope(|scope| {
+            let runs: Vec<_> = (0..64).map(|_| scope.spawn(burn)).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).filter(|burn| *burn == Burn::First).count()
+        });
+        assert_eq!(first, 1);
+    }
+}
+
+fn a_full_store_refuses_tokens_and_forgets_none(make: impl Fn(Limits) -> Store) {
+    let store = make(Limits { tokens: 3, ..limits() });
+    let burn = |token: u8| wait(store.burn([token; 16], Duration::from_secs(60), NOON));
+    for token in 0..3 {
+        assert_eq!(burn(token), Ok(Burn::First));
+    }
+    assert_eq!(burn(3), Err(StoreError::Full("spent token")));
+    for token in 0..3 {
+        assert_eq!(burn(token), Ok(Burn::AlreadyUsed));
+    }
+    let stats = store.stats();
+    let tokens = stats.kinds.iter().find(|kind| kind.kind == "token").unwrap();
+    assert_eq!((tokens.entries, tokens.evicted, tokens.refused), (3, 0, 1));
+}
+
+fn an_expired_token_makes_room(make: impl Fn(Limits) -> Store) {
+    let store = make(Limits { tokens: 2, ..limits() });
+    let burn = |token: u8, lifetime, at| wait(store.burn([token; 16], Duration::from_secs(lifetime), secs(at)));
+    assert_eq!(burn(1, 60, 0), Ok(Burn::First));
+    assert_eq!(burn(2, 300, 0), Ok(Burn::First));
+    assert!(burn(3, 60, 59).is_err());
+    assert_eq!(burn(3, 60, 60), Ok(Burn::First));
+    assert_eq!(burn(2, 60, 60), Ok(Burn::AlreadyUsed));
+}
+
+fn an_answer_is_taken_exactly_once(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let barrier = Barrier::new(16);
+    wait(store.hold([1; 16], Bytes::from_static(b"sealed"), Duration::from_secs(300), NOON)).unwrap();
+    let take = || {
+        barrier.wait();
+        wait(store.take([1; 16], secs(1))).unwrap()
+    };
+    let taken: Vec<Bytes> = thread::scope(|scope| {
+        let runs: Vec<_> = (0..16).map(|_| scope.spawn(take)).collect();
+        runs.into_iter().filter_map(|run| run.join().unwrap()).collect()
+    });
+    assert_eq!(taken, [Bytes::from_static(b"sealed")]);
+    assert_eq!(wait(store.take([2; 16], NOON)).unwrap(), None);
+    assert_eq!(store.stats().held_bytes, 0);
+}
+
+fn held_answers_are_bounded_and_never_overwritten(make: impl Fn(Limits) -> Store) {
+    let store = make(Limits { held: 3, held_bytes: 100, ..limits() });
+    let hold =
+        |id: u8, bytes: usize| wait(store.hold([id; 16], Bytes::from(vec![id; bytes]), Duration::from_secs(300), NOON));
+    let full = Err(StoreError::Full("held answer"));
+    assert_eq!(hold(1, 60), Ok(()));
+    assert_eq!(hold(1, 10), Err(StoreError::Exists));
+    assert_eq!(hold(2, 41), full);
+    assert_eq!(hold(2, 40), Ok(()));
+    assert_eq!(hold(3, 0), Ok(()));
+    assert_eq!(hold(4, 0), full);
+    let stats = store.stats();
+    let held = stats.kinds.iter().find(|kind| kind.kind == "held").unwrap();
+    assert_eq!((stats.held_bytes, held.entries, held.refused), (100, 3, 2));
+    assert_eq!(wait(store.take([1; 16], NOON)).unwrap(), Some(Bytes::from(vec![1; 60])));
+    assert_eq!(hold(4, 60), Ok(()));
+}
+
+fn a_held_answer_expires(make: impl Fn(Limits) -> Store) {
+    let store = make(Limits { held: 1, ..limits() });
+    let hold =
+        |id: u8, at| wait(store.hold([id; 16], Bytes::from_static(b"x"), Duration::from_secs(300), secs(at))).is_ok();
+    assert!(hold(1, 0));
+    assert!(!hold(2, 299));
+    assert_eq!(wait(store.take([1; 16], secs(300))).unwrap(), None);
+    assert!(hold(2, 300));
+    assert!(hold(3, 600), "what has expired makes room");
+    assert_eq!(store.stats().held_bytes, 1);
+}

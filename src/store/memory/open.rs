@@ -1,0 +1,208 @@
+//! Attempts whose outcome is awaited, and what an attempt counts as at each stage of its life.
+//!
+//! The rules of counting are one table, [`Standing::at_source`] and [`Standing::at_account`]: what an attempt of this
+//! standing contributes. Settling then is a difference of two rows, whatever the order of events, and cannot forget to
+//! take something back.
+
+use super::decay::Change;
+use super::sharded::{Shard, lock_shards};
+use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::outcome::Outcome;
+use crate::engine::time::Timestamp;
+use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
+use lru::LruCache;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Longest wait for an outcome: a held answer's five minutes, doubled.
+const LONGEST: Duration = Duration::from_secs(600);
+/// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
+const REAPED: usize = 4;
+
+/// Where an attempt is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    InFlight,
+    Answered(Outcome),
+    Withdrawn(Withdrawal),
+}
+
+impl Standing {
+    /// What it counts as at its network and its device. `secret`: whether the event tries one; the answers to others
+    /// say nothing about the sender, and would let an attacker drown failures in harmless successes.
+    pub fn at_source(self, secret: bool) -> Change {
+        let arrived = Change { attempts: 1, ..Change::default() };
+        if !secret {
+            return arrived;
+        }
+        match self {
+            Standing::InFlight | Standing::Answered(Outcome::Pending | Outcome::Aborted) => {
+                Change { open: 1, ..arrived }
+            }
+            Standing::Answered(Outcome::Failed) => Change { failed: 1, ..arrived },
+            Standing::Answered(Outcome::Succeeded) => Change { succeeded: 1, ..arrived },
+            Standing::Answered(Outcome::Unknown) | Standing::Withdrawn(_) => arrived,
+        }
+    }
+
+    /// What it counts as at the account. `first`: whether under the name that the application goes by.
+    pub fn at_account(self, secret: bool, first: bool) -> Change {
+        match self {
+            Standing::Withdrawn(_) => Change::default(),
+            Standing::Answered(Outcome::Succeeded) if !first => Change { attempts: 1, ..Change::default() },
+            Standing::InFlight | Standing::Answered(_) => self.at_source(secret),
+        }
+    }
+
+    fn may_become(self, next: Standing) -> bool {
+        match (self, next) {
+            (_, Standing::InFlight) => false,
+            (Standing::InFlight, _) => true,
+            (Standing::Answered(Outcome::Pending), next) => next != self,
+            (Standing::Withdrawn(Withdrawal::Held), Standing::Answered(outcome)) => outcome == Outcome::Succeeded,
+            (Standing::Withdrawn(Withdrawal::Held), Standing::Withdrawn(how)) => how == Withdrawal::Denied,
+            (Standing::Answered(_) | Standing::Withdrawn(_), _) => false,
+        }
+    }
+
+    fn is_final(self) -> bool {
+        match self {
+            Standing::InFlight | Standing::Answered(Outcome::Pending) | Standing::Withdrawn(Withdrawal::Held) => false,
+            Standing::Answered(_) | Standing::Withdrawn(Withdrawal::Denied | Withdrawal::Challenged) => true,
+        }
+    }
+}
+
+/// An entry that an attempt was counted in.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<K> {
+    pub key: K,
+    /// Tells this entry from a later one under the same key.
+    pub serial: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub at: Timestamp,
+    pub standing: Standing,
+    /// Whether the event tries a secret.
+    pub secret: bool,
+    /// Whether a success proves who the sender is.
+    pub proves_identity: bool,
+    pub network: Counted<Network>,
+    pub device: Counted<DeviceKey>,
+    /// By place in the observation.
+    pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
+}
+
+/// An attempt that changed its standing, and what it was before.
+pub struct Turn {
+    pub from: Standing,
+    pub open: Open,
+}
+
+/// In order of arrival: the caches are never touched on reading, so that their oldest is the one that waited longest.
+#[derive(Debug)]
+pub struct OpenAttempts {
+    shards: Box<[Shard<AttemptId, Open>]>,
+    hasher: RandomState,
+    most_in_shard: usize,
+    evicted: AtomicU64,
+}
+
+impl OpenAttempts {
+    pub fn new(most: usize) -> OpenAttempts {
+        let (shards, most_in_shard) = lock_shards(most, || LruCache::unbounded_with_hasher(RandomState::new()));
+        OpenAttempts { shards, hasher: RandomState::new(), most_in_shard, evicted: AtomicU64::new(0) }
+    }
+
+    pub fn insert(&self, id: AttemptId, open: Open) {
+        let mut shard = self.shard(id).lock();
+        for _ in 0..REAPED {
+            match shard.peek_lru() {
+                Some((_, oldest)) if open.at.since(oldest.at) > LONGEST => shard.pop_lru(),
+                _ => break,
+            };
+        }
+        if shard.len() >= self.most_in_shard && !shard.contains(&id) {
+            shard.pop_lru();
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+        shard.put(id, open);
+    }
+
+    /// Moves an attempt to `next` if it may go there; the caller then moves its counts. Whoever is told of the turn is
+    /// the only one.
+    pub fn turn(&self, id: AttemptId, next: Standing, at: Timestamp) -> Option<Turn> {
+        let mut shard = self.shard(id).lock();
+        let open = shard.peek_mut(&id)?;
+        let (from, expired) = (open.standing, at.since(open.at) > LONGEST);
+        if expired || !from.may_become(next) {
+            return None;
+        }
+        if !next.is_final() {
+            open.standing = next;
+            return Some(Turn { from, open: open.clone() });
+        }
+        shard.pop(&id).map(|open| Turn { from, open })
+    }
+
+    pub fn stats(&self) -> KindStats {
+        KindStats {
+            kind: "attempt",
+            entries: self.shards.iter().map(|shard| shard.lock().len() as u64).sum(),
+            capacity: (self.most_in_shard * self.shards.len()) as u64,
+            evicted: self.evicted.load(Ordering::Relaxed),
+            refused: 0,
+        }
+    }
+
+    fn shard(&self, id: AttemptId) -> &Shard<AttemptId, Open> {
+        &self.shards[self.hasher.hash_one(id) as usize % self.shards.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTCOMES: [Outcome; 5] =
+        [Outcome::Succeeded, Outcome::Failed, Outcome::Pending, Outcome::Unknown, Outcome::Aborted];
+
+    #[test]
+    fn the_rules_of_counting() {
+        // attempts, failed, succeeded, open: at the source, at the account, at another name of it
+        for (standing, source, account, alias) in [
+            (Standing::InFlight, [1, 0, 0, 1], [1, 0, 0, 1], [1, 0, 0, 1]),
+            (Standing::Answered(Outcome::Succeeded), [1, 0, 1, 0], [1, 0, 1, 0], [1, 0, 0, 0]),
+            (Standing::Answered(Outcome::Failed), [1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]),
+            (Standing::Answered(Outcome::Pending), [1, 0, 0, 1], [1, 0, 0, 1], [1, 0, 0, 1]),
+            (Standing::Answered(Outcome::Aborted), [1, 0, 0, 1], [1, 0, 0, 1], [1, 0, 0, 1]),
+            (Standing::Answered(Outcome::Unknown), [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]),
+            (Standing::Withdrawn(Withdrawal::Denied), [1, 0, 0, 0], [0; 4], [0; 4]),
+            (Standing::Withdrawn(Withdrawal::Challenged), [1, 0, 0, 0], [0; 4], [0; 4]),
+            (Standing::Withdrawn(Withdrawal::Held), [1, 0, 0, 0], [0; 4], [0; 4]),
+        ] {
+            let row = |change: Change| [change.attempts, change.failed, change.succeeded, change.open];
+            assert_eq!(row(standing.at_source(true)), source, "{standing:?}");
+            assert_eq!(row(standing.at_account(true, true)), account, "{standing:?}");
+            assert_eq!(row(standing.at_account(true, false)), alias, "{standing:?}");
+            assert_eq!(row(standing.at_source(false)), [1, 0, 0, 0], "{standing:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_pending_or_held_attempt_has_a_future() {
+        let answers = OUTCOMES.map(Standing::Answered);
+        let all = [Standing::InFlight]
+            .into_iter()
+            .chain(answers)
+            .chain([Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held].map(Standing::Withdrawn));
+        for from in all.clone() {
+            assert!(!from.may_become(Standing::InFlight));
+            assert!(from == Standing::InFlight || !from.may_become(from), "{from:?} twice");
+            assert_eq!(from.is_final(), all.clone().all(|next| !from.may_become(next)), "{from:?}");
+        }
+    }
+}

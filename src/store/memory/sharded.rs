@@ -1,0 +1,135 @@
+//! A bounded map of counters: LRU caches behind a mutex each.
+//!
+//! Locks are short and there are many, so that two cores rarely meet. A shard is chosen by a keyed hash: who picks
+//! addresses cannot pile them up in one.
+
+use crate::store::KindStats;
+use lru::LruCache;
+use parking_lot::Mutex;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Enough that the threads of a large machine rarely meet.
+const SHARDS: usize = 64;
+/// Fewer entries than this are not worth a shard: small stores would evict long before they are full.
+const LEAST_IN_SHARD: usize = 1024;
+
+pub type Shard<K, V> = Mutex<LruCache<K, V, RandomState>>;
+
+#[derive(Debug)]
+pub struct Sharded<K: Hash + Eq, V> {
+    kind: &'static str,
+    shards: Box<[Shard<K, Entry<V>>]>,
+    hasher: RandomState,
+    most_in_shard: usize,
+    serials: AtomicU32,
+    evicted: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    serial: u32,
+    value: V,
+}
+
+/// Bytes of a value as it is stored.
+#[cfg(test)]
+pub const fn entry_size<V>() -> usize {
+    size_of::<Entry<V>>()
+}
+
+/// As many shards as are worth it for `most` entries, and the bound of each, so that together they never exceed it.
+pub fn lock_shards<T>(most: usize, make: impl Fn() -> T) -> (Box<[Mutex<T>]>, usize) {
+    let count = (most / LEAST_IN_SHARD).clamp(1, SHARDS);
+    ((0..count).map(|_| Mutex::new(make())).collect(), (most / count).max(1))
+}
+
+impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
+    /// At most `most` entries.
+    pub fn new(kind: &'static str, most: usize) -> Sharded<K, V> {
+        let (shards, most_in_shard) = lock_shards(most, || LruCache::unbounded_with_hasher(RandomState::new()));
+        Sharded {
+            kind,
+            shards,
+            hasher: RandomState::new(),
+            most_in_shard,
+            serials: AtomicU32::new(0),
+            evicted: AtomicU64::new(0),
+        }
+    }
+
+    /// Changes and reads the entry of `key` under its lock, making it first if need be. Returns what `change` does and
+    /// the entry's serial.
+    pub fn update<R>(&self, key: K, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> (R, u32) {
+        let mut shard = self.shard(&key).lock();
+        if let Some(entry) = shard.get_mut(&key) {
+            return (change(&mut entry.value), entry.serial);
+        }
+        if shard.len() >= self.most_in_shard {
+            shard.pop_lru();
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut entry = Entry { serial: self.serials.fetch_add(1, Ordering::Relaxed), value: make() };
+        let (answer, serial) = (change(&mut entry.value), entry.serial);
+        shard.put(key, entry);
+        (answer, serial)
+    }
+
+    /// Changes the entry of `key` if it is still the one with this serial. It does not become more recent by that.
+    pub fn existing(&self, key: &K, serial: u32, change: impl FnOnce(&mut V)) {
+        let mut shard = self.shard(key).lock();
+        if let Some(entry) = shard.peek_mut(key).filter(|entry| entry.serial == serial) {
+            change(&mut entry.value);
+        }
+    }
+
+    pub fn stats(&self) -> KindStats {
+        KindStats {
+            kind: self.kind,
+            entries: self.shards.iter().map(|shard| shard.lock().len() as u64).sum(),
+            capacity: (self.most_in_shard * self.shards.len()) as u64,
+            evicted: self.evicted.load(Ordering::Relaxed),
+            refused: 0,
+        }
+    }
+
+    fn shard(&self, key: &K) -> &Shard<K, Entry<V>> {
+        &self.shards[self.hasher.hash_one(key) as usize % self.shards.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let map: Sharded<u32, u32> = Sharded::new("test", 2);
+        for key in [1, 2, 1, 3] {
+            map.update(key, || 0, |count| *count += 1);
+        }
+        assert_eq!(map.update(1, || 0, |count| *count).0, 2);
+        assert_eq!(map.update(2, || 0, |count| *count).0, 0);
+        assert_eq!(map.stats().evicted, 2);
+    }
+
+    #[test]
+    fn an_entry_made_anew_is_another() {
+        let map: Sharded<u32, u32> = Sharded::new("test", 1);
+        let (_, first) = map.update(1, || 0, |_| ());
+        map.update(2, || 0, |_| ());
+        let (_, second) = map.update(1, || 0, |_| ());
+        map.existing(&1, first, |count| *count += 10);
+        map.existing(&1, second, |count| *count += 1);
+        assert_eq!(map.update(1, || 0, |count| *count).0, 1);
+    }
+
+    #[test]
+    fn shards_never_exceed_the_bound_together() {
+        for most in [1, 1_000, 1_023, 1_024, 5_000, 1_000_000] {
+            let (shards, most_in_shard) = lock_shards(most, || ());
+            assert!(shards.len() * most_in_shard <= most);
+            assert!(shards.len() * most_in_shard > most - shards.len());
+        }
+    }
+}

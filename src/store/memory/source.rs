@@ -1,0 +1,59 @@
+//! What one source (an address, a device) did lately.
+
+use super::decay::{self, Change, HOUR, MINUTE, Present};
+use super::distinct::DistinctAccounts;
+use super::in_flight::InFlight;
+use crate::engine::attempt::Pseudonym;
+use crate::engine::evidence::{Counts, Source};
+use crate::engine::time::Timestamp;
+
+#[derive(Clone, Debug, Default)]
+pub struct SourceEntry {
+    present: Present,
+    minute: Counts,
+    hour: Counts,
+    in_flight: InFlight,
+    accounts: DistinctAccounts,
+}
+
+impl SourceEntry {
+    pub fn new() -> SourceEntry {
+        SourceEntry::default()
+    }
+
+    /// Counts an attempt that arrived at `at`, on an account if the form named one.
+    pub fn arrive(&mut self, at: Timestamp, change: Change, account: Option<&Pseudonym>) {
+        let passed = self.present.advance(at);
+        decay::scale(&mut self.minute, decay::left(passed, MINUTE));
+        decay::scale(&mut self.hour, decay::left(passed, HOUR));
+        self.add(at, change);
+        self.in_flight.enter(at);
+        self.accounts.advance(at);
+        if let Some(account) = account {
+            self.accounts.see(account);
+        }
+    }
+
+    /// Changes what the attempt of `at` counts as; `landed` if it was in flight until now.
+    pub fn turn(&mut self, at: Timestamp, change: Change, landed: bool) {
+        self.add(at, change);
+        if landed {
+            self.in_flight.leave(at);
+        }
+    }
+
+    /// The attempt of `at` on this account was answered with a failure.
+    pub fn fail(&mut self, at: Timestamp, account: &Pseudonym) {
+        self.accounts.fail(at, account);
+    }
+
+    pub fn read(&self) -> Source {
+        let (accounts, failed_accounts) = self.accounts.count();
+        Source { minute: self.minute, hour: self.hour, accounts, failed_accounts, in_flight: self.in_flight.total() }
+    }
+
+    fn add(&mut self, at: Timestamp, change: Change) {
+        decay::add(&mut self.minute, change, self.present.weight(at, MINUTE));
+        decay::add(&mut self.hour, change, self.present.weight(at, HOUR));
+    }
+}

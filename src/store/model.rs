@@ -1,0 +1,296 @@
+//! The naive model: it keeps every attempt for ever and sums anew for each question. Slow and plainly right, so that any
+//! random sequence can be compared with what a store makes of it.
+
+use super::conformance::{NOON, limits, name, network, wait};
+use super::memory::Limits;
+use super::*;
+use crate::engine::evidence::{Account, Counts, Source};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+const MINUTE: f64 = 60e3;
+const TEN_MINUTES: f64 = 600e3;
+const HOUR: f64 = 3600e3;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Event, network, device (odd ones are fingerprints), accounts; milliseconds since the last step, and how far this
+    /// attempt's clock lags behind.
+    Observe {
+        event: usize,
+        network: u32,
+        device: u64,
+        accounts: Vec<u64>,
+        passed: u64,
+        lag: u64,
+    },
+    /// Which attempt, counted back from the last.
+    Settle {
+        back: usize,
+        outcome: Outcome,
+    },
+    Withdraw {
+        back: usize,
+        how: Withdrawal,
+    },
+}
+
+/// Compares a store with the model over random sequences.
+pub fn compare(make: impl Fn(Limits) -> Store) {
+    let config = ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
+        follow(&make(limits()), &steps)?;
+    });
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    use Outcome::*;
+    let passed = prop_oneof![Just(0), 1..2_000u64, 1_000..400_000u64, Just(3_600_000)];
+    let observe = (0..5usize, 0..3u32, 0..4u64, prop::collection::vec(0..4u64, 0..4), passed, 0..5_000u64);
+    let outcome = prop::sample::select(vec![Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
+    let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
+    prop_oneof![
+        3 => observe.prop_map(|(event, network, device, accounts, passed, lag)| {
+            Step::Observe { event, network, device, accounts, passed, lag }
+        }),
+        3 => (0..6usize, outcome).prop_map(|(back, outcome)| Step::Settle { back, outcome }),
+        1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
+    ]
+}
+
+fn follow(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut model = Model::default();
+    let mut present = NOON;
+    for step in steps {
+        match step {
+            Step::Observe { event, network: from, device, accounts, passed, lag } => {
+                present = present.after(Duration::from_millis(*passed));
+                let accounts: Vec<Pseudonym> = accounts.iter().map(|number| name(*number)).collect();
+                let observation = Observation {
+                    id: AttemptId(model.attempts.len() as u128),
+                    at: Timestamp(present.0 - lag),
+                    event: [Event::Login, Event::Login, Event::Verification, Event::Register, Event::Checkout][*event]
+                        .clone(),
+                    network: network(*from),
+                    device: match device {
+                        odd if odd % 2 == 1 => DeviceKey::Fingerprint { hash: *odd, asn: 1 },
+                        even => DeviceKey::Cookie(name(100 + even)),
+                    },
+                    accounts: &accounts,
+                };
+                let expected = model.observe(&observation);
+                let counted = wait(store.observe(&observation)).unwrap();
+                prop_assert!(same(&counted, &expected), "store: {:#?}\nmodel: {:#?}", counted, expected);
+            }
+            Step::Settle { back, outcome } => {
+                let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
+                let expected = model.settle(place, *outcome, present);
+                let settled = wait(store.settle(AttemptId(place as u128), *outcome, present)).unwrap();
+                prop_assert_eq!(settled, expected);
+            }
+            Step::Withdraw { back, how } => {
+                let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
+                let expected = model.withdraw(place, *how, present);
+                let withdrawn = wait(store.withdraw(AttemptId(place as u128), *how, present)).unwrap();
+                prop_assert_eq!(withdrawn, expected);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn same(a: &History, b: &History) -> bool {
+    let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
+    let counts = |a: &Counts, b: &Counts| {
+        near(a.attempts, b.attempts)
+            && near(a.failed, b.failed)
+            && near(a.succeeded, b.succeeded)
+            && near(a.open, b.open)
+    };
+    let source = |a: &Source, b: &Source| {
+        counts(&a.minute, &b.minute)
+            && counts(&a.hour, &b.hour)
+            && (a.accounts, a.failed_accounts, a.in_flight) == (b.accounts, b.failed_accounts, b.in_flight)
+    };
+    source(&a.network, &b.network)
+        && source(&a.device, &b.device)
+        && counts(&a.account.recent, &b.account.recent)
+        && counts(&a.account.from_here, &b.account.from_here)
+        && (a.account.in_flight, a.account.known_source) == (b.account.in_flight, b.account.known_source)
+}
+
+#[derive(Default)]
+struct Model {
+    attempts: Vec<Past>,
+}
+
+struct Past {
+    at: Timestamp,
+    event: Event,
+    network: Network,
+    device: DeviceKey,
+    accounts: Vec<Pseudonym>,
+    became: Became,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Became {
+    InFlight,
+    Answered(Outcome),
+    Withdrawn(Withdrawal),
+}
+
+impl Model {
+    fn observe(&mut self, seen: &Observation<'_>) -> History {
+        self.attempts.push(Past {
+            at: seen.at,
+            event: seen.event.clone(),
+            network: seen.network,
+            device: seen.device,
+            accounts: seen.accounts.to_vec(),
+            became: Became::InFlight,
+        });
+        let mut account = Account::default();
+        for (place, key) in seen.accounts.iter().enumerate() {
+            let read = self.account(*key, seen);
+            if place == 0 {
+                account = read;
+                continue;
+            }
+            for (counts, other) in [(&mut account.recent, read.recent), (&mut account.from_here, read.from_here)] {
+                counts.attempts = counts.attempts.max(other.attempts);
+                counts.failed = counts.failed.max(other.failed);
+                counts.open = counts.open.max(other.open);
+            }
+            account.in_flight = account.in_flight.max(read.in_flight);
+        }
+        History {
+            network: self.source(|past| past.network == seen.network),
+            device: self.source(|past| past.device == seen.device),
+            account,
+        }
+    }
+
+    fn settle(&mut self, place: usize, outcome: Outcome, present: Timestamp) -> Settled {
+        let past = &mut self.attempts[place];
+        let open = match past.became {
+            Became::InFlight => true,
+            Became::Answered(Outcome::Pending) => outcome != Outcome::Pending,
+            Became::Withdrawn(Withdrawal::Held) => outcome == Outcome::Succeeded,
+            _ => false,
+        };
+        turn(past, Became::Answered(outcome), open, present)
+    }
+
+    fn withdraw(&mut self, place: usize, how: Withdrawal, present: Timestamp) -> Settled {
+        let past = &mut self.attempts[place];
+        let open = match past.became {
+            Became::InFlight | Became::Answered(Outcome::Pending) => true,
+            Became::Withdrawn(Withdrawal::Held) => how == Withdrawal::Denied,
+            _ => false,
+        };
+        turn(past, Became::Withdrawn(how), open, present)
+    }
+
+    fn source(&self, same: impl Fn(&Past) -> bool) -> Source {
+        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| same(past)).collect();
+        let now = attempts.iter().map(|past| past.at).max().unwrap();
+        let hour = |at: Timestamp| at.0 / 3_600_000;
+        // A lagging arrival is seen now, whatever its own clock says.
+        let mut accounts = BTreeSet::new();
+        let mut failed = BTreeSet::new();
+        let mut latest = Timestamp(0);
+        for past in &attempts {
+            latest = latest.max(past.at);
+            let Some(account) = past.accounts.first() else { continue };
+            if hour(latest) + 1 >= hour(now) {
+                accounts.insert(*account);
+            }
+        }
+        for past in &attempts {
+            let Some(account) = past.accounts.first() else { continue };
+            let is_failure = past.became == Became::Answered(Outcome::Failed) && past.event.tries_a_secret();
+            if is_failure && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
+                failed.insert(*account);
+            }
+        }
+        let counts =
+            |half_life| sum(now, half_life, attempts.iter().map(|past| (past.at, contribution(past, false, true))));
+        Source {
+            minute: counts(MINUTE),
+            hour: counts(HOUR),
+            accounts: accounts.len() as u32,
+            failed_accounts: failed.len() as u32,
+            in_flight: in_flight(now, &attempts),
+        }
+    }
+
+    fn account(&self, key: Pseudonym, seen: &Observation<'_>) -> Account {
+        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.accounts.contains(&key)).collect();
+        let now = attempts.iter().map(|past| past.at).max().unwrap();
+        let counts = |same: &dyn Fn(&Past) -> bool| {
+            let matching = attempts.iter().filter(|past| same(past));
+            let first = |past: &Past| past.accounts.first() == Some(&key);
+            sum(now, TEN_MINUTES, matching.map(|past| (past.at, contribution(past, true, first(past)))))
+        };
+        let network = counts(&|past| past.network == seen.network);
+        let device = counts(&|past| past.device == seen.device);
+        Account {
+            recent: counts(&|_| true),
+            // Rounding must not decide between equals.
+            from_here: if device.attempts > network.attempts + 1e-7 { device } else { network },
+            in_flight: in_flight(now, &attempts),
+            known_source: seen.accounts.first() == Some(&key)
+                && attempts.iter().any(|past| {
+                    past.became == Became::Answered(Outcome::Succeeded)
+                        && matches!(past.event, Event::Login | Event::Verification)
+                        && past.accounts.first() == Some(&key)
+                        && (past.network == seen.network
+                            || (past.device == seen.device && matches!(past.device, DeviceKey::Cookie(_))))
+                }),
+        }
+    }
+}
+
+fn turn(past: &mut Past, became: Became, open: bool, present: Timestamp) -> Settled {
+    if !open || present.since(past.at) > Duration::from_secs(600) {
+        return Settled::NotOpen;
+    }
+    past.became = became;
+    Settled::Counted
+}
+
+fn sum(now: Timestamp, half_life: f64, attempts: impl Iterator<Item = (Timestamp, Counts)>) -> Counts {
+    let mut sum = Counts::default();
+    for (at, counts) in attempts {
+        let weight = 2f64.powf(-((now.0 - at.0) as f64) / half_life);
+        sum.attempts += weight * counts.attempts;
+        sum.failed += weight * counts.failed;
+        sum.succeeded += weight * counts.succeeded;
+        sum.open += weight * counts.open;
+    }
+    sum
+}
+
+fn contribution(past: &Past, account: bool, first: bool) -> Counts {
+    let mut counts = Counts { attempts: 1.0, ..Counts::default() };
+    if account && matches!(past.became, Became::Withdrawn(_)) {
+        return Counts::default();
+    }
+    if !past.event.tries_a_secret() {
+        return counts;
+    }
+    match past.became {
+        Became::InFlight | Became::Answered(Outcome::Pending | Outcome::Aborted) => counts.open = 1.0,
+        Became::Answered(Outcome::Failed) => counts.failed = 1.0,
+        Became::Answered(Outcome::Succeeded) if !account || first => counts.succeeded = 1.0,
+        Became::Answered(Outcome::Succeeded | Outcome::Unknown) | Became::Withdrawn(_) => {}
+    }
+    counts
+}
+
+fn in_flight(now: Timestamp, attempts: &[&Past]) -> u32 {
+    let minute = |at: Timestamp| at.0 / 60_000;
+    let flying = attempts.iter().filter(|past| past.became == Became::InFlight && minute(past.at) + 2 >= minute(now));
+    flying.count() as u32
+}

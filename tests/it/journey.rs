@@ -1,0 +1,215 @@
+//! From a form to a record: logins that are forwarded, challenged, refused, and judged again once the password was right.
+
+use crate::harness::http::{BROWSER, form, post, send};
+use crate::harness::origin::{Answer, Origin};
+use crate::harness::{Gate, SHOP};
+
+#[tokio::test]
+async fn a_persons_login_goes_through_and_is_recorded_twice() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    let answer = send(gate.address, form("/login", "login=Anna%40Example.com&password=right")).await;
+    assert_eq!(answer.status, 302);
+    assert_eq!(answer.header("set-cookie"), Some("session=opened; HttpOnly; Path=/"));
+
+    let seen = &origin.requests()[0];
+    assert_eq!(seen.body, b"login=Anna%40Example.com&password=right");
+    assert_eq!(seen.header("x-tollgate-action"), ["allow"]);
+    assert_eq!(seen.header("x-tollgate-decision").len(), 1);
+
+    let records = gate.records(2).await;
+    let (first, second) = (&records[0], &records[1]);
+    assert_eq!(first["event"], "$login");
+    assert_eq!(first["status"], "$attempted");
+    assert_eq!(first["moment"], "before");
+    assert_eq!(first["route"], "sign-in");
+    assert_eq!(first["enforced"], "forwarded");
+    assert_eq!(first["policy"]["name"], "login");
+    assert_eq!(first["severity"], "");
+    assert_eq!(first["user"]["email_domain"], "example.com");
+    assert_eq!(first["user"]["user_id"].as_str().unwrap().len(), 32);
+    assert_eq!(second["id"], first["id"]);
+    assert_eq!(second["status"], "$succeeded");
+    assert_eq!(second["moment"], "after");
+    let text = serde_json::to_string(&records).unwrap();
+    assert!(!text.contains("right") && !text.to_lowercase().contains("anna"), "an identifier or password got out");
+}
+
+#[tokio::test]
+async fn one_account_has_one_pseudonym_however_it_is_typed() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    for login in ["j.smith@gmail.com", "JSmith%2Bshop%40GoogleMail.com", "%20jsmith@gmail.com%20"] {
+        send(gate.address, form("/login", &format!("login={login}&password=x"))).await;
+    }
+    let records = gate.records(6).await;
+    let ids: Vec<_> = records.iter().filter(|r| r["status"] == "$attempted").map(|r| &r["user"]["user_id"]).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids.iter().all(|id| *id == ids[0] && id.is_string()), "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_blocked_address_is_refused_and_the_application_never_asked() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    let headers = format!("{BROWSER}X-Forwarded-For: 203.0.113.66\r\n");
+    let page = send(gate.address, post("/login", "login=a&password=right", &headers)).await;
+    assert_eq!(page.status, 403);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    let program = send(gate.address, post("/login", "login=a&password=right", "X-Forwarded-For: 203.0.113.66\r\nAccept: */*\r\n"));
+    let program = program.await;
+    assert_eq!(program.status, 403);
+    let problem = program.json();
+    let records = gate.records(2).await;
+    assert_eq!(problem["reference"], records[1]["id"]);
+    assert!(!program.text().contains("blocked") && !page.text().contains("blocked"), "the refusal tells its reason");
+    assert_eq!(records[0]["enforced"], "denied");
+    assert_eq!(records[0]["policy"]["rule"], "blocked");
+    assert_eq!(records[0]["severity"].as_str().map(str::is_empty), Some(false));
+    assert!(origin.requests().is_empty());
+}
+
+#[tokio::test]
+async fn monitor_decides_and_records_and_forwards() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&SHOP.replace("mode: enforce", "mode: monitor"), &origin).await;
+    let headers = format!("{BROWSER}X-Forwarded-For: 203.0.113.66\r\n");
+    assert_eq!(send(gate.address, post("/login", "login=a&password=right", &headers)).await.status, 302);
+    let record = &gate.records(1).await[0];
+    assert_eq!(record["enforced"], "monitored:deny");
+    assert_eq!(record["policy"]["action"], "deny");
+    assert_eq!(record["mode"], "monitor");
+    assert_eq!(origin.requests().len(), 1);
+}
+
+/// A step-up for logins from another country than Germany.
+fn abroad() -> String {
+    SHOP.replace(
+        "    otherwise: allow",
+        "    on_success:\n      - { name: abroad, when: client.country != \"DE\", action: challenge, challenge: proof_of_work }\n    otherwise: allow",
+    )
+}
+
+const FROM_GERMANY: &str = "X-Forwarded-For: 91.0.0.7\r\n";
+const FROM_VIETNAM: &str = "X-Forwarded-For: 113.160.0.9\r\n";
+
+#[tokio::test]
+async fn the_right_password_from_another_country_gets_its_session_after_the_challenge() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&abroad(), &origin).await;
+    let home = send(gate.address, post("/login", "login=anna&password=right", &format!("{BROWSER}{FROM_GERMANY}"))).await;
+    assert_eq!(home.status, 302, "at home nothing is asked");
+
+    let headers = format!("{BROWSER}{FROM_VIETNAM}");
+    let held = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
+    assert_eq!(held.status, 303);
+    let location = held.header("location").unwrap().to_owned();
+    assert!(location.starts_with("/.tollgate/challenge/"));
+    assert!(held.all("set-cookie").iter().all(|cookie| !cookie.contains("session")), "the session got out early");
+    let cookie = held.all("set-cookie")[0].split(';').next().unwrap().to_owned();
+    assert_eq!(origin.requests().len(), 2);
+
+    let solution = crate::challenge::solve(gate.address, &location).await;
+    // The address alone, without the browser's cookie, releases nothing.
+    let stranger = send(gate.address, post(&location, &solution, BROWSER)).await;
+    assert!(stranger.status >= 400 && stranger.header("set-cookie").is_none(), "a stranger got {}", stranger.status);
+    let released = send(gate.address, post(&location, &solution, &format!("{BROWSER}Cookie: {cookie}\r\n"))).await;
+    assert_eq!(released.status, 302);
+    assert_eq!(released.header("location"), Some("/account"));
+    assert!(released.all("set-cookie").iter().any(|cookie| cookie.starts_with("session=opened")));
+    let again = send(gate.address, post(&location, &solution, &format!("{BROWSER}Cookie: {cookie}\r\n"))).await;
+    assert!(again.status >= 400, "released twice");
+    assert_eq!(origin.requests().len(), 2, "the application was asked once a login");
+
+    let records = gate.records(5).await;
+    let enforced: Vec<_> = records.iter().map(|r| (r["status"].as_str().unwrap(), r["enforced"].as_str().unwrap_or(""))).collect();
+    assert_eq!(enforced[2], ("$attempted", "forwarded"));
+    assert_eq!(enforced[3], ("$succeeded", "challenged"));
+    assert_eq!(enforced[4], ("$succeeded", "released"));
+    assert_eq!(records[4]["id"], records[2]["id"]);
+}
+
+#[tokio::test]
+async fn an_answer_with_a_body_is_held_and_released_whole() {
+    for (framing, body) in [("length", "x".repeat(50_000)), ("chunked", "y".repeat(40_000)), ("chunked", String::new())] {
+        let answer = body.clone();
+        let origin = Origin::start(move |_| match framing {
+            "length" => Answer::new("200 OK", &[("Set-Cookie", "session=1"), ("Set-Cookie", "other=2")], &answer),
+            _ => {
+                let chunk = if answer.is_empty() { String::new() } else { format!("{:x}\r\n{answer}\r\n", answer.len()) };
+                let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: session=1\r\nSet-Cookie: other=2\r\n\r\n";
+                Answer { bytes: format!("{head}{chunk}0\r\n\r\n").into_bytes(), close: false }
+            }
+        })
+        .await;
+        let rule = abroad().replace("{ status: 302, set_cookie: \"session\" }", "{ status: 200, set_cookie: session }");
+        let gate = Gate::start(&rule, &origin).await;
+        let headers = format!("{BROWSER}{FROM_VIETNAM}");
+        let held = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
+        assert_eq!(held.status, 303, "{framing}");
+        let (location, cookie) = (held.header("location").unwrap(), held.all("set-cookie")[0].split(';').next().unwrap());
+        let solution = crate::challenge::solve(gate.address, location).await;
+        let released = send(gate.address, post(location, &solution, &format!("{BROWSER}Cookie: {cookie}\r\n"))).await;
+        assert_eq!(released.status, 200, "{framing}: {}", released.text());
+        assert_eq!(released.text(), body);
+        let cookies = released.all("set-cookie").join(" ");
+        assert!(cookies.contains("session=1") && cookies.contains("other=2"), "{cookies}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_too_large_to_be_held_is_refused_and_not_let_through() {
+    let large = "z".repeat(70_000);
+    let origin = Origin::start(move |_| Answer::new("200 OK", &[("Set-Cookie", "session=1")], &large)).await;
+    let rule = abroad().replace("{ status: 302, set_cookie: \"session\" }", "{ status: 200, set_cookie: session }");
+    let gate = Gate::start(&rule, &origin).await;
+    let headers = format!("{BROWSER}{FROM_VIETNAM}");
+    let answer = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.header("set-cookie").is_none());
+}
+
+#[tokio::test]
+async fn a_denial_after_success_drops_the_session() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&abroad().replace("action: challenge, challenge: proof_of_work }\n    otherwise", "action: deny }\n    otherwise"), &origin).await;
+    let headers = format!("{BROWSER}{FROM_VIETNAM}");
+    let answer = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.header("set-cookie").is_none(), "the session got out");
+    assert!(answer.text().contains("refused"));
+    let records = gate.records(2).await;
+    assert_eq!((records[1]["status"].as_str(), records[1]["enforced"].as_str()), (Some("$succeeded"), Some("denied")));
+}
+
+#[tokio::test]
+async fn a_program_is_told_of_the_step_up_in_json() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&abroad(), &origin).await;
+    let headers = format!("{}{FROM_VIETNAM}", BROWSER.replace("Sec-Fetch-Mode: navigate", "Sec-Fetch-Mode: cors"));
+    let answer = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
+    assert_eq!(answer.status, 403);
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert!(answer.json()["challenge"]["url"].as_str().unwrap().starts_with("/.tollgate/challenge/"));
+}
+
+#[tokio::test]
+async fn twenty_accounts_from_one_address_are_stuffing_and_ten_tries_of_one_person_are_not() {
+    let origin = Origin::shop().await;
+    let rule = SHOP.replace("    otherwise: allow", "      - { name: stuffing, when: fired.credential_stuffing, action: deny }\n    otherwise: allow");
+    let gate = Gate::start(&rule, &origin).await;
+    for _ in 0..10 {
+        let headers = format!("{BROWSER}X-Forwarded-For: 198.51.100.20\r\n");
+        assert_eq!(send(gate.address, post("/login", "login=forgetful&password=x", &headers)).await.status, 401);
+    }
+    let mut refused_at = None;
+    for n in 1..=30 {
+        let headers = format!("{BROWSER}X-Forwarded-For: 198.51.100.30\r\n");
+        let body = format!("login=user{n}&password=x");
+        if send(gate.address, post("/login", &body, &headers)).await.status == 403 {
+            refused_at.get_or_insert(n);
+        }
+    }
+    let refused_at = refused_at.expect("stuffing was never refused");
+    assert!(refused_at <= 20, "refused only at attempt {refused_at}");
+}

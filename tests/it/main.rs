@@ -1,0 +1,11 @@
+//! Stories through the real proxy on sockets: one binary, so that it links once.
+
+mod harness;
+
+mod capture;
+mod challenge;
+mod journey;
+mod process;
+mod proxy;
+mod recognition;
+mod refusals;

@@ -1,0 +1,160 @@
+//! The program as an operator runs it: exit codes, signals, the admin listener, TLS.
+
+use crate::harness::http::{get, send};
+use crate::harness::origin::{Answer, Origin};
+use crate::harness::{SHOP, within};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    admin: SocketAddr,
+    dir: tempfile::TempDir,
+}
+
+fn free_port() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn command(file: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args(["run", "--config"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+impl Program {
+    /// Starts the program and waits until it is ready. Another process may take a free port in between: tried again.
+    async fn start(yaml: &str, origin: &Origin) -> Program {
+        for _ in 0..5 {
+            let dir = tempfile::tempdir().unwrap();
+            let (address, admin) = (free_port(), free_port());
+            let yaml = yaml
+                .replace("127.0.0.1:1\"", &format!("{address}\""))
+                .replace("routes:", &format!("admin: {{ address: \"{admin}\" }}\nroutes:"))
+                .replace("{origin}", &origin.address.to_string())
+                .replace("{dir}", dir.path().to_str().unwrap());
+            let file = dir.path().join("tollgate.yaml");
+            std::fs::write(&file, yaml).unwrap();
+            let mut child = command(&file).spawn().unwrap();
+            let ready = async {
+                loop {
+                    if tokio::net::TcpStream::connect(admin).await.is_ok()
+                        && send(admin, get("/readyz", "Connection: close\r\n")).await.status == 200
+                    {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::select! {
+                () = within("the program to be ready", ready) => return Program { child, address, admin, dir },
+                _ = child.wait() => {}
+            }
+        }
+        panic!("the program did not start in five tries");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().expect("the program runs").to_string();
+        assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_ends_the_program_with_a_sentence() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = SHOP
+        .replace("127.0.0.1:1\"", &format!("{}\"", taken.local_addr().unwrap()))
+        .replace("{origin}", "127.0.0.1:9")
+        .replace("{dir}", dir.path().to_str().unwrap());
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let output = within("the program to end", command(&file).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("listen[0].address") && said.contains("in use"), "{said}");
+}
+
+#[tokio::test]
+async fn a_broken_configuration_ends_with_78_and_a_wrong_call_with_64() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(&file, "version: 1\nmodee: enforce\n").unwrap();
+    let output = within("the program to end", command(&file).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("modee"));
+    let wrong = Command::new(env!("CARGO_BIN_EXE_tollgate")).arg("--nonsense").output().await.unwrap();
+    assert_eq!(wrong.status.code(), Some(64));
+}
+
+#[tokio::test]
+async fn a_stop_lets_running_requests_finish_and_takes_no_longer() {
+    let origin = Origin::start(|_| {
+        std::thread::sleep(Duration::from_millis(1500));
+        Answer::new("200 OK", &[], "late")
+    })
+    .await;
+    let mut program = Program::start(SHOP, &origin).await;
+    let mut slow = crate::harness::http::Connection::open(program.address).await;
+    slow.write(get("/", "")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    program.signal("-TERM");
+    assert_eq!(slow.read().await.expect("the running request is finished").text(), "late");
+    let status = tokio::time::timeout(Duration::from_secs(15), program.child.wait()).await;
+    assert!(status.expect("ends when the last connection is gone, not after the whole grace period").unwrap().success());
+}
+
+#[tokio::test]
+async fn the_admin_listener_tells_health_readiness_and_figures() {
+    let origin = Origin::shop().await;
+    let program = Program::start(SHOP, &origin).await;
+    send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
+    send(program.address, get("/", "")).await;
+    assert_eq!(send(program.admin, get("/healthz", "")).await.status, 200);
+    let metrics = send(program.admin, get("/metrics", "")).await.text();
+    for line in [
+        r#"tollgate_decisions_total{action="allow",moment="before",route="sign-in"} 1"#,
+        r#"tollgate_outcomes_total{outcome="failed",route="sign-in"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
+    for metric in ["tollgate_score", "tollgate_store_entries", "tollgate_held_bytes", "tollgate_stage_seconds", "tollgate_requests_total"] {
+        assert!(metrics.contains(metric), "{metric} is missing");
+    }
+    assert_eq!(send(program.admin, get("/etc/passwd", "")).await.status, 404);
+}
+
+#[tokio::test]
+async fn sighup_reopens_the_decision_log() {
+    let origin = Origin::shop().await;
+    let program = Program::start(SHOP, &origin).await;
+    let log = program.dir.path().join("decisions.jsonl");
+    let moved = program.dir.path().join("decisions.1");
+    let lines = |path: std::path::PathBuf| async move {
+        within("a line in the log", async {
+            loop {
+                if std::fs::read_to_string(&path).is_ok_and(|text| text.contains('\n')) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    };
+    send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
+    lines(log.clone()).await;
+    std::fs::rename(&log, &moved).unwrap();
+    program.signal("-HUP");
+    within("the log to be made anew", async {
+        while !log.exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
+    lines(log).await;
+}
