@@ -142,7 +142,7 @@ fn a_refusal_has_no_scores() {
         route: "gift",
         ip: evidence.attempt.client.ip,
         request: &evidence.attempt.request,
-        why: "too_large",
+        enforced: Enforcement::Refused("too_large"),
     };
     let expected = [
         r#"{"id":"00000000000000000000000002","at":"1970-01-01T00:00:00.000Z","event":"$gift_card","#,

@@ -7,18 +7,15 @@ use crate::engine::assessment::Model;
 use crate::engine::decision::Action;
 use crate::engine::event::Event;
 use crate::engine::outcome::OutcomeRules;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Names, Policy, PolicySource};
 use std::sync::Arc;
 
+#[expect(clippy::expect_used, reason = "a policy without rules has nothing that could be wrong")]
 /// A login route that matches so, maps no field and allows everything.
 pub fn route(name: &str, matching: Matching) -> Arc<Route> {
-    let rules = Policy {
-        name: "specimen".into(),
-        model: Arc::new(Model { intercepts: Default::default(), signals: Vec::new() }),
-        rules: Vec::new(),
-        on_success: Vec::new(),
-        otherwise: Action::Allow,
-    };
+    let source = PolicySource { name: "specimen".into(), rules: Vec::new(), on_success: Vec::new(), otherwise: Action::Allow };
+    let names = Names::new(Vec::new(), Vec::new());
+    let rules = Policy::compile(source, &names, Arc::new(Model::default())).expect("no rules, no mistakes");
     Arc::new(Route {
         name: name.into(),
         event: Event::Login,
