@@ -9,8 +9,8 @@ use super::recognize::OVERRIDE_HEADERS;
 use crate::engine::assessment::Scores;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Evidence;
-use http::{HeaderValue, Method};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING};
+use http::{HeaderValue, Method};
 use pingora::http::RequestHeader;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -108,8 +108,7 @@ fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted
 
 /// Whether a (lower-case) header name begins so, underscores read as hyphens.
 fn starts_with(name: &str, prefix: &str) -> bool {
-    name.len() >= prefix.len()
-        && name.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
 }
 
 /// `None` if `Cookie` holds nothing of ours; else what is left of it, if anything is.

@@ -57,7 +57,11 @@ pub enum Visit {
     /// Its head was just read.
     Arrived,
     /// On no protected route (or forwarded unscored, with the body that was held to tell).
-    Passing { live: Arc<Live>, held: Option<Held>, tries: usize },
+    Passing {
+        live: Arc<Live>,
+        held: Option<Held>,
+        tries: usize,
+    },
     Judged(Box<Judged>),
     /// Answered by the gate itself.
     Answered,
@@ -308,9 +312,10 @@ impl ProxyHttp for Hooks {
 /// What went wrong with an upstream, as the metrics name it.
 pub fn upstream_fault(error: &Error) -> &'static str {
     match error.etype() {
-        ErrorType::ConnectTimedout | ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => {
-            "connect"
-        }
+        ErrorType::ConnectTimedout
+        | ErrorType::ConnectRefused
+        | ErrorType::ConnectNoRoute
+        | ErrorType::ConnectError => "connect",
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => "timeout",
         ErrorType::TLSHandshakeFailure | ErrorType::TLSHandshakeTimedout | ErrorType::InvalidCert => "tls",
         ErrorType::InvalidHTTPHeader => "malformed",
@@ -319,7 +324,8 @@ pub fn upstream_fault(error: &Error) -> &'static str {
 }
 
 fn upstream<'v>(visit: &'v Visit, session: &Session) -> pingora::Result<&'v Upstream> {
-    let live = visit.live().ok_or_else(|| Error::explain(ErrorType::InternalError, "no configuration for this request"))?;
+    let live =
+        visit.live().ok_or_else(|| Error::explain(ErrorType::InternalError, "no configuration for this request"))?;
     Ok(match live.upstreams.is_single() {
         true => live.upstreams.only(),
         false => live.upstreams.for_host(&host_of(session.req_header())),

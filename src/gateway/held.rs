@@ -76,7 +76,12 @@ pub enum HoldFault {
 }
 
 /// Reads the whole body. On an error the connection must not be reused: part of the body may be unread.
-pub async fn hold(session: &mut Session, limit: usize, within: Duration, budget: &Arc<Budget>) -> Result<Held, HoldFault> {
+pub async fn hold(
+    session: &mut Session,
+    limit: usize,
+    within: Duration,
+    budget: &Arc<Budget>,
+) -> Result<Held, HoldFault> {
     let nothing = Held { body: Bytes::new(), counted: 0, budget: budget.clone() };
     if session.as_mut().is_body_empty() {
         return Ok(nothing);
