@@ -133,6 +133,9 @@ impl ProxyHttp for Hooks {
         let client = session.as_mut();
         client.set_total_drain_timeout(Some(Duration::from_secs(10)));
         client.set_write_timeout(Some(Duration::from_secs(60)));
+        if client.get_keepalive().is_some() {
+            client.set_keepalive(Some(self.0.live.load().settings.limits.client_idle.as_secs()));
+        }
         Ok(())
     }
 
