@@ -24,7 +24,9 @@ fn body(size: usize) -> Vec<u8> {
 }
 
 fn head(framing: &str) -> String {
-    format!("POST /login HTTP/1.1\r\nHost: shop.example\r\n{BROWSER}Content-Type: application/x-www-form-urlencoded\r\n{framing}\r\n")
+    format!(
+        "POST /login HTTP/1.1\r\nHost: shop.example\r\n{BROWSER}Content-Type: application/x-www-form-urlencoded\r\n{framing}\r\n"
+    )
 }
 
 fn chunked(body: &[u8]) -> Vec<u8> {
@@ -83,9 +85,10 @@ async fn unprotected_bodies_stream_whatever_their_size() {
     let gate = Gate::start(SHOP, &origin).await;
     for size in SIZES {
         let body = body(size);
-        for (framing, bytes) in
-            [(format!("Content-Length: {size}\r\n"), body.clone()), ("Transfer-Encoding: chunked\r\n".to_owned(), chunked(&body))]
-        {
+        for (framing, bytes) in [
+            (format!("Content-Length: {size}\r\n"), body.clone()),
+            ("Transfer-Encoding: chunked\r\n".to_owned(), chunked(&body)),
+        ] {
             let mut connection = Connection::open(gate.address).await;
             connection.write(head(&framing).replace("/login", "/upload")).await;
             connection.write(&bytes).await;
@@ -178,7 +181,8 @@ async fn a_body_over_the_limit_is_a_413_unless_the_route_says_otherwise() {
 #[tokio::test]
 async fn what_is_held_at_once_is_bounded() {
     let origin = Origin::shop().await;
-    let gate = Gate::start(&SHOP.replace("routes:", "limits: { body: 1MiB, held_total: 1MiB }\nroutes:"), &origin).await;
+    let gate =
+        Gate::start(&SHOP.replace("routes:", "limits: { body: 1MiB, held_total: 1MiB }\nroutes:"), &origin).await;
     let mut first = Connection::open(gate.address).await;
     first.write(head(&format!("Content-Length: {}\r\n", 1 << 20))).await;
     first.write(&body(1 << 20)[..900_000]).await;

@@ -105,7 +105,9 @@ async fn a_stop_lets_running_requests_finish_and_takes_no_longer() {
     program.signal("-TERM");
     assert_eq!(slow.read().await.expect("the running request is finished").text(), "late");
     let status = tokio::time::timeout(Duration::from_secs(15), program.child.wait()).await;
-    assert!(status.expect("ends when the last connection is gone, not after the whole grace period").unwrap().success());
+    assert!(
+        status.expect("ends when the last connection is gone, not after the whole grace period").unwrap().success()
+    );
 }
 
 #[tokio::test]
@@ -122,7 +124,13 @@ async fn the_admin_listener_tells_health_readiness_and_figures() {
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
-    for metric in ["tollgate_score", "tollgate_store_entries", "tollgate_held_body_bytes", "tollgate_stage_seconds", "tollgate_requests_total"] {
+    for metric in [
+        "tollgate_score",
+        "tollgate_store_entries",
+        "tollgate_held_body_bytes",
+        "tollgate_stage_seconds",
+        "tollgate_requests_total",
+    ] {
         assert!(metrics.contains(metric), "{metric} is missing");
     }
     assert_eq!(send(program.admin, get("/etc/passwd", "")).await.status, 404);
