@@ -5,6 +5,7 @@ mod harness;
 mod capture;
 mod challenge;
 mod journey;
+mod outcomes;
 mod process;
 mod proxy;
 mod recognition;
