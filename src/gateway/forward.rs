@@ -95,7 +95,8 @@ pub fn verdict(header: &mut RequestHeader, evidence: &Evidence, decision: &Decis
 
 fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted: bool) {
     let refused = |name: &str| {
-        starts_with(name, "x-tollgate-") || (starts_with(name, "x-forwarded-") && (!peer_is_trusted || name.contains('_')))
+        starts_with(name, "x-tollgate-")
+            || (starts_with(name, "x-forwarded-") && (!peer_is_trusted || name.contains('_')))
     };
     // Usually there is nothing to remove, and then nothing is allocated.
     let ours = header.headers.keys().filter(|name| refused(name.as_str()));

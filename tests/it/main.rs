@@ -6,6 +6,7 @@ mod capture;
 mod challenge;
 mod documentation;
 mod journey;
+mod outcomes;
 mod process;
 mod proxy;
 mod recognition;
