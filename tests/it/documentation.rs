@@ -7,7 +7,6 @@ use crate::harness::http::{BROWSER, form, post, send};
 use crate::harness::origin::Origin;
 use crate::harness::{Gate, SHOP, within};
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use tollgate::admin::metrics;
@@ -49,7 +48,7 @@ fn variables() -> String {
     let mut table = String::from("| variable | is | meaning |\n| --- | --- | --- |\n");
     for variable in VARIABLES {
         let kind = variable.kind.name().trim_start_matches("a ");
-        writeln!(table, "| `{}` | {kind} | {} |", variable.name, variable.summary.replace('<', "&lt;")).unwrap();
+        table += &format!("| `{}` | {kind} | {} |\n", variable.name, variable.summary.replace('<', "&lt;"));
     }
     table
 }
@@ -64,17 +63,15 @@ fn signals() -> String {
             signal.parameters.iter().map(|p| format!("`{}`: {} ({} to {})", p.name, p.default, p.min, p.max)).collect();
         let weights = signal.weights;
         let weight = |weight: f64| if weight == 0.0 { String::new() } else { format!("{weight:+.1}") };
-        writeln!(
-            table,
-            "| `{}` | {} | {} | {} | {} | {} |",
+        table += &format!(
+            "| `{}` | {} | {} | {} | {} | {} |\n",
             signal.name,
             signal.summary.replace('<', "&lt;"),
             weight(weights.bot),
             weight(weights.account_takeover),
             weight(weights.account_abuse),
             parameters.join("<br>")
-        )
-        .unwrap();
+        );
     }
     table
 }
@@ -102,7 +99,7 @@ fn every_yaml_block_loads() {
             ("routes:", "routes: []"),
         ] {
             if !block.lines().any(|have| have.starts_with(key)) {
-                writeln!(whole, "{line}").unwrap();
+                whole = whole + line + "\n";
             }
         }
         whole.push_str(block);
