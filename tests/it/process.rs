@@ -168,3 +168,24 @@ async fn sighup_reopens_the_decision_log() {
     send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
     within("a line in the new log", until(|| has_line(&log))).await;
 }
+
+#[tokio::test]
+async fn a_check_looks_into_the_files_that_a_configuration_names() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n203.0.113.300\n").unwrap();
+    let lists = "lists: { blocked: { effect: deny, of: ip, file: blocked.txt } }\nroutes:";
+    let yaml = SHOP
+        .replace("{origin}", "127.0.0.1:9")
+        .replace("{dir}", dir.path().to_str().unwrap())
+        .replace("routes:", lists);
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let check = || Command::new(env!("CARGO_BIN_EXE_tollgate")).arg("check").arg(&file).output();
+    let output = within("the check", check()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("blocked.txt:2"), "{said}");
+    std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n").unwrap();
+    let output = within("the check", check()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
