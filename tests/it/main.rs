@@ -9,3 +9,4 @@ mod process;
 mod proxy;
 mod recognition;
 mod refusals;
+mod tidy;
