@@ -50,7 +50,7 @@ struct AddressFile {
 }
 
 impl Intel {
-    /// Reads all files and lists, and decodes the embedded data if no snapshot did yet. Fails whole, with every problem in
+    /// Reads all files and lists, and makes the embedded data ready if no snapshot did yet. Fails whole, with every problem in
     /// every file, if anything is wrong; the snapshot before stays in force then.
     pub fn load(
         files: &IntelFiles,
@@ -160,10 +160,11 @@ static UNNAMED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("unnamed"));
 
 fn embedded_country(ip: IpAddr) -> Option<Country> {
     let table = &*embedded::COUNTRIES;
-    Country::new(table.label(table.ranges.find(ip)?)?)
+    Country::new(table.labels.get(table.find(ip)?)?)
 }
 
 /// What the embedded ranges say runs at an address.
+#[derive(Clone)]
 enum EmbeddedKind {
     Hosting(Arc<str>),
     Vpn(Arc<str>),
@@ -173,24 +174,22 @@ enum EmbeddedKind {
 
 impl EmbeddedKind {
     fn of(ip: IpAddr) -> Option<EmbeddedKind> {
-        let table = &*embedded::ADDRESSES;
-        let number = table.ranges.find(ip)?;
-        let provider = || PROVIDERS.get(usize::from(number)).cloned();
-        match table.label(number)?.split_once(' ')?.0 {
-            "hosting" => provider().map(EmbeddedKind::Hosting),
-            "vpn" => provider().map(EmbeddedKind::Vpn),
-            "tor" => Some(EmbeddedKind::Tor),
-            "relay" => Some(EmbeddedKind::Relay),
+        /// By label number; made once, so that hits share a provider's name.
+        static KINDS: LazyLock<Vec<Option<EmbeddedKind>>> =
+            LazyLock::new(|| embedded::ADDRESSES.labels.iter().map(|label| EmbeddedKind::parse(label)).collect());
+        KINDS.get(embedded::ADDRESSES.find(ip)?)?.clone()
+    }
+
+    fn parse(label: &str) -> Option<EmbeddedKind> {
+        match label.split_once(' ')? {
+            ("hosting", provider) => Some(EmbeddedKind::Hosting(provider.into())),
+            ("vpn", provider) => Some(EmbeddedKind::Vpn(provider.into())),
+            ("tor", _) => Some(EmbeddedKind::Tor),
+            ("relay", _) => Some(EmbeddedKind::Relay),
             _ => None,
         }
     }
 }
-
-/// The providers' names by label number, made once so that a hit shares one.
-static PROVIDERS: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| {
-    let labels = embedded::ADDRESSES.labels.iter();
-    labels.map(|label| Arc::from(label.split_once(' ').map_or(&**label, |(_, provider)| provider))).collect()
-});
 
 /// What an optional database answers; trouble is noted under the source's name.
 fn answer<Row: DatabaseRow>(

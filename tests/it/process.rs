@@ -122,7 +122,7 @@ async fn the_admin_listener_tells_health_readiness_and_figures() {
     ] {
         assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
     }
-    for metric in ["tollgate_score", "tollgate_store_entries", "tollgate_held_bytes", "tollgate_stage_seconds", "tollgate_requests_total"] {
+    for metric in ["tollgate_score", "tollgate_store_entries", "tollgate_held_body_bytes", "tollgate_stage_seconds", "tollgate_requests_total"] {
         assert!(metrics.contains(metric), "{metric} is missing");
     }
     assert_eq!(send(program.admin, get("/etc/passwd", "")).await.status, 404);

@@ -54,17 +54,19 @@ async fn a_form_value_decides_between_a_route_and_none() {
 #[tokio::test]
 async fn fields_are_read_from_json_and_multipart_too() {
     let origin = Origin::shop().await;
-    let many = SHOP.replace(r#"account: "form:login""#, r#"account: ["form:login", "json:/user/name"]"#);
+    let many = SHOP
+        .replace(r#"account: "form:login""#, r#"account: ["form:login", "json:/user/name"]"#)
+        .replace(r#"password: "form:password""#, r#"password: ["form:password", "json:/password"]"#);
     let gate = Gate::start(&many, &origin).await;
     let json = r#"{"user":{"name":"anna@example.com"},"password":"right"}"#;
     let as_json = form("/login", json).replace("application/x-www-form-urlencoded", "application/json");
-    send(gate.address, as_json).await;
+    assert_eq!(send(gate.address, as_json).await.status, 401);
     let multipart = "--b\r\nContent-Disposition: form-data; name=\"login\"\r\n\r\nanna@example.com\r\n--b\r\n\
                      Content-Disposition: form-data; name=\"photo\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n\
                      \u{1}\u{2}\r\n--b--\r\n";
     let as_multipart = form("/login", multipart).replace("application/x-www-form-urlencoded", "multipart/form-data; boundary=b");
-    send(gate.address, as_multipart).await;
-    send(gate.address, form("/login", "login=anna@example.com")).await;
+    assert_eq!(send(gate.address, as_multipart).await.status, 401);
+    assert_eq!(send(gate.address, form("/login", "login=anna@example.com")).await.status, 401);
     let records = gate.records(6).await;
     let ids: Vec<_> = records.iter().filter(|r| r["status"] == "$attempted").map(|r| r["user"]["user_id"].clone()).collect();
     assert!(ids.len() == 3 && ids[0].is_string() && ids.iter().all(|id| *id == ids[0]), "{ids:?}");

@@ -37,14 +37,15 @@ async fn credentials_that_can_be_read_two_ways_are_denied() {
         ("/login", "login=anna&password=right&password=wrong"),
         ("/login?login=bert", "login=anna&password=right"),
         ("/login", "login=anna&login[]=bert&password=right"),
+        // Joined, as ASP.NET reads it, this is another account.
+        ("/login", "login=anna&login=anna&password=right"),
     ] {
         let answer = send(gate.address, form(path, body)).await;
         assert_eq!(answer.status, 403, "{path} {body}");
     }
-    let records = gate.records(4).await;
+    let records = gate.records(5).await;
     assert!(records.iter().all(|record| record["signals"].as_array().unwrap().iter().any(|s| s == "ambiguous_request")));
-    // The same value twice is no ambiguity.
-    assert_eq!(send(gate.address, form("/login", "login=anna&login=anna&password=right")).await.status, 302);
+    assert!(origin.requests().is_empty());
 
     let flagging = SHOP.replace("    policy: login\n", "    policy: login\n    ambiguous: flag\n");
     let gate = Gate::start(&flagging, &origin).await;

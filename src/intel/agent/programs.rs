@@ -112,7 +112,6 @@ const OWN: &[(&str, &str, &str, &str)] = &[
     ("library", "start", "insomnia/", "Insomnia"),
     ("library", "start", "lua-resty", "lua-resty"),
     ("library", "start", "mint/", "Mint"),
-    ("library", "start", "python-httpx/", "python-httpx"),
     ("library", "start", "req/", "req"),
     ("library", "start", "reqwest", "reqwest"),
     ("library", "start", "rest-client/", "rest-client"),
@@ -130,7 +129,6 @@ const OWN: &[(&str, &str, &str, &str)] = &[
     ("library", "word", "k6/", "k6"),
     ("library", "word", "libcurl", "libcurl"),
     ("library", "word", "locust", "Locust"),
-    ("library", "word", "sqlmap/", "sqlmap"),
     ("library", "word", "urllib3/", "urllib3"),
     ("library", "word", "vegeta", "Vegeta"),
 ];

@@ -1,0 +1,99 @@
+//! What intelligence costs one request: the look-up of an address and a person in everything, and a User-Agent that was
+//! seen before and one that was not.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tollgate::config::settings::{IntelFiles, ListOf, ListSource};
+use tollgate::engine::evidence::ListEffect;
+use tollgate::intel::{Intel, Subject};
+
+const CHROME: &str =
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
+fn list(name: &str, of: ListOf, entries: impl Iterator<Item = String>) -> ListSource {
+    ListSource { name: name.into(), effect: ListEffect::Note, of, file: None, entries: entries.collect() }
+}
+
+fn intel(lists: &[ListSource]) -> Intel {
+    match Intel::load(&IntelFiles::default(), lists, &|_, text| Some(text.to_owned())) {
+        Ok(intel) => intel,
+        Err(problems) => panic!("{problems:?}"),
+    }
+}
+
+fn subject(ip: IpAddr) -> Subject<'static> {
+    Subject {
+        ip,
+        account: Some("account-500001"),
+        email: Some("bob@example.com"),
+        domain: Some("mail.example.com"),
+        device: None,
+        fingerprint: 7,
+        card_bin: Some("41111111"),
+    }
+}
+
+/// Addresses all over the space, in no order.
+fn spread(number: u32) -> u32 {
+    number.wrapping_mul(2_654_435_761)
+}
+
+fn look_up(criterion: &mut Criterion) {
+    let bare = intel(&[]);
+    let million = (0..1_000_000u32).map(|number| format!("account-{number}"));
+    let addresses = (0..1_000_000u32).map(|number| Ipv4Addr::from(spread(number)).to_string());
+    let accounts = intel(&[list("accounts", ListOf::Account, million)]);
+    let addresses = intel(&[list("addresses", ListOf::Ip, addresses)]);
+    let mut number = 0u32;
+    let mut four = || {
+        number = number.wrapping_add(1);
+        IpAddr::V4(Ipv4Addr::from(spread(number)))
+    };
+    let mut group = criterion.benchmark_group("look_up");
+    group.bench_function("embedded, IPv4", |bench| bench.iter(|| black_box(bare.look_up(&subject(four())))));
+    group.bench_function("with a list of a million accounts", |bench| {
+        bench.iter(|| black_box(accounts.look_up(&subject(four()))));
+    });
+    group.bench_function("with a list of a million addresses", |bench| {
+        bench.iter(|| black_box(addresses.look_up(&subject(four()))));
+    });
+    let mut place = 0u64;
+    group.bench_function("embedded, IPv6", |bench| {
+        bench.iter(|| {
+            place = place.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let ip = Ipv6Addr::from((0x2000u128 << 112) | (u128::from(place) << 60));
+            black_box(bare.look_up(&subject(ip.into())))
+        });
+    });
+    group.bench_function("disposable domain", |bench| bench.iter(|| black_box(bare.disposable("mail.example.co.uk"))));
+    group.finish();
+}
+
+fn agent(criterion: &mut Criterion) {
+    let intel = intel(&[]);
+    let mut group = criterion.benchmark_group("agent");
+    group.bench_function("seen", |bench| bench.iter(|| black_box(intel.agent(Some(CHROME)))));
+    let mut number = 0u64;
+    group.bench_function("new", |bench| {
+        bench.iter(|| {
+            number += 1;
+            black_box(intel.agent(Some(&format!("{CHROME} {number}"))))
+        });
+    });
+    group.bench_function("new, 512 hostile bytes", |bench| {
+        bench.iter(|| {
+            number += 1;
+            black_box(intel.agent(Some(&format!("{}{number}", "Googlebo +http:/ SSL Lab Spider ".repeat(15)))))
+        });
+    });
+    group.finish();
+}
+
+/// What a start and a reload cost. The embedded tables are decoded by the first alone.
+fn load(criterion: &mut Criterion) {
+    criterion.bench_function("load without files", |bench| bench.iter(|| black_box(intel(&[]))));
+}
+
+criterion_group!(benches, look_up, agent, load);
+criterion_main!(benches);
