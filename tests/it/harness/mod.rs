@@ -108,10 +108,6 @@ impl Gate {
         })
         .await
     }
-
-    pub fn path(&self, name: &str) -> std::path::PathBuf {
-        self.dir.path().join(name)
-    }
 }
 
 impl Drop for Gate {
