@@ -40,7 +40,7 @@ MOST_FOREIGN = 0.05
 def main():
     if PAIRS < 6:
         sys.exit("PAIRS must be at least 6: fewer give no interval of 95 %")
-    release = Path(sys.argv[1])
+    release = Path(sys.argv[1]).resolve()
     refuse_allocator(release / "examples" / "pass_through")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
