@@ -391,6 +391,7 @@ fn sources() -> Vec<(String, String)> {
             } else if name.ends_with(".rs") && !FOR_TESTS.iter().any(|file| path.ends_with(file)) {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                let code = code.split("#[cfg(test)]\npub(crate) mod tests {").next().unwrap_or_default();
                 files.push((name, code.to_owned()));
             }
         }

@@ -71,6 +71,7 @@ impl<'d, 's> Decoder<'d, 's> {
     /// The node's kind as a person calls it.
     fn found(&self) -> String {
         match self.kind() {
+            Kind::Refused => "a value that cannot be read".to_owned(),
             Kind::Sequence(_) => "a list".to_owned(),
             Kind::Mapping(_) => "a mapping".to_owned(),
             Kind::Scalar { text, plain: true, .. } if text.is_empty() => "nothing".to_owned(),
@@ -188,7 +189,7 @@ impl<'d> de::Deserializer<'d> for Decoder<'d, '_> {
     /// For values that may be a text or a mapping.
     fn deserialize_any<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.kind() {
-            Kind::Scalar { .. } => self.deserialize_str(visitor),
+            Kind::Scalar { .. } | Kind::Refused => self.deserialize_str(visitor),
             Kind::Sequence(_) => self.deserialize_seq(visitor),
             Kind::Mapping(_) => self.deserialize_map(visitor),
         }
@@ -224,7 +225,13 @@ impl<'d> de::SeqAccess<'d> for Cell<'d, '_> {
             let place: U32Deserializer<Fault> = node.0.into_deserializer();
             return seed.deserialize(place).map(Some);
         }
-        Ok(seed.deserialize(self.decoder.at(node)).map_err(|fault| document.error(node, fault.message, fault.help)).ok())
+        if matches!(self.decoder.kind(), Kind::Refused) {
+            return Ok(None);
+        }
+        Ok(seed
+            .deserialize(self.decoder.at(node))
+            .map_err(|fault| document.error(node, fault.message, fault.help))
+            .ok())
     }
 }
 
@@ -275,6 +282,9 @@ impl<'d> de::MapAccess<'d> for Entries<'d, '_> {
             if fields.contains(&text) {
                 self.value = Some(value);
                 return seed.deserialize(StrDeserializer::<Fault>::new(text)).map(Some);
+            }
+            if document.is_full() {
+                continue;
             }
             let (message, help) = later::unknown_key(name, text, fields);
             document.error(key, message, help);

@@ -33,6 +33,9 @@ impl<'s> Document<'s> {
 
     /// Something is wrong with the value at `node`.
     pub fn error(&self, node: NodeId, message: impl Into<String>, help: impl Into<Option<String>>) {
+        if self.is_full() {
+            return;
+        }
         let (start, end) = self.marked(node);
         self.push(self.problem(node, start, end, message.into(), help.into()));
     }
@@ -40,6 +43,9 @@ impl<'s> Document<'s> {
     /// As [`Document::error`], at `length` bytes from `offset` on in the text of a scalar: a place in a rule. Where the
     /// text stands differently in the file (escapes, folding, environment variables), the whole value is marked.
     pub fn error_within(&self, node: NodeId, offset: usize, length: usize, message: String, help: Option<String>) {
+        if self.is_full() {
+            return;
+        }
         let (start, end) = self.marked(node);
         let verbatim = match self.tree.kind(node) {
             Kind::Scalar { text, expanded: false, .. } if !text.is_empty() && offset <= text.len() => {
@@ -76,13 +82,15 @@ impl<'s> Document<'s> {
         }
     }
 
+    /// Whether the next problem is only counted. Asked before one is made: that costs a pass over the file.
+    pub fn is_full(&self) -> bool {
+        let full = self.problems.borrow().len() >= MOST_PROBLEMS;
+        self.more.set(self.more.get() + usize::from(full));
+        full
+    }
+
     fn push(&self, problem: Problem) {
-        let mut problems = self.problems.borrow_mut();
-        if problems.len() < MOST_PROBLEMS {
-            problems.push(problem);
-        } else {
-            self.more.set(self.more.get() + 1);
-        }
+        self.problems.borrow_mut().push(problem);
     }
 
     fn problem(&self, node: NodeId, start: usize, end: usize, message: String, help: Option<String>) -> Problem {
@@ -90,7 +98,7 @@ impl<'s> Document<'s> {
             // What came from the environment may be a secret: the report shows the variable instead.
             Kind::Scalar { text: value, expanded: true, .. } if !value.is_empty() => {
                 let (from, to) = self.tree.span(node);
-                text.replace(&**value, self.source.get(from..to).unwrap_or("${…}"))
+                text.replace(&**value, self.source.get(from..to).unwrap_or("${…}").trim_matches(['"', '\'']))
             }
             _ => text,
         };
@@ -103,7 +111,7 @@ impl<'s> Document<'s> {
     fn marked(&self, node: NodeId) -> (usize, usize) {
         let (start, end) = self.tree.span(node);
         match self.tree.kind(node) {
-            Kind::Scalar { .. } => (start, end),
+            Kind::Scalar { .. } | Kind::Refused => (start, end),
             _ => (start, end.min(start + 1)),
         }
     }

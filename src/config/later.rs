@@ -18,6 +18,20 @@ const LATER: &[(&str, &[&str])] = &[
     ("Admin", &["token_file", "token"]),
 ];
 
+/// Keys that people look for one level too high: struct, keys, where they are.
+const DEEPER: &[(&str, &[&str], &str)] = &[
+    ("File", &["servers", "timeouts", "health"], "upstream"),
+    ("File", &["trusted_proxies"], "client_ip"),
+    ("File", &["proof_of_work"], "challenge"),
+    ("Route", &["method", "path", "path_prefix", "path_glob", "path_regex", "host", "query", "form", "param"], "match"),
+    ("Route", &["account", "username", "email", "password", "phone"], "fields"),
+    ("Route", &["succeeded", "failed", "pending"], "outcome"),
+    ("Outcome", &["status", "location", "set_cookie", "header", "body_contains"], "succeeded` or `failed"),
+    ("Policy", &["respond", "html", "redirect"], "deny"),
+    ("Listen", &["certificate", "key"], "tls"),
+    ("Upstream", &["connect", "read", "write", "idle"], "timeouts"),
+];
+
 /// Whether `name` belongs to a later stage in the struct or enum `place`.
 pub(super) fn is_later(place: &str, name: &str) -> bool {
     RESERVED.contains(&name) || LATER.iter().any(|(row, names)| *row == place && names.contains(&name))
@@ -28,6 +42,10 @@ pub(super) fn unknown_key(place: &str, key: &str, known: &[&'static str]) -> (St
     let key: String = key.chars().take(60).collect();
     if is_later(place, &key) {
         return (format!("`{key}` is not available yet"), None);
+    }
+    let deeper = DEEPER.iter().find(|(row, keys, _)| *row == place && keys.contains(&&*key));
+    if let Some((_, _, parent)) = deeper {
+        return (format!("unknown key `{key}`"), Some(format!("it belongs one level deeper, under `{parent}`")));
     }
     let help = match (closest(&key, known.iter().copied()), key.as_str()) {
         (_, "<<") => "merge keys are not read; `&name` and `*name` are".to_owned(),

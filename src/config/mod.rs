@@ -45,7 +45,8 @@ pub const LARGEST: u64 = 16 * 1024 * 1024;
 /// Reads and resolves a configuration file. Relative paths in it are relative to its directory.
 pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
     let name = path.display().to_string();
-    let text = read(path).map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
+    let text = read(path)
+        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
     // `parent` of a bare file name is empty, and joining to that keeps relative paths relative.
     parse(&name, &text, path.parent().unwrap_or(Path::new("")))
 }

@@ -1,10 +1,10 @@
 //! What the program runs on: the configuration after it was read, checked and resolved. Every module takes its own part
 //! of this and none sees the file's mirror; a value that exists here is in range.
 
+use crate::engine::attempt::Field;
 use crate::engine::clearance::ChallengeKind;
 use crate::engine::event::Event;
 use crate::engine::evidence::ListEffect;
-use crate::engine::attempt::Field;
 use crate::engine::outcome::OutcomeRules;
 use crate::engine::pattern::{Glob, Globs};
 use crate::engine::policy::Policy;

@@ -15,9 +15,10 @@ pub(super) const SLOT: &str = "tollgate::Slot";
 pub(super) const MANY: &str = "tollgate::Many";
 
 /// A value of the file with its place.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Slot<T> {
     /// Not in the file, or nothing was written behind the key.
+    #[default]
     Absent,
     /// In the file, and the fault is reported.
     Bad(NodeId),
@@ -49,13 +50,6 @@ impl<T> Slot<T> {
 
     pub fn is_absent(&self) -> bool {
         matches!(self, Slot::Absent)
-    }
-}
-
-// Not derived: that would ask `T: Default`.
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Slot::Absent
     }
 }
 

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-const PERIODS: &[(&str, u64)] =
-    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const PERIODS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 const SIZES: &[(&str, u64)] = &[("B", 1), ("KiB", 1024), ("MiB", 1024 * 1024), ("GiB", 1024 * 1024 * 1024)];
 
@@ -45,13 +44,18 @@ pub(super) fn size(text: &str) -> Result<u64, UnitFault> {
 /// As an operator would write it.
 pub(super) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis() as u64;
-    let (unit, factor) = PERIODS.iter().rev().find(|(_, factor)| millis >= *factor && millis % factor == 0).unwrap_or(&PERIODS[0]);
+    let (unit, factor) = PERIODS
+        .iter()
+        .rev()
+        .find(|(_, factor)| millis >= *factor && millis.is_multiple_of(*factor))
+        .unwrap_or(&PERIODS[0]);
     format!("{}{unit}", millis / factor)
 }
 
 /// As an operator would write it.
 pub(super) fn show_size(bytes: u64) -> String {
-    let (unit, factor) = SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes % factor == 0).unwrap_or(&SIZES[0]);
+    let (unit, factor) =
+        SIZES.iter().rev().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor)).unwrap_or(&SIZES[0]);
     format!("{}{unit}", bytes / factor)
 }
 
@@ -62,7 +66,10 @@ fn split<'t>(text: &'t str, what: &str, example: &str) -> Result<(u64, &'t str),
     let number = match number.parse::<u64>() {
         Ok(number) => number,
         Err(_) if digits == 0 => {
-            return Err((format!("`{shown}` is not {what}"), format!("{what} is a number and a unit, as in `{example}`")));
+            return Err((
+                format!("`{shown}` is not {what}"),
+                format!("{what} is a number and a unit, as in `{example}`"),
+            ));
         }
         Err(_) => return Err(too_large(text)),
     };

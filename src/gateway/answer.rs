@@ -8,10 +8,10 @@
 
 use super::enforce::{self, Course};
 use super::gate::{Gate, Judged, upstream_fault};
-use super::reply;
 use super::judge::no_randomness;
 use super::own_pages;
 use super::released::Waiting;
+use super::reply;
 use crate::challenge::{HeldAnswer, HoldError, Issued, MOST_BODY, Order, Reply};
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Moment;

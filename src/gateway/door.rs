@@ -12,8 +12,8 @@ use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
 use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest,
-    UniqueID, UniqueIDType,
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, Stream,
+    TimingDigest, UniqueID, UniqueIDType,
 };
 use pingora::server::ShutdownWatch;
 use std::io;
@@ -36,13 +36,7 @@ pub struct Door<A> {
 
 impl<A> Door<A> {
     /// Admits `limit` connections at once, and gives each request head `head` from its first byte; `open` counts.
-    pub fn new(
-        proxy: A,
-        open: Arc<AtomicUsize>,
-        limit: usize,
-        head: Duration,
-        metrics: Arc<Metrics>,
-    ) -> Door<A> {
+    pub fn new(proxy: A, open: Arc<AtomicUsize>, limit: usize, head: Duration, metrics: Arc<Metrics>) -> Door<A> {
         Door { proxy: Arc::new(proxy), open, limit, head, metrics }
     }
 }
@@ -79,7 +73,8 @@ where
             self.proxy.process_new(stream, shutdown).await
         } else {
             let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
-            let timed = HeadTimed { inner: stream, state: state.clone(), clock: HeadClock::Stopped, allowed: self.head };
+            let timed =
+                HeadTimed { inner: stream, state: state.clone(), clock: HeadClock::Stopped, allowed: self.head };
             HEAD.scope(state, self.proxy.process_new(Box::new(timed), shutdown)).await
         };
         drop(place);
@@ -276,7 +271,7 @@ mod tests {
         });
         // One byte every four seconds: each read is quick, the whole is not.
         for _ in 0..4 {
-            client.write_all(b"G").await.unwrap();
+            let _ = client.write_all(b"G").await;
             tokio::time::sleep(Duration::from_secs(4)).await;
         }
         assert_eq!(reader.await.unwrap().kind(), io::ErrorKind::TimedOut);

@@ -57,7 +57,11 @@ pub enum Visit {
     /// Its head was just read.
     Arrived,
     /// On no protected route (or forwarded unscored, with the body that was held to tell).
-    Passing { live: Arc<Live>, held: Option<Held>, tries: usize },
+    Passing {
+        live: Arc<Live>,
+        held: Option<Held>,
+        tries: usize,
+    },
     Judged(Box<Judged>),
     /// Answered by the gate itself.
     Answered,
@@ -129,6 +133,9 @@ impl ProxyHttp for Hooks {
         let client = session.as_mut();
         client.set_total_drain_timeout(Some(Duration::from_secs(10)));
         client.set_write_timeout(Some(Duration::from_secs(60)));
+        if client.get_keepalive().is_some() {
+            client.set_keepalive(Some(self.0.live.load().settings.limits.client_idle.as_secs()));
+        }
         Ok(())
     }
 
@@ -308,9 +315,10 @@ impl ProxyHttp for Hooks {
 /// What went wrong with an upstream, as the metrics name it.
 pub fn upstream_fault(error: &Error) -> &'static str {
     match error.etype() {
-        ErrorType::ConnectTimedout | ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => {
-            "connect"
-        }
+        ErrorType::ConnectTimedout
+        | ErrorType::ConnectRefused
+        | ErrorType::ConnectNoRoute
+        | ErrorType::ConnectError => "connect",
         ErrorType::ReadTimedout | ErrorType::WriteTimedout => "timeout",
         ErrorType::TLSHandshakeFailure | ErrorType::TLSHandshakeTimedout | ErrorType::InvalidCert => "tls",
         ErrorType::InvalidHTTPHeader => "malformed",
@@ -319,7 +327,8 @@ pub fn upstream_fault(error: &Error) -> &'static str {
 }
 
 fn upstream<'v>(visit: &'v Visit, session: &Session) -> pingora::Result<&'v Upstream> {
-    let live = visit.live().ok_or_else(|| Error::explain(ErrorType::InternalError, "no configuration for this request"))?;
+    let live =
+        visit.live().ok_or_else(|| Error::explain(ErrorType::InternalError, "no configuration for this request"))?;
     Ok(match live.upstreams.is_single() {
         true => live.upstreams.only(),
         false => live.upstreams.for_host(&host_of(session.req_header())),

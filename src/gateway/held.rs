@@ -19,12 +19,17 @@ pub const REPLAY: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Budget {
     limit: usize,
-    held: AtomicUsize,
+    held: Arc<AtomicUsize>,
 }
 
 impl Budget {
     pub fn new(limit: usize) -> Arc<Budget> {
-        Arc::new(Budget { limit, held: AtomicUsize::new(0) })
+        Arc::new(Budget { limit, held: Arc::default() })
+    }
+
+    /// Bytes held now, for who shows them.
+    pub fn gauge(&self) -> Arc<AtomicUsize> {
+        self.held.clone()
     }
 
     /// Bytes held now.
@@ -76,7 +81,12 @@ pub enum HoldFault {
 }
 
 /// Reads the whole body. On an error the connection must not be reused: part of the body may be unread.
-pub async fn hold(session: &mut Session, limit: usize, within: Duration, budget: &Arc<Budget>) -> Result<Held, HoldFault> {
+pub async fn hold(
+    session: &mut Session,
+    limit: usize,
+    within: Duration,
+    budget: &Arc<Budget>,
+) -> Result<Held, HoldFault> {
     let nothing = Held { body: Bytes::new(), counted: 0, budget: budget.clone() };
     if session.as_mut().is_body_empty() {
         return Ok(nothing);

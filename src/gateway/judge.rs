@@ -125,8 +125,7 @@ impl Call<'_> {
         values: &Values,
     ) -> pingora::Result<Visit> {
         let disposable = |domain: &str| self.live.intel.disposable(domain);
-        let mut captured =
-            fields::capture(&route, values, &session.req_header().headers, &self.gate.keys, &disposable);
+        let mut captured = fields::capture(&route, values, &session.req_header().headers, &self.gate.keys, &disposable);
         captured.ambiguities.splice(0..0, ambiguities);
         let ambiguous = captured.ambiguities.iter().any(Ambiguity::is_about_credentials);
         self.gate.metrics.passed(Stage::Capture, self.began.elapsed());
@@ -140,7 +139,9 @@ impl Call<'_> {
         let gathered = Instant::now();
         self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
         let mut decision = engine::decide(&evidence, &route.policy.rules);
-        if let Action::Challenge(kind) = decision.ruling.action {
+        if let Action::Challenge(kind) = decision.ruling.action
+            && !must_deny
+        {
             evidence.clearance = self.clearance(session, &route, &evidence).await;
             if evidence.clearance.covers(kind) {
                 decision = engine::decide(&evidence, &route.policy.rules);
@@ -249,7 +250,9 @@ impl Call<'_> {
         unreadable: Unreadable,
     ) -> pingora::Result<Visit> {
         match route.unreadable {
-            WhenUnreadable::Refuse if !self.monitors(route) => self.refuse(session, route, 400, unreadable.name()).await,
+            WhenUnreadable::Refuse if !self.monitors(route) => {
+                self.refuse(session, route, 400, unreadable.name()).await
+            }
             WhenUnreadable::Refuse | WhenUnreadable::ForwardUnscored => {
                 Ok(self.let_pass(session, route, Some(held), unreadable.name()))
             }
@@ -273,7 +276,13 @@ impl Call<'_> {
     }
 
     /// Refuses a protected request that cannot be judged.
-    async fn refuse(self, session: &mut Session, route: &Route, status: u16, why: &'static str) -> pingora::Result<Visit> {
+    async fn refuse(
+        self,
+        session: &mut Session,
+        route: &Route,
+        status: u16,
+        why: &'static str,
+    ) -> pingora::Result<Visit> {
         self.note_refusal(session, route, Enforcement::Refused(why));
         // Part of the body may be unread: the connection is not used again.
         session.set_keepalive(None);

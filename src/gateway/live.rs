@@ -1,15 +1,15 @@
 //! One configuration, made ready to serve: what the settings name is loaded, indexed and connected. Immutable; a request
 //! keeps one `Arc` of it from its first hook to its last.
 
+use super::client_ip;
+use super::form::Wanted;
+use super::identity;
+use super::recognize::Candidates;
 use super::recognize::Routes;
 use super::upstream::Upstreams;
+use crate::admin::metrics::{Metrics, RouteMetrics};
 use crate::challenge::Challenges;
 use crate::config::settings::Settings;
-use super::form::Wanted;
-use super::recognize::Candidates;
-use super::client_ip;
-use crate::admin::metrics::{Metrics, RouteMetrics};
-use super::identity;
 use crate::config::settings::{IdentityRules, ListOf, Route};
 use crate::intel::Intel;
 use crate::secrets::Secrets;

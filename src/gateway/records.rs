@@ -3,6 +3,7 @@
 use super::answer::Finding;
 use super::gate::{Gate, Judged};
 use super::live::Live;
+use crate::admin::metrics::Stage;
 use crate::config::settings::Route;
 use crate::engine::attempt::{AttemptId, RequestFacts};
 use crate::engine::decision::Decision;
@@ -30,6 +31,7 @@ impl Gate {
         took: Duration,
     ) {
         self.metrics.enforced(live.metrics_of(route), &enforcement.to_string());
+        self.metrics.passed(Stage::Total, took);
         if self.sinks.0.is_empty() {
             return;
         }
@@ -51,11 +53,16 @@ impl Gate {
         let status = (finding.status != 0).then_some(finding.status);
         let answer = Answer { rule: finding.rule, status, ms: took.as_millis() as u64 };
         let line = match evidence.moment {
-            Moment::After => {
-                DecisionRecord::new(evidence, decision, &route.policy.rules, *enforcement, took.as_micros() as u64, context)
-                    .answered(now, finding.outcome, answer)
-                    .line()
-            }
+            Moment::After => DecisionRecord::new(
+                evidence,
+                decision,
+                &route.policy.rules,
+                *enforcement,
+                took.as_micros() as u64,
+                context,
+            )
+            .answered(now, finding.outcome, answer)
+            .line(),
             Moment::Before => {
                 OutcomeRecord::new(&evidence.attempt, now, finding.outcome, answer, *enforcement, context).line()
             }
@@ -85,7 +92,8 @@ impl Gate {
         if let Enforcement::Refused(why) | Enforcement::Unscored(why) = enforced {
             self.metrics.refused_capture(why);
         }
-        let refusal = Refusal { id, at: self.clock.now(), event: &route.event, route: &route.name, ip, request, enforced };
+        let refusal =
+            Refusal { id, at: self.clock.now(), event: &route.event, route: &route.name, ip, request, enforced };
         self.sinks.send(&RefusalRecord::new(refusal, context(live, route)).line());
     }
 

@@ -38,7 +38,9 @@ pub fn head(reply: &Reply, with_length: bool) -> pingora::Result<ResponseHeader>
 pub fn wants_page(headers: &HeaderMap) -> bool {
     match headers.get("sec-fetch-mode") {
         Some(mode) => mode == "navigate",
-        None => headers.get_all(ACCEPT).iter().any(|accept| memchr::memmem::find(accept.as_bytes(), b"text/html").is_some()),
+        None => {
+            headers.get_all(ACCEPT).iter().any(|accept| memchr::memmem::find(accept.as_bytes(), b"text/html").is_some())
+        }
     }
 }
 

@@ -13,10 +13,10 @@ use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
 use super::tls::{Certificate, CertificateError};
 use crate::admin::metrics::Metrics;
+use crate::admin::pages::{AdminState, Part};
 use crate::config::settings::{self, Listener, Settings};
 use crate::events::decision_log::{DecisionLog, OpenError};
 use crate::events::{Sink, Sinks};
-use crate::admin::pages::{AdminState, Part};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
 use crate::store::memory::{Limits, Memory};
@@ -25,8 +25,8 @@ use pingora::apps::HttpServerOptions;
 use pingora::listeners::tls::TlsSettings;
 use pingora::prelude::Server;
 use pingora::proxy::{HttpProxy, http_proxy};
-use pingora::server::configuration::ServerConf;
 use pingora::server::ShutdownWatch;
+use pingora::server::configuration::ServerConf;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::net::TcpListener;
@@ -66,7 +66,9 @@ impl Gate {
         let settings::Store::Memory { entries } = settings.store;
         let store = Arc::new(Store::Memory(Memory::new(Limits::of_entries(entries))));
         let budget = Budget::new(settings.limits.held_total);
+        metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
+        admin.held = Some(budget.gauge());
         admin.store = Some(store.clone());
         admin.sinks = Some(sinks.clone());
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
@@ -128,7 +130,8 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
 
     let mut proxy = Service::new("proxy".to_owned(), gate.door(&server.configuration));
     for (place, listener) in live.settings.listen.iter().enumerate() {
-        listen(&mut proxy, listener).map_err(|error| StartError::Certificate { key: format!("listen[{place}].tls"), error })?;
+        listen(&mut proxy, listener)
+            .map_err(|error| StartError::Certificate { key: format!("listen[{place}].tls"), error })?;
         tracing::info!(address = %listener.address, tls = listener.tls.is_some(), "listening");
     }
     server.add_service(proxy);
@@ -194,7 +197,9 @@ impl BackgroundService for Upkeep {
         live.upstreams.refresh().await;
         self.gate.admin.readiness.set("upstreams", Part::Ready);
         let hangups = async {
-            let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+            let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else {
+                return;
+            };
             while hangups.recv().await.is_some() {
                 self.gate.sinks.reopen();
                 tracing::info!("SIGHUP: decision log reopened");
@@ -232,4 +237,3 @@ impl BackgroundService for Farewell {
         std::process::exit(0);
     }
 }
-

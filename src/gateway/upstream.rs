@@ -97,7 +97,9 @@ impl Upstream {
         let peer = backend.as_ref().and_then(|backend| backend.ext.get::<Arc<HttpPeer>>());
         match peer {
             Some(peer) => Ok(Box::new(HttpPeer::clone(peer))),
-            None => Err(Error::explain(ErrorType::ConnectNoRoute, "no server of this upstream has an address").into_up()),
+            None => {
+                Err(Error::explain(ErrorType::ConnectNoRoute, "no server of this upstream has an address").into_up())
+            }
         }
     }
 

@@ -55,7 +55,9 @@ def show(record):
             f" {' '.join(record['signals'])}"
         )
     elif record.get("status") not in (None, "$attempted"):
-        print(f"  {record['event']:<9} after  → {record['status'].lstrip('$')}  {record.get('enforced', '')}")
+        answered, enforced = record["status"].lstrip("$"), record.get("enforced", "")
+        rule = (record.get("policy") or {}).get("rule") or ""
+        print(f"  {record['event']:<9} after  the application said {answered}: {enforced} {rule}")
 
 
 def settle():
@@ -170,16 +172,16 @@ def summary():
     table = collections.defaultdict(collections.Counter)
     fired = collections.defaultdict(collections.Counter)
     for who, record in seen:
-        if record.get("status") == "$attempted" or "decision" in record:
+        if record["status"] == "$attempted":
             table[who][record["enforced"]] += 1
             fired[who].update(record.get("signals", []))
-        elif "status" in record:
-            table[who]["→ " + record["status"].lstrip("$")] += 1
-    print(f"\n{'visitor':<28}{'what became of the attempts':<58}signals")
+        elif record["enforced"] in ("challenged", "denied", "released"):
+            table[who][record["enforced"] + " after success"] += 1
+    print(f"\n{'visitor':<26}{'what became of the attempts':<66}signals")
     for who, counts in table.items():
         outcome = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
         signals = ", ".join(f"{name} ×{count}" for name, count in fired[who].most_common(4))
-        print(f"{who:<28}{outcome:<58}{signals}")
+        print(f"{who:<26}{outcome:<66}{signals}")
     return table
 
 
@@ -198,8 +200,8 @@ def main():
         follower.join()
     table = summary()
     expected = {
-        "Anna at home": "forwarded", "Anna's password, far away": "challenged", "curl": "challenged",
-        "A guessing run": "denied", "A robot signs up": "challenged",
+        "Anna at home": "forwarded", "Anna's password, far away": "released after success", "curl": "challenged",
+        "A guessing run": "denied", "A robot signs up": "denied",
     }
     missing = [f"{who}: expected {what}" for who, what in expected.items() if not table[who][what]]
     if missing:

@@ -2,8 +2,7 @@
 
 use crate::harness::http::{BROWSER, Connection, form, send};
 use crate::harness::origin::Origin;
-use crate::harness::{Gate, SHOP};
-use std::time::Duration;
+use crate::harness::{Gate, SHOP, until, within};
 use tokio::io::AsyncWriteExt;
 
 /// Sizes around Pingora's replay limit, and far beyond it.
@@ -24,7 +23,9 @@ fn body(size: usize) -> Vec<u8> {
 }
 
 fn head(framing: &str) -> String {
-    format!("POST /login HTTP/1.1\r\nHost: shop.example\r\n{BROWSER}Content-Type: application/x-www-form-urlencoded\r\n{framing}\r\n")
+    format!(
+        "POST /login HTTP/1.1\r\nHost: shop.example\r\n{BROWSER}Content-Type: application/x-www-form-urlencoded\r\n{framing}\r\n"
+    )
 }
 
 fn chunked(body: &[u8]) -> Vec<u8> {
@@ -83,9 +84,10 @@ async fn unprotected_bodies_stream_whatever_their_size() {
     let gate = Gate::start(SHOP, &origin).await;
     for size in SIZES {
         let body = body(size);
-        for (framing, bytes) in
-            [(format!("Content-Length: {size}\r\n"), body.clone()), ("Transfer-Encoding: chunked\r\n".to_owned(), chunked(&body))]
-        {
+        for (framing, bytes) in [
+            (format!("Content-Length: {size}\r\n"), body.clone()),
+            ("Transfer-Encoding: chunked\r\n".to_owned(), chunked(&body)),
+        ] {
             let mut connection = Connection::open(gate.address).await;
             connection.write(head(&framing).replace("/login", "/upload")).await;
             connection.write(&bytes).await;
@@ -103,7 +105,7 @@ async fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
         let mut connection = Connection::open(gate.address).await;
         connection.write(head(&format!("Content-Length: {size}\r\nExpect: 100-continue\r\n"))).await;
         let interim = crate::harness::http::read_head(&mut connection.socket);
-        let interim = crate::harness::within("100 Continue", interim).await.unwrap();
+        let interim = within("100 Continue", interim).await.unwrap();
         assert!(interim.starts_with("HTTP/1.1 100"), "{interim}");
         connection.write(body(size)).await;
         assert!(matches!(connection.read().await.unwrap().status, 302 | 401));
@@ -178,24 +180,15 @@ async fn a_body_over_the_limit_is_a_413_unless_the_route_says_otherwise() {
 #[tokio::test]
 async fn what_is_held_at_once_is_bounded() {
     let origin = Origin::shop().await;
-    let gate = Gate::start(&SHOP.replace("routes:", "limits: { body: 1MiB, held_total: 1MiB }\nroutes:"), &origin).await;
+    let gate =
+        Gate::start(&SHOP.replace("routes:", "limits: { body: 1MiB, held_total: 1MiB }\nroutes:"), &origin).await;
     let mut first = Connection::open(gate.address).await;
     first.write(head(&format!("Content-Length: {}\r\n", 1 << 20))).await;
     first.write(&body(1 << 20)[..900_000]).await;
-    crate::harness::within("the first body to be held", async {
-        while gate.inner.budget.held() < 900_000 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    within("the first body to be held", until(|| gate.inner.budget.held() >= 900_000)).await;
     let request = [head("Content-Length: 300000\r\n").into_bytes(), body(300_000)].concat();
     assert_eq!(send(gate.address, &request).await.status, 503);
     drop(first);
-    crate::harness::within("the first body to be given back", async {
-        while gate.inner.budget.held() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    within("the first body to be given back", until(|| gate.inner.budget.held() == 0)).await;
     assert_eq!(send(gate.address, &request).await.status, 302);
 }

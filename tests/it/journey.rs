@@ -56,7 +56,10 @@ async fn a_blocked_address_is_refused_and_the_application_never_asked() {
     let page = send(gate.address, post("/login", "login=a&password=right", &headers)).await;
     assert_eq!(page.status, 403);
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
-    let program = send(gate.address, post("/login", "login=a&password=right", "X-Forwarded-For: 203.0.113.66\r\nAccept: */*\r\n"));
+    let program = send(
+        gate.address,
+        post("/login", "login=a&password=right", "X-Forwarded-For: 203.0.113.66\r\nAccept: */*\r\n"),
+    );
     let program = program.await;
     assert_eq!(program.status, 403);
     let problem = program.json();
@@ -97,7 +100,8 @@ const FROM_VIETNAM: &str = "X-Forwarded-For: 113.160.0.9\r\n";
 async fn the_right_password_from_another_country_gets_its_session_after_the_challenge() {
     let origin = Origin::shop().await;
     let gate = Gate::start(&abroad(), &origin).await;
-    let home = send(gate.address, post("/login", "login=anna&password=right", &format!("{BROWSER}{FROM_GERMANY}"))).await;
+    let home =
+        send(gate.address, post("/login", "login=anna&password=right", &format!("{BROWSER}{FROM_GERMANY}"))).await;
     assert_eq!(home.status, 302, "at home nothing is asked");
 
     let headers = format!("{BROWSER}{FROM_VIETNAM}");
@@ -122,7 +126,8 @@ async fn the_right_password_from_another_country_gets_its_session_after_the_chal
     assert_eq!(origin.requests().len(), 2, "the application was asked once a login");
 
     let records = gate.records(5).await;
-    let enforced: Vec<_> = records.iter().map(|r| (r["status"].as_str().unwrap(), r["enforced"].as_str().unwrap_or(""))).collect();
+    let enforced: Vec<_> =
+        records.iter().map(|r| (r["status"].as_str().unwrap(), r["enforced"].as_str().unwrap_or(""))).collect();
     assert_eq!(enforced[2], ("$attempted", "forwarded"));
     assert_eq!(enforced[3], ("$succeeded", "challenged"));
     assert_eq!(enforced[4], ("$succeeded", "released"));
@@ -131,7 +136,8 @@ async fn the_right_password_from_another_country_gets_its_session_after_the_chal
 
 #[tokio::test]
 async fn an_answer_with_a_body_is_held_and_released_whole() {
-    for (framing, body) in [("length", "x".repeat(50_000)), ("chunked", "y".repeat(40_000)), ("chunked", String::new())] {
+    for (framing, body) in [("length", "x".repeat(50_000)), ("chunked", "y".repeat(40_000)), ("chunked", String::new())]
+    {
         let answer = body.clone();
         let origin = Origin::start(move |_| match framing {
             "length" => Answer::new("200 OK", &[("Set-Cookie", "session=1"), ("Set-Cookie", "other=2")], &answer),
@@ -147,7 +153,8 @@ async fn an_answer_with_a_body_is_held_and_released_whole() {
         let headers = format!("{BROWSER}{FROM_VIETNAM}");
         let held = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
         assert_eq!(held.status, 303, "{framing}");
-        let (location, cookie) = (held.header("location").unwrap(), held.all("set-cookie")[0].split(';').next().unwrap());
+        let (location, cookie) =
+            (held.header("location").unwrap(), held.all("set-cookie")[0].split(';').next().unwrap());
         let solution = crate::challenge::solve(gate.address, location).await;
         let released = send(gate.address, post(location, &solution, &format!("{BROWSER}Cookie: {cookie}\r\n"))).await;
         assert_eq!(released.status, 200, "{framing}: {}", released.text());
@@ -172,7 +179,12 @@ async fn an_answer_too_large_to_be_held_is_refused_and_not_let_through() {
 #[tokio::test]
 async fn a_denial_after_success_drops_the_session() {
     let origin = Origin::shop().await;
-    let gate = Gate::start(&abroad().replace("action: challenge, challenge: proof_of_work }\n    otherwise", "action: deny }\n    otherwise"), &origin).await;
+    let gate = Gate::start(
+        &abroad()
+            .replace("action: challenge, challenge: proof_of_work }\n    otherwise", "action: deny }\n    otherwise"),
+        &origin,
+    )
+    .await;
     let headers = format!("{BROWSER}{FROM_VIETNAM}");
     let answer = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
     assert_eq!(answer.status, 403);
@@ -196,7 +208,10 @@ async fn a_program_is_told_of_the_step_up_in_json() {
 #[tokio::test]
 async fn twenty_accounts_from_one_address_are_stuffing_and_ten_tries_of_one_person_are_not() {
     let origin = Origin::shop().await;
-    let rule = SHOP.replace("    otherwise: allow", "      - { name: stuffing, when: fired.credential_stuffing, action: deny }\n    otherwise: allow");
+    let rule = SHOP.replace(
+        "    otherwise: allow",
+        "      - { name: stuffing, when: fired.credential_stuffing, action: deny }\n    otherwise: allow",
+    );
     let gate = Gate::start(&rule, &origin).await;
     for _ in 0..10 {
         let headers = format!("{BROWSER}X-Forwarded-For: 198.51.100.20\r\n");

@@ -4,7 +4,9 @@ mod harness;
 
 mod capture;
 mod challenge;
+mod documentation;
 mod journey;
+mod outcomes;
 mod process;
 mod proxy;
 mod recognition;

@@ -108,7 +108,8 @@ async fn a_post_survives_a_pooled_connection_that_just_closed() {
                     let head = crate::harness::http::read_head(&mut socket).await;
                     let Some(head) = head else { return };
                     let headers = crate::harness::http::headers(head.lines().skip(1));
-                    crate::harness::http::read_body(&mut socket, crate::harness::http::Body::of_request(&headers)).await;
+                    crate::harness::http::read_body(&mut socket, crate::harness::http::Body::of_request(&headers))
+                        .await;
                     socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
                     // Reads the next request's first byte, and then closes instead of answering.
                     let _ = socket.read_u8().await;

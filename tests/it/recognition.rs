@@ -9,8 +9,22 @@ async fn disguised_paths_are_recognised_and_forwarded_as_they_came() {
     let origin = Origin::shop().await;
     let gate = Gate::start(SHOP, &origin).await;
     let disguises = [
-        "/login/", "//login", "/./login", "/x/../login", "/LOGIN", "/%6cogin", "/%256cogin", "/login;jsessionid=1",
-        "/login%2f", "/login.", "/login%00", "\\login", "/%5clogin", "/x%2f..%2flogin", "/login?x=1", "http://shop.example/login",
+        "/login/",
+        "//login",
+        "/./login",
+        "/x/../login",
+        "/LOGIN",
+        "/%6cogin",
+        "/%256cogin",
+        "/login;jsessionid=1",
+        "/login%2f",
+        "/login.",
+        "/login%00",
+        "\\login",
+        "/%5clogin",
+        "/x%2f..%2flogin",
+        "/login?x=1",
+        "http://shop.example/login",
     ];
     for (n, target) in disguises.iter().enumerate() {
         let answer = send(gate.address, form(target, "login=anna&password=right")).await;
@@ -27,7 +41,8 @@ async fn other_verbs_and_override_headers_are_the_same_login() {
     let origin = Origin::shop().await;
     let gate = Gate::start(SHOP, &origin).await;
     let body = "login=anna&password=right";
-    let overridden = post("/login", body, &format!("{BROWSER}X-HTTP-Method-Override: POST\r\n")).replace("POST /login", "PUT /login");
+    let overridden = post("/login", body, &format!("{BROWSER}X-HTTP-Method-Override: POST\r\n"))
+        .replace("POST /login", "PUT /login");
     send(gate.address, overridden).await;
     send(gate.address, form("/login?_method=POST", body).replace("POST /login", "PUT /login")).await;
     let records = gate.records(4).await;
@@ -37,7 +52,8 @@ async fn other_verbs_and_override_headers_are_the_same_login() {
 #[tokio::test]
 async fn a_form_value_decides_between_a_route_and_none() {
     let origin = Origin::shop().await;
-    let wordpress = SHOP.replace("path: /login }", "path: /login, param: { action: [\"!lostpassword\", \"!register\"] } }");
+    let wordpress =
+        SHOP.replace("path: /login }", "path: /login, param: { action: [\"!lostpassword\", \"!register\"] } }");
     let gate = Gate::start(&wordpress, &origin).await;
     send(gate.address, form("/login", "login=a&password=x&action=lostpassword")).await;
     send(gate.address, form("/login?action=register", "login=a&password=x")).await;
@@ -64,10 +80,12 @@ async fn fields_are_read_from_json_and_multipart_too() {
     let multipart = "--b\r\nContent-Disposition: form-data; name=\"login\"\r\n\r\nanna@example.com\r\n--b\r\n\
                      Content-Disposition: form-data; name=\"photo\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n\r\n\
                      \u{1}\u{2}\r\n--b--\r\n";
-    let as_multipart = form("/login", multipart).replace("application/x-www-form-urlencoded", "multipart/form-data; boundary=b");
+    let as_multipart =
+        form("/login", multipart).replace("application/x-www-form-urlencoded", "multipart/form-data; boundary=b");
     assert_eq!(send(gate.address, as_multipart).await.status, 401);
     assert_eq!(send(gate.address, form("/login", "login=anna@example.com")).await.status, 401);
     let records = gate.records(6).await;
-    let ids: Vec<_> = records.iter().filter(|r| r["status"] == "$attempted").map(|r| r["user"]["user_id"].clone()).collect();
+    let ids: Vec<_> =
+        records.iter().filter(|r| r["status"] == "$attempted").map(|r| r["user"]["user_id"].clone()).collect();
     assert!(ids.len() == 3 && ids[0].is_string() && ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }

@@ -44,7 +44,9 @@ async fn credentials_that_can_be_read_two_ways_are_denied() {
         assert_eq!(answer.status, 403, "{path} {body}");
     }
     let records = gate.records(5).await;
-    assert!(records.iter().all(|record| record["signals"].as_array().unwrap().iter().any(|s| s == "ambiguous_request")));
+    assert!(
+        records.iter().all(|record| record["signals"].as_array().unwrap().iter().any(|s| s == "ambiguous_request"))
+    );
     assert!(origin.requests().is_empty());
 
     let flagging = SHOP.replace("    policy: login\n", "    policy: login\n    ambiguous: flag\n");
@@ -55,7 +57,8 @@ async fn credentials_that_can_be_read_two_ways_are_denied() {
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_a_400_unless_the_route_says_otherwise() {
     let origin = Origin::shop().await;
-    let broken = form("/login", r#"{"login": "anna", "#).replace("application/x-www-form-urlencoded", "application/json");
+    let broken =
+        form("/login", r#"{"login": "anna", "#).replace("application/x-www-form-urlencoded", "application/json");
     let gate = Gate::start(SHOP, &origin).await;
     // The route wants form fields; JSON is what a parser must not be confused with.
     let json = SHOP.replace(r#"account: "form:login""#, r#"account: "json:/login""#);

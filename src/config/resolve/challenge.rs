@@ -17,7 +17,8 @@ impl Resolver<'_, '_> {
         let absent = Challenge::default();
         let keys = slot.get().unwrap_or(&absent);
         let lifetimes = Duration::from_secs(10)..=Duration::from_secs(3600);
-        let difficulty = keys.proof_of_work.get().map_or(DIFFICULTY, |work| self.number(&work.difficulty, DIFFICULTY, 1..=28));
+        let difficulty =
+            keys.proof_of_work.get().map_or(DIFFICULTY, |work| self.number(&work.difficulty, DIFFICULTY, 1..=28));
         Challenges {
             proof_of_work: ProofOfWork { difficulty: difficulty as u8 },
             ticket_lifetime: self.duration(&keys.ticket_lifetime, LIFETIME, lifetimes.clone()),

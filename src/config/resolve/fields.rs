@@ -16,12 +16,16 @@ impl Resolver<'_, '_> {
     pub(super) fn fields(&self, slot: &Slot<Pairs<Many<String>>>) -> Vec<(Field, Vec<FieldSource>)> {
         let mut fields = Vec::new();
         for (at, name, node, sources) in slot.get().into_iter().flat_map(Pairs::good) {
-            let field = self.field(at, name);
+            let Some(field) = self.field(at, name) else { continue };
             if sources.0.is_empty() || sources.0.len() > MOST_SOURCES {
-                self.error(node, format!("a field has 1 to {MOST_SOURCES} sources"), "write `form:<name of the form's field>`");
+                self.error(
+                    node,
+                    format!("a field has 1 to {MOST_SOURCES} sources"),
+                    "write `form:<name of the form's field>`",
+                );
             }
             let sources: Vec<_> = sources.good().filter_map(|(node, text)| self.source(node, text)).collect();
-            fields.extend(field.map(|field| (field, sources)));
+            fields.push((field, sources));
         }
         fields
     }
@@ -33,7 +37,8 @@ impl Resolver<'_, '_> {
         let known = Field::ALL.map(Field::name);
         let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
         if is_verification_value(&plain) {
-            let message = "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
+            let message =
+                "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
             self.error(node, message, "leave it out");
             return None;
         }
@@ -51,24 +56,32 @@ impl Resolver<'_, '_> {
             "zip" | "postcode" | "postalcode" => Some("shipping_zip"),
             _ => closest(name, known.into_iter()),
         };
-        let help = meant.map_or_else(|| format!("known fields: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
+        let help = meant
+            .map_or_else(|| format!("known fields: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
         self.error(node, format!("there is no field `{name}`"), &*help);
         None
     }
 
     fn source(&self, node: NodeId, text: &str) -> Option<FieldSource> {
         let Some((place, name)) = text.split_once(':') else {
-            let help = format!("say where it is: `form:{text}`, `json:/{text}`, `query:{text}`, `header:{text}` or `cookie:{text}`");
+            let help = format!(
+                "say where it is: `form:{text}`, `json:/{text}`, `query:{text}`, `header:{text}` or `cookie:{text}`"
+            );
             self.error(node, format!("`{text}` does not say where the field is"), &*help);
             return None;
         };
         if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-            self.error(node, "the name behind the `:` has 1 to 256 characters", "write `form:<name of the form's field>`");
+            self.error(
+                node,
+                "the name behind the `:` has 1 to 256 characters",
+                "write `form:<name of the form's field>`",
+            );
             return None;
         }
         let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
         if is_verification_value(plain.rsplit('/').next().unwrap_or(&plain)) {
-            let message = "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
+            let message =
+                "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
             self.error(node, message, "leave it out");
             return None;
         }
@@ -91,8 +104,10 @@ impl Resolver<'_, '_> {
                 None
             }
             _ => {
-                let help = closest(place, PLACES.into_iter())
-                    .map_or_else(|| format!("places are {}", listed(&PLACES)), |close| format!("did you mean `{close}:{name}`?"));
+                let help = closest(place, PLACES.into_iter()).map_or_else(
+                    || format!("places are {}", listed(&PLACES)),
+                    |close| format!("did you mean `{close}:{name}`?"),
+                );
                 self.error(node, format!("there is no place `{place}` to read a field from"), &*help);
                 None
             }
@@ -102,6 +117,18 @@ impl Resolver<'_, '_> {
 
 /// Whether a name (lower case, without separators) is that of the three or four digits on the back.
 fn is_verification_value(plain: &str) -> bool {
-    ["cvv", "cvv2", "cvc", "cvc2", "csc", "cid", "cardcvv", "cardcvc", "securitycode", "cardverification", "cardsecuritycode"]
-        .contains(&plain)
+    [
+        "cvv",
+        "cvv2",
+        "cvc",
+        "cvc2",
+        "csc",
+        "cid",
+        "cardcvv",
+        "cardcvc",
+        "securitycode",
+        "cardverification",
+        "cardsecuritycode",
+    ]
+    .contains(&plain)
 }

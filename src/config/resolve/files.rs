@@ -21,7 +21,7 @@ impl Resolver<'_, '_> {
         match open(&path) {
             Ok(_) => Some(path),
             Err(reason) => {
-                self.unreadable(node, &path, &reason);
+                self.unreadable(node, text, &reason);
                 None
             }
         }
@@ -38,7 +38,7 @@ impl Resolver<'_, '_> {
         match read {
             Ok(content) => Some(content),
             Err(reason) => {
-                self.unreadable(node, &path, &reason);
+                self.unreadable(node, text, &reason);
                 None
             }
         }
@@ -80,12 +80,10 @@ impl Resolver<'_, '_> {
         Some(content.into())
     }
 
-    fn unreadable(&self, node: NodeId, path: &Path, reason: &str) {
-        let help = "relative paths are relative to the configuration file's directory";
-        // The directory is the machine's own and differs between them; the report shows what the operator wrote.
-        let written = path.strip_prefix(self.base).unwrap_or(path);
-        let help = if written == path { None } else { Some(help) };
-        self.error(node, format!("`{}` cannot be read: {reason}", written.display()), help);
+    fn unreadable(&self, node: NodeId, text: &str, reason: &str) {
+        let relative = Path::new(text).is_relative();
+        let help = relative.then_some("relative paths are relative to the configuration file's directory");
+        self.error(node, format!("`{text}` cannot be read: {reason}"), help);
     }
 }
 

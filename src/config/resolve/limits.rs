@@ -20,7 +20,11 @@ impl Resolver<'_, '_> {
         if held_total < body
             && let Some(node) = keys.held_total.node().or(keys.body.node())
         {
-            self.error(node, "`held_total` is smaller than `body`: the largest body could never be held", "make it many times `body`");
+            self.error(
+                node,
+                "`held_total` is smaller than `body`: the largest body could never be held",
+                "make it many times `body`",
+            );
         }
         Limits {
             body: body as usize,

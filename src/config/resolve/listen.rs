@@ -25,7 +25,8 @@ impl Resolver<'_, '_> {
                 let key = self.pem(&tls.key, node, "key", "PRIVATE KEY");
                 Some(Tls { certificate: certificate?, key: key? })
             });
-            let Some((at, text)) = self.required(&entry.address, node, "address", "write `address: 0.0.0.0:8080`") else {
+            let Some((at, text)) = self.required(&entry.address, node, "address", "write `address: 0.0.0.0:8080`")
+            else {
                 continue;
             };
             let Some(address) = self.address(at, text) else { continue };
@@ -47,10 +48,10 @@ impl Resolver<'_, '_> {
             return Some(address);
         }
         let help = match text {
+            _ if text.parse::<std::net::Ipv6Addr>().is_ok() => format!("write `[{text}]:8080`"),
             _ if text.parse::<u16>().is_ok() => format!("write `0.0.0.0:{text}`"),
             _ if text.starts_with(':') => format!("write `0.0.0.0{text}`, or `[::]{text}` for IPv6 too"),
             _ if text.starts_with("localhost:") => format!("write `{}`", text.replacen("localhost", "127.0.0.1", 1)),
-            _ if text.parse::<std::net::Ipv6Addr>().is_ok() => format!("write `[{text}]:8080`"),
             _ if text.parse::<IpAddr>().is_ok() => format!("write `{text}:8080`"),
             _ => "write an IP address and a port: `0.0.0.0:8080`, `127.0.0.1:8080`, `[::]:8080`".to_owned(),
         };
@@ -73,7 +74,8 @@ impl Resolver<'_, '_> {
                 Err(help) => self.error(node, format!("`{text}` is not a network"), &*help),
             }
         }
-        let header = keys.header.good().map_or(ClientIpHeader::XForwardedFor, |(node, text)| self.ip_header(node, text));
+        let header =
+            keys.header.good().map_or(ClientIpHeader::XForwardedFor, |(node, text)| self.ip_header(node, text));
         if keys.trusted_proxies.is_absent() {
             let help = "name the networks of your proxies: `trusted_proxies: [\"10.0.0.0/8\"]`";
             self.error(node, "nobody is trusted to name a visitor's address, so the header is never read", help);
@@ -95,7 +97,11 @@ impl Resolver<'_, '_> {
     /// Checks a header's name; lower case is the caller's.
     pub(super) fn header_name(&self, node: NodeId, name: &str) {
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-            self.error(node, format!("`{name}` is not the name of a header"), "write it without colon and value: `x-real-ip`");
+            self.error(
+                node,
+                format!("`{name}` is not the name of a header"),
+                "write it without colon and value: `x-real-ip`",
+            );
         }
     }
 }
@@ -105,7 +111,8 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address));
     }
-    let network: IpNet = text.parse().map_err(|_| "write an address or a CIDR range: `10.0.0.0/8`, `2001:db8::/32`".to_owned())?;
+    let network: IpNet =
+        text.parse().map_err(|_| "write an address or a CIDR range: `10.0.0.0/8`, `2001:db8::/32`".to_owned())?;
     if network.trunc() != network {
         return Err(format!("its address lies within the range: write `{}`", network.trunc()));
     }

@@ -17,7 +17,8 @@ impl Resolver<'_, '_> {
             self.check_identifier(at, name);
             let keys = value.good();
             // A broken list keeps its name: rules that ask for it are not at fault.
-            let (effect, of) = keys.map_or((None, None), |(node, keys)| (self.effect(node, keys), self.list_of(node, keys)));
+            let (effect, of) =
+                keys.map_or((None, None), |(node, keys)| (self.effect(node, keys), self.list_of(node, keys)));
             let file = keys.and_then(|(_, keys)| self.readable(&keys.file));
             let entries = keys.map(|(_, keys)| self.entries(keys, of)).unwrap_or_default();
             if let Some((node, keys)) = keys
@@ -63,7 +64,11 @@ impl Resolver<'_, '_> {
         let mut entries = Vec::new();
         for (node, text) in keys.entries.get().into_iter().flat_map(Many::good) {
             if let Some(Err(help)) = of.map(|of| check_entry(of, text)) {
-                self.error(node, format!("`{text}` does not belong in a list of `{}`", of.map_or("", ListOf::name)), &*help);
+                self.error(
+                    node,
+                    format!("`{text}` does not belong in a list of `{}`", of.map_or("", ListOf::name)),
+                    &*help,
+                );
             }
             entries.push(text.clone());
         }

@@ -82,7 +82,11 @@ impl Resolver<'_, '_> {
             }
             _ => {
                 self.plain_path(node, text, first);
-                if first == "path" { PathPattern::Exact(text.as_str().into()) } else { PathPattern::Prefix(text.as_str().into()) }
+                if first == "path" {
+                    PathPattern::Exact(text.as_str().into())
+                } else {
+                    PathPattern::Prefix(text.as_str().into())
+                }
             }
         }
     }
@@ -100,7 +104,11 @@ impl Resolver<'_, '_> {
             let message = format!("`*` stands for itself in `{key}`");
             self.error(node, message, &*format!("write `path_glob: {text}`"));
         } else if text.chars().any(|c| c.is_control() || c == ' ') {
-            self.error(node, "a path has no spaces and control characters", "write it decoded, as the application sees it");
+            self.error(
+                node,
+                "a path has no spaces and control characters",
+                "write it decoded, as the application sees it",
+            );
         }
     }
 
@@ -119,7 +127,8 @@ impl Resolver<'_, '_> {
                 // The library draws its own picture of the place; the last line says what is wrong.
                 let said = error.to_string();
                 let reason = said.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                let help = reason.contains("look-around").then_some("`(?=`, `(?!` and `(?<` are not read; use two routes");
+                let help =
+                    reason.contains("look-around").then_some("`(?=`, `(?!` and `(?<` are not read; use two routes");
                 self.error(node, format!("this is not a regular expression: {reason}"), help);
                 PathPattern::Any
             }

@@ -21,8 +21,8 @@ mod upstream;
 
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
-use super::slot::{Many, Slot};
 use super::settings::{Admin, DecisionLog, Log, Mode, Settings, Store};
+use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
 use crate::engine::pattern::Globs;
@@ -43,7 +43,7 @@ pub(super) struct Resolver<'d, 's> {
     pub base: &'d Path,
 }
 
-/// The configuration, or `None` when something that cannot be done without is missing (and reported).
+/// The configuration, of use only if nothing was reported.
 pub(super) fn resolve(document: &Document<'_>, base: &Path, file: &File, hash: Arc<str>) -> Settings {
     let to = Resolver { document, base };
     let root = document.tree.root();
@@ -54,7 +54,7 @@ pub(super) fn resolve(document: &Document<'_>, base: &Path, file: &File, hash: A
     let lists = to.lists(&file.lists);
     let model = to.model(&file.signals);
     let challenge = to.challenges(&file.challenge);
-    let policies = to.policies(&file.policies, &lists, &model, challenge.default_kind);
+    let policies = to.policies(&file.policies, &lists, to.route_names(file), &model, challenge.default_kind);
     let routes = to.routes(&file.routes, root, &policies);
     let admin = to.admin(file, &listen);
     Settings {
@@ -114,6 +114,14 @@ impl Resolver<'_, '_> {
         Some(DecisionLog { path: self.path(path) })
     }
 
+    /// Names that rules may compare `route` with; none, which allows any, while a route's name cannot be read.
+    fn route_names(&self, file: &File) -> Vec<Arc<str>> {
+        let routes = file.routes.get().into_iter().flatten();
+        let names: Option<Vec<_>> =
+            routes.map(|route| route.get()?.name.get().map(|name| name.as_str().into())).collect();
+        names.unwrap_or_default()
+    }
+
     fn admin(&self, file: &File, listen: &[super::settings::Listener]) -> Admin {
         if let Some((_, device)) = file.device.good()
             && let Some((node, true)) = device.collect.good()
@@ -127,7 +135,11 @@ impl Resolver<'_, '_> {
         let address = self.address(at, text);
         if let Some(address) = address {
             if listen.iter().any(|listener| listener.address == address) {
-                self.error(at, "visitors are listened for on this address already", "give the admin listener a port of its own");
+                self.error(
+                    at,
+                    "visitors are listened for on this address already",
+                    "give the admin listener a port of its own",
+                );
             } else if !address.ip().is_loopback() {
                 let message = "the admin listener can be reached from other machines";
                 self.document.warn(at, message, "it has no password yet: keep it on 127.0.0.1".to_owned());
@@ -156,7 +168,11 @@ impl Resolver<'_, '_> {
             Ok(value) if range.contains(&value) => value,
             Ok(_) => {
                 let (low, high) = (units::show_duration(*range.start()), units::show_duration(*range.end()));
-                self.error(node, format!("`{text}` is out of range"), &*format!("write a duration from {low} to {high}"));
+                self.error(
+                    node,
+                    format!("`{text}` is out of range"),
+                    &*format!("write a duration from {low} to {high}"),
+                );
                 default
             }
             Err((message, help)) => {
@@ -204,14 +220,22 @@ impl Resolver<'_, '_> {
 
     pub fn glob_list(&self, node: NodeId, many: &Many<String>) -> Option<Globs> {
         if many.0.is_empty() {
-            self.error(node, "this list is empty: it would match nothing", "name at least one value, or leave the key out");
+            self.error(
+                node,
+                "this list is empty: it would match nothing",
+                "name at least one value, or leave the key out",
+            );
             return None;
         }
         for (node, text) in many.good() {
             if text.len() > 1024 {
                 self.error(node, "a pattern has at most 1024 characters", None);
             } else if text == "!" {
-                self.error(node, "`!` negates what follows it, and nothing does", "write `!value`, or `!~` for \"must be present\"");
+                self.error(
+                    node,
+                    "`!` negates what follows it, and nothing does",
+                    "write `!value`, or `!~` for \"must be present\"",
+                );
             }
         }
         Some(Globs::new(many.good().map(|(_, text)| text)))

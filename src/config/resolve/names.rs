@@ -47,10 +47,15 @@ pub(super) fn canonical_host(host: &str) -> Result<String, (&'static str, &'stat
     let bracketed = host.starts_with('[') && host.ends_with(']');
     if bracketed {
         let address = host.trim_matches(['[', ']']).parse::<std::net::Ipv6Addr>();
-        return address.map(|ip| format!("[{ip}]")).map_err(|_| ("this is not an IPv6 address", "write `[2001:db8::1]`"));
+        return address
+            .map(|ip| format!("[{ip}]"))
+            .map_err(|_| ("this is not an IPv6 address", "write `[2001:db8::1]`"));
     }
     if host.contains(':') {
-        return Err(("a host stands alone here, without a port", "leave the port out; IPv6 addresses stand in brackets"));
+        return Err((
+            "a host stands alone here, without a port",
+            "leave the port out; IPv6 addresses stand in brackets",
+        ));
     }
     let host = host.strip_suffix('.').unwrap_or(host);
     let mut labels = Vec::new();

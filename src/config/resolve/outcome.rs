@@ -38,7 +38,11 @@ impl Resolver<'_, '_> {
     fn statuses(&self, slot: &Slot<Many<u64>>) -> Vec<u16> {
         let Some((node, many)) = slot.good() else { return Vec::new() };
         if many.0.is_empty() {
-            self.error(node, "this list is empty: no status would match", "name at least one status, or leave the key out");
+            self.error(
+                node,
+                "this list is empty: no status would match",
+                "name at least one status, or leave the key out",
+            );
         }
         let mut statuses = Vec::new();
         for (node, &status) in many.good() {

@@ -3,7 +3,7 @@
 use super::files::BodyKind;
 use super::{Resolver, mode_of};
 use crate::config::file::{ActionName, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys};
-use crate::config::policies::{self, Names, Place, PolicySource, RuleSource};
+use crate::config::policies::{self, Names, PolicySource, RuleList, RuleSource};
 use crate::config::settings::{DenyAnswer, ListSource, Mode, RoutePolicy};
 use crate::config::slot::{Pairs, Slot};
 use crate::config::tree::NodeId;
@@ -62,18 +62,19 @@ impl Resolver<'_, '_> {
         &self,
         slot: &Slot<Pairs<PolicyKeys>>,
         lists: &[ListSource],
+        routes: Vec<Arc<str>>,
         model: &Arc<Model>,
         default_kind: ChallengeKind,
     ) -> Policies {
         let mut by_name = HashMap::new();
-        let lists: Vec<Arc<str>> = lists.iter().map(|list| list.name.clone()).collect();
+        let names = Names::new(lists.iter().map(|list| list.name.clone()).collect(), routes);
         let pairs = slot.get();
         for (at, name, _, keys) in pairs.into_iter().flat_map(Pairs::good) {
             self.check_name(at, name);
             if name == STANDARD {
                 self.error(at, "`standard` is the name of the built-in policy", "choose another name");
             }
-            let compiled = self.policy(name, keys, &lists, model, default_kind);
+            let compiled = self.policy(name, keys, &names, model, default_kind);
             let has_on_success = keys.on_success.get().is_some_and(|rules| !rules.is_empty());
             by_name.insert(name.to_owned(), Entry { at, compiled: compiled.map(Arc::new), has_on_success });
         }
@@ -90,7 +91,7 @@ impl Resolver<'_, '_> {
         &self,
         name: &str,
         keys: &PolicyKeys,
-        lists: &[Arc<str>],
+        known: &Names,
         model: &Arc<Model>,
         default_kind: ChallengeKind,
     ) -> Option<RoutePolicy> {
@@ -105,16 +106,16 @@ impl Resolver<'_, '_> {
             ActionName::Challenge => Action::Challenge(default_kind),
         });
         let source = PolicySource { name: name.into(), rules, on_success, otherwise };
-        match policies::compile(source, &Names { lists }, model.clone()) {
+        match policies::compile(source, known, model.clone()) {
             Ok(rules) => Some(RoutePolicy { rules, mode, deny }),
             Err(errors) => {
                 for error in errors {
-                    let place = match error.place {
-                        Place::Rule(index) => places.get(index),
-                        Place::OnSuccess(index) => places_after.get(index),
+                    let places = match error.place.list {
+                        RuleList::Rules => &places,
+                        RuleList::OnSuccess => &places_after,
                     };
-                    let Some(&node) = place else { continue };
-                    let help = error.suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"));
+                    let Some(&node) = places.get(error.place.index) else { continue };
+                    let help = error.suggestion.map(|suggestion| format!("write `{suggestion}`"));
                     self.document.error_within(node, error.offset, error.len, error.message, help);
                 }
                 None
@@ -136,19 +137,31 @@ impl Resolver<'_, '_> {
             return (rules, places);
         }
         for (node, keys) in entries.iter().filter_map(Slot::good) {
-            let name = self.required(&keys.name, node, "name", "records show which rule decided: write `name: stuffing`");
+            let name =
+                self.required(&keys.name, node, "name", "records show which rule decided: write `name: stuffing`");
             if let Some((at, name)) = name {
                 self.check_name(at, name);
                 if !names.insert(name.clone()) {
-                    self.error(at, format!("this policy has two rules named `{name}`"), "records could not tell them apart");
+                    self.error(
+                        at,
+                        format!("this policy has two rules named `{name}`"),
+                        "records could not tell them apart",
+                    );
                 }
             }
-            let when = self.required(&keys.when, node, "when", "write `when: bot >= 60`, or `when: \"true\"` for every attempt");
+            let when = self.required(
+                &keys.when,
+                node,
+                "when",
+                "write `when: bot >= 60`, or `when: \"true\"` for every attempt",
+            );
             let help = "write `action: allow`, `challenge` or `deny`";
             let action = self.required(&keys.action, node, "action", help).map(|(_, action)| match action {
                 ActionName::Allow => Action::Allow,
                 ActionName::Deny => Action::Deny,
-                ActionName::Challenge => Action::Challenge(keys.challenge.get().map_or(default_kind, |kind| kind_of(*kind))),
+                ActionName::Challenge => {
+                    Action::Challenge(keys.challenge.get().map_or(default_kind, |kind| kind_of(*kind)))
+                }
             });
             if let (Some((at, _)), Some(action)) = (keys.challenge.good(), action)
                 && !matches!(action, Action::Challenge(_))
@@ -177,10 +190,12 @@ impl Resolver<'_, '_> {
             return DenyAnswer::RedirectToPage;
         }
         let on_this_site = target.starts_with('/') && !target.starts_with("//") && !target.starts_with("/\\");
-        let absolute = url::Url::parse(target).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let absolute =
+            url::Url::parse(target).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let printable = target.bytes().all(|byte| byte.is_ascii_graphic());
         if !printable || !(on_this_site || absolute) {
-            let help = "write `page`, a path on this site (`/sorry`), or an absolute URL (`https://shop.example/sorry`)";
+            let help =
+                "write `page`, a path on this site (`/sorry`), or an absolute URL (`https://shop.example/sorry`)";
             self.error(node, format!("`{}` is not a place to redirect to", target.escape_debug()), help);
         }
         DenyAnswer::Redirect(target.as_str().into())

@@ -6,7 +6,9 @@ use crate::config::file::{
     AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
 };
 use crate::config::later::closest;
-use crate::config::settings::{Ambiguous, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable};
+use crate::config::settings::{
+    Ambiguous, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
+};
 use crate::config::slot::Slot;
 use crate::config::tree::NodeId;
 use crate::engine::attempt::Field;
@@ -17,7 +19,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 impl Resolver<'_, '_> {
-    pub(super) fn routes(&self, slot: &Slot<Vec<Slot<RouteKeys>>>, root: NodeId, policies: &Policies) -> Vec<Arc<Route>> {
+    pub(super) fn routes(
+        &self,
+        slot: &Slot<Vec<Slot<RouteKeys>>>,
+        root: NodeId,
+        policies: &Policies,
+    ) -> Vec<Arc<Route>> {
         let help = "write `routes: []` if really nothing is to be protected";
         let entries = self.required(slot, root, "routes", help).map_or(&[][..], |(_, entries)| entries);
         let mut names: HashMap<&str, NodeId> = HashMap::new();
@@ -46,7 +53,9 @@ impl Resolver<'_, '_> {
         if let Some((at, name)) = name {
             self.check_name(at, name);
         }
-        let event = self.required(&keys.event, node, "event", "write `event: login`").and_then(|(at, text)| self.event(at, text));
+        let event = self
+            .required(&keys.event, node, "event", "write `event: login`")
+            .and_then(|(at, text)| self.event(at, text));
         let help = "write `match: { method: POST, path: /login }`";
         let matching = self.required(&keys.matching, node, "match", help).map_or_else(
             || Matching { methods: Vec::new(), path: PathPattern::Any, hosts: None, values: Vec::new() },
@@ -96,9 +105,13 @@ impl Resolver<'_, '_> {
             other => closest(other, known.iter().copied()),
         };
         let help = match (meant, text.strip_prefix("custom:")) {
-            (_, Some(_)) => "an event of your own has 1 to 32 lower-case letters, digits and `_` behind `custom:`".to_owned(),
+            (_, Some(_)) => {
+                "an event of your own has 1 to 32 lower-case letters, digits and `_` behind `custom:`".to_owned()
+            }
             (Some(meant), _) => format!("did you mean `{meant}`?"),
-            (None, _) => format!("known events: {}, and your own as `custom:name`", crate::config::later::listed(&known)),
+            (None, _) => {
+                format!("known events: {}, and your own as `custom:name`", crate::config::later::listed(&known))
+            }
         };
         self.error(node, format!("there is no event `{text}`"), &*help);
         None
@@ -135,8 +148,12 @@ impl Resolver<'_, '_> {
     /// A second judgement needs an event that has one, and an answer whose head tells success.
     fn check_on_success(&self, node: NodeId, name: &str, event: &Event, keys: &RouteKeys, outcome: &OutcomeRules) {
         if !event.has_after() {
-            let message = format!("the policy `{name}` has `on_success`, which exists only for `login` and `verification`");
-            let help = format!("by the time `{}` is answered it has happened; give this route a policy of its own", event.name());
+            let message =
+                format!("the policy `{name}` has `on_success`, which exists only for `login` and `verification`");
+            let help = format!(
+                "by the time `{}` is answered it has happened; give this route a policy of its own",
+                event.name()
+            );
             self.error(node, message, &*help);
         } else if !outcome.succeeded.iter().any(AnswerRule::is_about_head) {
             // With a broken outcome the rules are not all there; its own report comes first.
@@ -151,14 +168,16 @@ impl Resolver<'_, '_> {
         } else if !outcome.succeeded.iter().all(AnswerRule::is_about_head)
             && let Some(at) = keys.outcome.get().and_then(|outcome| outcome.succeeded.node())
         {
-            let message = format!("a success that only the body tells is not judged by `on_success` of the policy `{name}`");
+            let message =
+                format!("a success that only the body tells is not judged by `on_success` of the policy `{name}`");
             self.document.warn(at, message, None);
         }
     }
 
     fn expect_account(&self, node: NodeId, keys: &RouteKeys, event: Option<&Event>) {
         let needs = matches!(event, Some(Event::Login | Event::Register | Event::Reset));
-        let maps = |name: &str| [Field::Account, Field::Username, Field::Email].iter().any(|field| field.name() == name);
+        let maps =
+            |name: &str| [Field::Account, Field::Username, Field::Email].iter().any(|field| field.name() == name);
         let mapped = keys.fields.get().is_some_and(|fields| fields.names().any(maps));
         if needs && !mapped && !matches!(keys.fields, Slot::Bad(_)) {
             let message = "no field says whose account is meant: signals about accounts stay blind on this route";
@@ -170,7 +189,10 @@ impl Resolver<'_, '_> {
     fn expect_outcome(&self, node: NodeId, keys: &RouteKeys, event: Option<&Event>) {
         let Some(event) = event.filter(|event| event.tries_a_secret()) else { return };
         let Slot::Absent = keys.outcome else { return };
-        let message = format!("no rule tells a `{}` that succeeded from one that failed: signals about failures stay blind", event.name());
+        let message = format!(
+            "no rule tells a `{}` that succeeded from one that failed: signals about failures stay blind",
+            event.name()
+        );
         let help = "add `outcome: { succeeded: [{ status: 302 }], failed: [{ status: 200 }] }`".to_owned();
         self.document.warn(node, message, help);
     }

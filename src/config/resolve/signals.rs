@@ -3,16 +3,13 @@
 
 use super::Resolver;
 
-use crate::config::later::closest;
+use crate::config::later::{closest, listed};
 use crate::config::slot::{Anything, Slot};
 use crate::config::tree::{Kind, NodeId};
 use crate::engine::assessment::Model;
-use crate::engine::signals::{Override, SIGNALS, Signal, SignalId};
+use crate::engine::signals::{Override, SIGNALS, Signal, SignalId, WEIGHT_RANGE};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Log-odds beyond this decide alone, whatever else is known.
-const HEAVIEST: f64 = 20.0;
 
 impl Resolver<'_, '_> {
     /// The scoring model with the operator's changes.
@@ -54,7 +51,8 @@ impl Resolver<'_, '_> {
                         changes.parameters.extend(number.map(|number| (parameter.name, number)));
                     }
                     None => {
-                        let known = signal.parameters.iter().map(|parameter| parameter.name).chain(["enabled", "weights"]);
+                        let known =
+                            signal.parameters.iter().map(|parameter| parameter.name).chain(["enabled", "weights"]);
                         self.unknown(key, &format!("parameter of `{}`", signal.name), name, known);
                     }
                 },
@@ -71,16 +69,25 @@ impl Resolver<'_, '_> {
                 "account_takeover" => &mut changes.account_takeover,
                 "account_abuse" => &mut changes.account_abuse,
                 name => {
-                    self.unknown(key, "score with weights", name, ["bot", "account_takeover", "account_abuse"].into_iter());
+                    self.unknown(
+                        key,
+                        "score with weights",
+                        name,
+                        ["bot", "account_takeover", "account_abuse"].into_iter(),
+                    );
                     continue;
                 }
             };
-            *weight = self.decimal(value, -HEAVIEST, HEAVIEST);
+            *weight = self.decimal(value, *WEIGHT_RANGE.start(), *WEIGHT_RANGE.end());
         }
     }
 
     fn decimal(&self, node: NodeId, min: f64, max: f64) -> Option<f64> {
-        let number = self.document.tree.text(node).and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
+        if matches!(self.document.tree.kind(node), Kind::Refused) {
+            return None;
+        }
+        let number =
+            self.document.tree.text(node).and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
         match number {
             Some(number) if (min..=max).contains(&number) => Some(number),
             Some(number) => {
@@ -95,9 +102,12 @@ impl Resolver<'_, '_> {
     }
 
     fn unknown<'n>(&self, node: NodeId, what: &str, name: &str, known: impl Iterator<Item = &'n str> + Clone) {
+        if self.document.is_full() {
+            return;
+        }
         let help = match closest(name, known.clone()) {
             Some(close) => format!("did you mean `{close}`?"),
-            None => format!("known: {}", known.collect::<Vec<_>>().join(", ")),
+            None => format!("known here: {}", listed(&known.collect::<Vec<_>>())),
         };
         self.error(node, format!("there is no {what} `{name}`"), &*help);
     }

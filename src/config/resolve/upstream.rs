@@ -28,26 +28,37 @@ impl Resolver<'_, '_> {
             let Some((at, keys)) = entry.good() else { continue };
             let is_default = keys.hosts.is_absent();
             if is_default && default.replace(at).is_some() {
-                self.error(at, "a second entry without `hosts`: only one can be the default", "give it `hosts: [api.shop.example]`");
+                self.error(
+                    at,
+                    "a second entry without `hosts`: only one can be the default",
+                    "give it `hosts: [api.shop.example]`",
+                );
             }
             upstreams.push(self.upstream(at, keys, is_default));
         }
         let all_read = entries.0.iter().all(|entry| entry.get().is_some());
         if default.is_none() && all_read {
-            self.error(node, "no entry is the default for hosts that no other entry names", "leave `hosts` out of one entry");
+            self.error(
+                node,
+                "no entry is the default for hosts that no other entry names",
+                "leave `hosts` out of one entry",
+            );
         }
         upstreams
     }
 
     fn upstream(&self, node: NodeId, keys: &UpstreamKeys, is_default: bool) -> Upstream {
         let mut servers: Vec<Server> = Vec::new();
-        if let Some((at, list)) = self.required(&keys.servers, node, "servers", "write `servers: [\"127.0.0.1:9000\"]`") {
+        if let Some((at, list)) = self.required(&keys.servers, node, "servers", "write `servers: [\"127.0.0.1:9000\"]`")
+        {
             if list.0.is_empty() {
                 self.error(at, "an upstream needs at least one server", "write `servers: [\"127.0.0.1:9000\"]`");
             }
             for (at, text) in list.good() {
                 match server(text) {
-                    Ok(server) if servers.contains(&server) => self.error(at, format!("`{text}` is given twice"), "keep one of the two"),
+                    Ok(server) if servers.contains(&server) => {
+                        self.error(at, format!("`{text}` is given twice"), "keep one of the two")
+                    }
                     Ok(server) => servers.push(server),
                     Err(help) => self.error(at, format!("`{text}` is not a server"), &*help),
                 }
@@ -101,7 +112,11 @@ impl Resolver<'_, '_> {
         if timeout > interval
             && let Some(node) = keys.timeout.node().or(keys.interval.node())
         {
-            self.error(node, "a health check may take longer than the time to the next", "make `timeout` at most `interval`");
+            self.error(
+                node,
+                "a health check may take longer than the time to the next",
+                "make `timeout` at most `interval`",
+            );
         }
         Health { interval, timeout }
     }
@@ -125,7 +140,9 @@ fn server(text: &str) -> Result<Server, String> {
     }
     let (host, port) = if let Some(bracketed) = rest.strip_prefix('[') {
         let (address, after) = bracketed.split_once(']').ok_or_else(|| example.clone())?;
-        address.parse::<std::net::Ipv6Addr>().map_err(|_| format!("`[{address}]` is not an IPv6 address; {example}"))?;
+        address
+            .parse::<std::net::Ipv6Addr>()
+            .map_err(|_| format!("`[{address}]` is not an IPv6 address; {example}"))?;
         let port = match after.strip_prefix(':') {
             Some(port) => Some(port),
             None if after.is_empty() => None,
@@ -144,7 +161,9 @@ fn server(text: &str) -> Result<Server, String> {
         (canonical, port)
     };
     let port = match (port, default_port) {
-        (Some(port), _) => port.parse().ok().filter(|&port: &u16| port > 0).ok_or("a port is a number from 1 to 65535")?,
+        (Some(port), _) => {
+            port.parse().ok().filter(|&port: &u16| port > 0).ok_or("a port is a number from 1 to 65535")?
+        }
         (None, Some(port)) => port,
         (None, None) => return Err(format!("the port is missing: write `{text}:9000`")),
     };

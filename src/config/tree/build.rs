@@ -37,10 +37,10 @@ pub(in crate::config) fn build(source: &str, environment: Environment<'_>) -> (O
     for event in Parser::new_from_str_with_options(source, options) {
         let step = match event {
             Ok((event, span)) => builder.take(event, &span),
-            Err(error) => Err(trap::syntax_problem(source, &error)),
+            Err(error) => Err(Box::new(trap::syntax_problem(source, &error))),
         };
         if let Err(problem) = step {
-            builder.problems.push(problem);
+            builder.problems.push(*problem);
             return (None, builder.problems);
         }
     }
@@ -86,7 +86,7 @@ enum Key {
 
 impl Builder<'_, '_> {
     /// An error ends the reading: the budget is spent, or what follows could not be placed.
-    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Problem> {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Box<Problem>> {
         let range = range(span);
         match event {
             Event::DocumentStart(..) if self.done => {
@@ -104,15 +104,25 @@ impl Builder<'_, '_> {
                 self.place(copy, range)
             }
             Event::Scalar(text, style, anchor, tag) => {
+                let problems = self.problems.len();
                 self.refuse_tag(tag.as_deref(), span);
                 let plain = style == ScalarStyle::Plain;
-                let is_key = matches!(self.stack.last(), Some(Open { children: Children::Mapping { key: Key::Wanted, .. }, .. }));
+                let is_key = matches!(
+                    self.stack.last(),
+                    Some(Open { children: Children::Mapping { key: Key::Wanted, .. }, .. })
+                );
                 // The parser writes `~` for nothing at all.
                 let text = if plain && range.0 == range.1 { "".into() } else { text };
                 let (text, expanded) = if is_key { (text, false) } else { self.expanded(text, range) };
-                let id = self.add(Kind::Scalar { text: text.into(), plain, expanded }, range)?;
+                let refused = self.problems.len() > problems && !is_key;
+                let kind = if refused { Kind::Refused } else { Kind::Scalar { text: text.into(), plain, expanded } };
+                let id = self.add(kind, range)?;
                 self.anchor(anchor, id);
-                self.place(id, range)
+                self.place(id, range)?;
+                // Only now it is known where in the tree this is.
+                let path = self.tree.path(id);
+                self.problems[problems..].iter_mut().for_each(|problem| problem.path.clone_from(&path));
+                Ok(())
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), span);
@@ -154,7 +164,7 @@ impl Builder<'_, '_> {
             Err(message) => {
                 let mut problem = self.problem(range, message);
                 problem.help = Some("`$${` writes a literal `${`".to_owned());
-                self.problems.push(problem);
+                self.problems.push(*problem);
                 (text, false)
             }
         }
@@ -176,7 +186,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn add(&mut self, kind: Kind, range: (usize, usize)) -> Result<NodeId, Problem> {
+    fn add(&mut self, kind: Kind, range: (usize, usize)) -> Result<NodeId, Box<Problem>> {
         if self.tree.nodes.len() >= NODES {
             return Err(self.problem(range, format!("the file holds more than {NODES} values")));
         }
@@ -186,7 +196,13 @@ impl Builder<'_, '_> {
     }
 
     /// A collection has begun. It is placed at once, so that what is wrong inside of it has a path.
-    fn open(&mut self, id: NodeId, anchor: usize, children: Children, range: (usize, usize)) -> Result<(), Problem> {
+    fn open(
+        &mut self,
+        id: NodeId,
+        anchor: usize,
+        children: Children,
+        range: (usize, usize),
+    ) -> Result<(), Box<Problem>> {
         if self.stack.len() >= DEPTH {
             return Err(self.problem(range, format!("this is nested deeper than {DEPTH} levels")));
         }
@@ -196,7 +212,7 @@ impl Builder<'_, '_> {
     }
 
     /// Hangs a complete node under the collection that is open.
-    fn place(&mut self, id: NodeId, range: (usize, usize)) -> Result<(), Problem> {
+    fn place(&mut self, id: NodeId, range: (usize, usize)) -> Result<(), Box<Problem>> {
         let text = self.tree.text(id).map(Box::<str>::from);
         let Some(open) = self.stack.last_mut() else { return Ok(()) };
         let parent = open.id;
@@ -244,7 +260,7 @@ impl Builder<'_, '_> {
                 let at = self.tree.span(first).0;
                 format!("it was first given in line {}; keep one of the two", line_of(self.source, at))
             });
-            self.problems.push(problem);
+            self.problems.push(*problem);
             if self.problems.len() > crate::config::report::MOST_PROBLEMS {
                 return Err(self.problem(range, "there are too many problems to go on".into()));
             }
@@ -253,7 +269,7 @@ impl Builder<'_, '_> {
     }
 
     /// A copy of a complete subtree, for an alias. Bounded in depth by [`DEPTH`] and in size by [`COPIES`].
-    fn copy(&mut self, original: NodeId, depth: usize, range: (usize, usize)) -> Result<NodeId, Problem> {
+    fn copy(&mut self, original: NodeId, depth: usize, range: (usize, usize)) -> Result<NodeId, Box<Problem>> {
         self.copies += 1;
         if self.copies > COPIES || depth > DEPTH {
             let mut problem = self.problem(range, "aliases repeat too much of the file here".into());
@@ -264,7 +280,7 @@ impl Builder<'_, '_> {
         let span = (node.span.0 as usize, node.span.1 as usize);
         let id = self.add(node.kind.clone(), span)?;
         let kind = match node.kind {
-            scalar @ Kind::Scalar { .. } => scalar,
+            scalar @ (Kind::Scalar { .. } | Kind::Refused) => scalar,
             Kind::Sequence(children) => {
                 let mut copies = Vec::with_capacity(children.len());
                 for (index, child) in children.into_iter().enumerate() {
@@ -293,7 +309,7 @@ impl Builder<'_, '_> {
         step: Step,
         depth: usize,
         range: (usize, usize),
-    ) -> Result<NodeId, Problem> {
+    ) -> Result<NodeId, Box<Problem>> {
         let id = self.copy(child, depth + 1, range)?;
         if let Some(node) = self.tree.nodes.get_mut(id.0 as usize) {
             node.parent = Some(parent);
@@ -302,8 +318,8 @@ impl Builder<'_, '_> {
         Ok(id)
     }
 
-    fn problem(&self, range: (usize, usize), message: String) -> Problem {
-        Problem::at(self.source, range.0, range.1, String::new(), message)
+    fn problem(&self, range: (usize, usize), message: String) -> Box<Problem> {
+        Box::new(Problem::at(self.source, range.0, range.1, String::new(), message))
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) enum Kind {
         /// An environment variable was put in: the text must not be shown.
         expanded: bool,
     },
+    /// A scalar whose fault is reported already: a tag, a variable that is not set.
+    Refused,
     Sequence(Vec<NodeId>),
     /// In the order of the file.
     Mapping(Vec<(NodeId, NodeId)>),

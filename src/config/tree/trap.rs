@@ -6,11 +6,16 @@
 //! as it must be written.
 
 use crate::config::report::Problem;
-use granit_parser::ScanError;
+use granit_parser::{ErrorKind, ScanError};
 
 /// The problem of a syntax error.
 pub(super) fn syntax_problem(source: &str, error: &ScanError) -> Problem {
     let at = error.marker().byte_offset().unwrap_or(0).min(source.len());
+    if let Some(tab) = tab_in_indent(source, at) {
+        let mut problem = Problem::at(source, tab, tab + 1, String::new(), "a tab in the indentation".to_owned());
+        problem.help = Some("indent with spaces: YAML does not allow tabs there".to_owned());
+        return problem;
+    }
     // The parser often notices one line late.
     for place in [Some(at), line_before(source, at)].into_iter().flatten() {
         if let Some(problem) = unquoted(source, place) {
@@ -18,7 +23,13 @@ pub(super) fn syntax_problem(source: &str, error: &ScanError) -> Problem {
         }
     }
     let mut problem = Problem::at(source, at, at + 1, String::new(), format!("this is not YAML: {}", error.info()));
-    problem.help = tab_help(source, at);
+    problem.help = match error.kind() {
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
+            Some("a quoted text begins above and does not end where it should: look for a missing quote".to_owned())
+        }
+        ErrorKind::UnknownAnchor => Some("`*name` repeats what `&name` marked further up".to_owned()),
+        _ => None,
+    };
     problem
 }
 
@@ -56,7 +67,7 @@ fn values(line: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let in_flow = line.contains(['{', '[']);
     let mut at = 0;
-    while let Some(next) = line.get(at..).and_then(|rest| value_start(rest)).map(|offset| at + offset) {
+    while let Some(next) = line.get(at..).and_then(value_start).map(|offset| at + offset) {
         let rest = &line[next..];
         let length = value_length(rest, in_flow);
         let value = rest[..length].trim_end();
@@ -78,7 +89,9 @@ fn value_start(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     (0..bytes.len()).find_map(|at| {
         let is_key = bytes[at] == b':' && at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'_');
-        let is_item = bytes[at] == b'-' && text[..at].trim().is_empty();
+        let is_item = bytes[at] == b'-'
+            && text[..at].trim().is_empty()
+            && !text[at + 1..].split_whitespace().next().is_some_and(|word| word.ends_with(':'));
         let spaces = bytes[at + 1..].iter().take_while(|&&byte| byte == b' ').count();
         ((is_key || is_item) && spaces > 0 && at + 1 + spaces < bytes.len()).then_some(at + 1 + spaces)
     })
@@ -118,7 +131,10 @@ fn fault(value: &str) -> Option<String> {
             format!("YAML takes the quoted {first}{inner}{first} for the whole value and cannot read what follows it")
         }),
         '!' => Some("a value that begins with `!` is a tag to YAML".to_owned()),
+        // An honest alias is a name and nothing else.
+        '*' if value.len() > 1 && value[1..].chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') => None,
         '*' => Some("a value that begins with `*` is an alias to YAML".to_owned()),
+        '&' if !value.starts_with("&&") && !value.starts_with("& ") => None,
         '&' => Some("a value that begins with `&` is an anchor to YAML".to_owned()),
         '@' | '`' | '%' => Some(format!("an unquoted value cannot begin with `{first}`")),
         _ if value.contains(": ") => Some("`: ` inside an unquoted value begins a mapping to YAML".to_owned()),
@@ -140,11 +156,11 @@ fn line_before(source: &str, at: usize) -> Option<usize> {
     Some(source[..this].rfind('\n').map_or(0, |newline| newline + 1))
 }
 
-fn tab_help(source: &str, at: usize) -> Option<String> {
+/// Where the line of `at`, or the next one with something in it, is indented by a tab.
+fn tab_in_indent(source: &str, at: usize) -> Option<usize> {
     let start = source.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
-    let indent = source.get(start..)?.split(|c: char| !c.is_whitespace()).next()?;
-    let first = indent.lines().next()?;
-    first.contains('\t').then(|| "indent with spaces: YAML does not allow tabs there".to_owned())
+    let indent = source.get(start..)?.split(|c: char| !matches!(c, ' ' | '\t')).next()?;
+    indent.find('\t').map(|tab| start + tab)
 }
 
 #[cfg(test)]
@@ -156,10 +172,15 @@ mod tests {
         for (line, expected) in [
             (r#"when: "x" in signals"#, Some(r#"'"x" in signals'"#)),
             (r#"- { name: a, when: "x" in signals, action: deny }"#, Some(r#"'"x" in signals'"#)),
-            (r#"- { name: a, when: client.country in ["DE", "AT"], action: deny }"#, Some(r#"'client.country in ["DE", "AT"]'"#)),
+            (
+                r#"- { name: a, when: client.country in ["DE", "AT"], action: deny }"#,
+                Some(r#"'client.country in ["DE", "AT"]'"#),
+            ),
             ("when: !fired.new_device && bot > 3", Some("'!fired.new_device && bot > 3'")),
             ("when: 'it''s' == name", None),
             ("location: !*/2fa/*", Some("'!*/2fa/*'")),
+            ("match: &post { method: POST, path: /login }", None),
+            ("routes: *all", None),
             ("- *.example.com", Some("'*.example.com'")),
             ("when: bot > 50 ? true : false", Some("'bot > 50 ? true : false'")),
             (r#"status: "302"  # text"#, None),
