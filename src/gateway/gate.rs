@@ -133,14 +133,14 @@ impl ProxyHttp for Hooks {
         let client = session.as_mut();
         client.set_total_drain_timeout(Some(Duration::from_secs(10)));
         client.set_write_timeout(Some(Duration::from_secs(60)));
-        if client.get_keepalive().is_some() {
-            client.set_keepalive(Some(self.0.live.load().settings.limits.client_idle.as_secs()));
-        }
         Ok(())
     }
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
         let live = self.0.live.load_full();
+        if session.as_ref().get_keepalive().is_some() {
+            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs()));
+        }
         *visit = Box::pin(judge::request(&self.0, live, session)).await?;
         Ok(matches!(visit, Visit::Answered))
     }
