@@ -4,6 +4,7 @@ mod harness;
 
 mod capture;
 mod challenge;
+mod http2;
 mod journey;
 mod process;
 mod proxy;
