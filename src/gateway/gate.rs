@@ -133,6 +133,11 @@ impl ProxyHttp for Hooks {
         let client = session.as_mut();
         client.set_total_drain_timeout(Some(Duration::from_secs(10)));
         client.set_write_timeout(Some(Duration::from_secs(60)));
+        // HTTP/1.1; HTTP/2 connections are told when they are opened. Off stays off: the client, or a shutdown, said so.
+        if client.get_keepalive().is_some() {
+            let idle = self.0.live.load().settings.limits.client_idle;
+            client.set_keepalive(Some(idle.as_secs().max(1)));
+        }
         Ok(())
     }
 
@@ -162,6 +167,7 @@ impl ProxyHttp for Hooks {
             peer,
             peer_is_trusted: visit.live().is_some_and(|live| live.trusts(peer)),
             tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
+            http2: session.req_header().version == http::Version::HTTP_2,
             host: request.headers.get(http::header::HOST).cloned(),
         };
         forward::request(request, &visitor, fixed_host.as_deref())?;

@@ -87,7 +87,7 @@ async fn monitor_decides_and_records_and_forwards() {
 }
 
 /// A step-up for logins from another country than Germany.
-fn abroad() -> String {
+pub fn abroad() -> String {
     SHOP.replace(
         "    otherwise: allow",
         "    on_success:\n      - { name: abroad, when: client.country != \"DE\", action: challenge, challenge: proof_of_work }\n    otherwise: allow",
@@ -95,7 +95,7 @@ fn abroad() -> String {
 }
 
 const FROM_GERMANY: &str = "X-Forwarded-For: 91.0.0.7\r\n";
-const FROM_VIETNAM: &str = "X-Forwarded-For: 113.160.0.9\r\n";
+pub const FROM_VIETNAM: &str = "X-Forwarded-For: 113.160.0.9\r\n";
 
 #[tokio::test]
 async fn the_right_password_from_another_country_gets_its_session_after_the_challenge() {

@@ -4,7 +4,11 @@ mod harness;
 
 mod capture;
 mod challenge;
+<<<<<<< HEAD
 mod documentation;
+=======
+mod http2;
+>>>>>>> http2
 mod journey;
 mod outcomes;
 mod process;
