@@ -4,11 +4,8 @@ mod harness;
 
 mod capture;
 mod challenge;
-<<<<<<< HEAD
 mod documentation;
-=======
 mod http2;
->>>>>>> http2
 mod journey;
 mod outcomes;
 mod process;
