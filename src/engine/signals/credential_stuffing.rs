@@ -241,19 +241,19 @@ mod tests {
     }
 
     /// What a source that did this looks like after it tried so many more accounts in vain, some of them in parallel.
-    fn refused(more: u32, at_once: u32, source: Source) -> Source {
+    fn refused(more: u32, at_once: u32, source: &Source) -> Source {
         let attempts = source.hour.attempts + f64::from(more);
         let hour = Counts { attempts, open: f64::from(at_once), ..source.hour };
-        Source { minute: hour, hour, accounts: source.accounts + more, in_flight: at_once, ..source }
+        Source { minute: hour, hour, accounts: source.accounts + more, in_flight: at_once, ..*source }
     }
 
     #[test]
     fn holds_whatever_is_refused_and_is_not_made_to_fire_by_it() {
         for at_once in [1, 5, 20, 29] {
             for more in [at_once, 50, 1_000, 7_000] {
-                let fired = refused(more, at_once, one_by_one(4, 10, 10));
+                let fired = refused(more, at_once, &one_by_one(4, 10, 10));
                 assert!(has_fired(&evidence(fired, fixture::first_attempt())), "{more} refused, {at_once} at once");
-                let quiet = refused(more, at_once, one_by_one(30, 10, 10));
+                let quiet = refused(more, at_once, &one_by_one(30, 10, 10));
                 let quiet = read(&evidence(quiet, fixture::first_attempt()), &DEFAULTS);
                 assert_eq!(quiet, Reading::Quiet, "{more} refused, {at_once} at once");
             }
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn innocents_recover_as_their_challenges_are_solved() {
-        let office = |solved: u32| refused(40, 1, one_by_one(4 + solved, 12, 12));
+        let office = |solved: u32| refused(40, 1, &one_by_one(4 + solved, 12, 12));
         let recovered = (0..40).find(|&solved| !has_fired(&evidence(office(solved), fixture::first_attempt())));
         assert_eq!(recovered, Some(3));
     }

@@ -242,7 +242,9 @@ mod tests {
         for secs in 0..20 {
             entry.arrive(Timestamp::from_secs(start + secs), ARRIVED, from(2));
         }
-        entry.refuse(Timestamp::from_secs(start + 19), from(2));
+        let last = Timestamp::from_secs(start + 19);
+        entry.refuse(last, from(2));
+        entry.turn(last, Change::default() - ARRIVED, true, from(2));
         let stood = entry.read(from(2)).refused_here;
         assert!(stood.attempts > 19.0);
         for round in 0..300 {
