@@ -133,16 +133,14 @@ impl ProxyHttp for Hooks {
         let client = session.as_mut();
         client.set_total_drain_timeout(Some(Duration::from_secs(10)));
         client.set_write_timeout(Some(Duration::from_secs(60)));
-        // HTTP/1.1; HTTP/2 connections are told when they are opened. Off stays off: the client, or a shutdown, said so.
-        if client.get_keepalive().is_some() {
-            let idle = self.0.live.load().settings.limits.client_idle;
-            client.set_keepalive(Some(idle.as_secs().max(1)));
-        }
         Ok(())
     }
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
         let live = self.0.live.load_full();
+        if session.as_ref().get_keepalive().is_some() {
+            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs()));
+        }
         *visit = Box::pin(judge::request(&self.0, live, session)).await?;
         Ok(matches!(visit, Visit::Answered))
     }

@@ -4,9 +4,12 @@ mod harness;
 
 mod capture;
 mod challenge;
+mod documentation;
 mod http2;
 mod journey;
+mod outcomes;
 mod process;
 mod proxy;
 mod recognition;
 mod refusals;
+mod tidy;
