@@ -43,7 +43,9 @@ impl Program {
             let mut child = command(&file).spawn().unwrap();
             let ready = async {
                 loop {
-                    if tokio::net::TcpStream::connect(admin).await.is_ok()
+                    // The listeners open one by one.
+                    if tokio::net::TcpStream::connect(address).await.is_ok()
+                        && tokio::net::TcpStream::connect(admin).await.is_ok()
                         && send(admin, get("/readyz", "Connection: close\r\n")).await.status == 200
                     {
                         return;
