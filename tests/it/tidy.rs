@@ -288,7 +288,7 @@ fn every_store_has_its_file_and_passes_the_suite() {
         "a public module of src/store without its variant of Store, or a variant without its module"
     );
     let files = members("src/store");
-    let suite = Source::read("src/store/conformance.rs");
+    let suite = Source::read("src/store/conformance/mod.rs");
     for store in &stores {
         assert!(files.contains(store), "src/store has no file {store}.rs");
         let module =
