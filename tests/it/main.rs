@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod browser;
 mod capture;
 mod challenge;
 mod documentation;
