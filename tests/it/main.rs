@@ -11,3 +11,4 @@ mod process;
 mod proxy;
 mod recognition;
 mod refusals;
+mod regressions;
