@@ -14,3 +14,4 @@ mod proxy;
 mod recognition;
 mod refusals;
 mod tidy;
+mod regressions;
