@@ -3,7 +3,8 @@
 //! The edits are few and named (DESIGN: body and client headers go on byte for byte or not at all, with these edits
 //! only): `X-Tollgate-*` and the headers that pretend another path are removed, also in the spelling with underscores
 //! that WSGI and CGI fold into the same variable; `X-Forwarded-*` is written by us; the gate's own cookies are taken out
-//! of `Cookie`; a held body gets its length. Hop-by-hop headers are Pingora's doing.
+//! of `Cookie`, and what HTTP/2 sent of it in pieces is put together; a held body gets its length. Hop-by-hop headers are
+//! Pingora's doing.
 
 use super::recognize::headers_to_remove;
 use crate::engine::assessment::Scores;
@@ -22,6 +23,7 @@ pub struct Visitor {
     /// Whether the peer is one of the operator's own proxies, whose word about the visitor is passed on.
     pub peer_is_trusted: bool,
     pub tls: bool,
+    pub http2: bool,
     /// `Host` as the visitor sent it.
     pub host: Option<HeaderValue>,
 }
@@ -29,12 +31,11 @@ pub struct Visitor {
 /// Makes the request ready for the application. `fixed_host` replaces `Host`.
 pub fn request(header: &mut RequestHeader, visitor: &Visitor, fixed_host: Option<&str>) -> pingora::Result<()> {
     remove_what_only_the_gate_may_say(header, visitor.peer_is_trusted);
-    let ours = without_own_cookies(header);
-    if let Some(cookies) = ours {
-        match cookies {
-            Some(rest) => header.insert_header(COOKIE, rest)?,
-            None => drop(header.remove_header(&COOKIE)),
-        }
+    let cookies = without_own_cookies(header).or_else(|| visitor.http2.then(|| joined_cookies(header)).flatten());
+    match cookies {
+        Some(Some(rest)) => header.insert_header(COOKIE, rest)?,
+        Some(None) => drop(header.remove_header(&COOKIE)),
+        None => {}
     }
     let mut chain = String::with_capacity(40);
     for earlier in header.headers.get_all("x-forwarded-for") {
@@ -131,6 +132,15 @@ fn without_own_cookies(header: &RequestHeader) -> Option<Option<HeaderValue>> {
     Some((!rest.is_empty()).then(|| HeaderValue::from_bytes(&rest).ok()).flatten())
 }
 
+/// HTTP/2 splits `Cookie` for the sake of compression. In HTTP/1.1 there is one (RFC 9113, 8.2.3), and applications join
+/// several with a comma, which loses the session. `None` if it came whole.
+fn joined_cookies(header: &RequestHeader) -> Option<Option<HeaderValue>> {
+    let pieces = || header.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    pieces().nth(1)?;
+    let whole = pieces().collect::<Vec<_>>().join(&b"; "[..]);
+    Some(HeaderValue::from_bytes(&whole).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +155,7 @@ mod tests {
 
     fn visitor(peer_is_trusted: bool) -> Visitor {
         let host = Some(HeaderValue::from_static("shop.example"));
-        Visitor { peer: "203.0.113.7".parse().unwrap(), peer_is_trusted, tls: true, host }
+        Visitor { peer: "203.0.113.7".parse().unwrap(), peer_is_trusted, tls: true, http2: false, host }
     }
 
     #[test]
@@ -189,6 +199,20 @@ mod tests {
             request(&mut header, &visitor(false), None).unwrap();
             assert_eq!(header.headers.get("cookie").map(|value| value.to_str().unwrap()), kept);
         }
+    }
+
+    #[test]
+    fn cookies_in_pieces_are_joined_where_http2_split_them() {
+        let pieces = [("Cookie", "a=1"), ("Cookie", "b=2;  odd"), ("Cookie", "c=3")];
+        let values = |header: &RequestHeader| {
+            header.headers.get_all("cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let mut http2 = header(&pieces);
+        request(&mut http2, &Visitor { http2: true, ..visitor(false) }, None).unwrap();
+        assert_eq!(values(&http2), ["a=1; b=2;  odd; c=3"]);
+        let mut http1 = header(&pieces);
+        request(&mut http1, &visitor(false), None).unwrap();
+        assert_eq!(values(&http1), ["a=1", "b=2;  odd", "c=3"], "HTTP/1.1 goes on as it came");
     }
 
     #[test]

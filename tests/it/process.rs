@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-struct Program {
-    child: Child,
-    address: SocketAddr,
+pub struct Program {
+    pub child: Child,
+    pub address: SocketAddr,
     admin: SocketAddr,
     dir: tempfile::TempDir,
 }
@@ -21,7 +21,7 @@ fn free_port() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn command(file: &std::path::Path) -> Command {
+pub fn command(file: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.args(["run", "--config"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -29,7 +29,7 @@ fn command(file: &std::path::Path) -> Command {
 
 impl Program {
     /// Starts the program and waits until it is ready. Another process may take a free port in between: tried again.
-    async fn start(yaml: &str, origin: &Origin) -> Program {
+    pub async fn start(yaml: &str, origin: &Origin) -> Program {
         for _ in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let (address, admin) = (free_port(), free_port());
@@ -43,7 +43,9 @@ impl Program {
             let mut child = command(&file).spawn().unwrap();
             let ready = async {
                 loop {
-                    if tokio::net::TcpStream::connect(admin).await.is_ok()
+                    // The listeners open one by one.
+                    if tokio::net::TcpStream::connect(address).await.is_ok()
+                        && tokio::net::TcpStream::connect(admin).await.is_ok()
                         && send(admin, get("/readyz", "Connection: close\r\n")).await.status == 200
                     {
                         return;
@@ -167,4 +169,25 @@ async fn sighup_reopens_the_decision_log() {
     within("the log to be made anew", until(|| log.exists())).await;
     send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
     within("a line in the new log", until(|| has_line(&log))).await;
+}
+
+#[tokio::test]
+async fn a_check_looks_into_the_files_that_a_configuration_names() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n203.0.113.300\n").unwrap();
+    let lists = "lists: { blocked: { effect: deny, of: ip, file: blocked.txt } }\nroutes:";
+    let yaml = SHOP
+        .replace("{origin}", "127.0.0.1:9")
+        .replace("{dir}", dir.path().to_str().unwrap())
+        .replace("routes:", lists);
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let check = || Command::new(env!("CARGO_BIN_EXE_tollgate")).arg("check").arg(&file).output();
+    let output = within("the check", check()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("blocked.txt:2"), "{said}");
+    std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n").unwrap();
+    let output = within("the check", check()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
