@@ -27,9 +27,10 @@ lint:            ## Formatting, clippy, licences, documentation
 	cargo deny check licenses bans sources
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-bench:           ## Engine and capture benches, and the whole proxy beside a bare one
+bench:           ## Engine and capture benches, instruction counts, the whole proxy beside a bare one
 	@tests/setup build load
 	cargo bench --locked
+	benches/instructions/run
 	benches/load/run
 
 data:            ## Rebuild the embedded data from the packages named in it

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the pages show.
 #[derive(Debug)]
@@ -15,11 +16,13 @@ pub struct AdminState {
     pub readiness: Readiness,
     pub store: Option<Arc<Store>>,
     pub sinks: Option<Arc<Sinks>>,
+    /// Bytes of request bodies that are held.
+    pub held: Option<Arc<AtomicUsize>>,
 }
 
 impl AdminState {
     pub fn new(metrics: Arc<Metrics>) -> AdminState {
-        AdminState { metrics, readiness: Readiness::default(), store: None, sinks: None }
+        AdminState { metrics, readiness: Readiness::default(), store: None, sinks: None, held: None }
     }
 }
 
@@ -102,6 +105,9 @@ fn metrics(state: &AdminState) -> Page {
     }
     if let Some(stats) = state.sinks.as_ref().and_then(|sinks| sinks.log_stats()) {
         state.metrics.take_log(&stats);
+    }
+    if let Some(held) = &state.held {
+        state.metrics.take_held(held.load(Ordering::Relaxed));
     }
     match state.metrics.text() {
         Ok(body) => Page { status: 200, content_type: prometheus::TEXT_FORMAT, body },

@@ -4,6 +4,10 @@
 //! they are things that an operator may want.
 
 use crate::config::{self, Problem, Report, Settings, Warning};
+use crate::gateway::live;
+
+use crate::gateway::tls::Certificate;
+use crate::intel::Intel;
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -18,18 +22,43 @@ pub const CONFIGURATION: u8 = 78;
 pub fn check(file: &Path, json: bool) -> u8 {
     let name = file.display().to_string();
     let read = config::load(file);
-    let code = if read.is_ok() { FINE } else { CONFIGURATION };
+    let faults = read.as_ref().map_or_else(|_| Vec::new(), |(settings, _)| faults_in_files(settings));
+    let code = if read.is_ok() && faults.is_empty() { FINE } else { CONFIGURATION };
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     // A reader that went away (`| head`) is no reason to fail.
     let _ = match read {
-        _ if json => writeln!(out, "{}", as_json(&name, read.as_ref())),
+        _ if json => writeln!(out, "{}", as_json(&name, read.as_ref(), &faults)),
+        Ok(_) if !faults.is_empty() => faults.iter().try_for_each(|fault| writeln!(err, "error: {fault}")),
         Ok((settings, warnings)) => warnings
             .iter()
             .try_for_each(|warning| writeln!(err, "{}", warning.render(&name, "warning")))
-            .and_then(|()| writeln!(out, "{}", summary(&name, &settings, &warnings))),
+            .and_then(|()| writeln!(out, "{}", summary(&name, &settings, &warnings)))
+            .and_then(|()| writeln!(out, "{}", data())),
         Err(report) => write!(err, "{report}"),
     };
     code
+}
+
+/// What is wrong inside the files that a sound configuration names: lists, databases, certificates.
+fn faults_in_files(settings: &Settings) -> Vec<String> {
+    let mut faults: Vec<String> = Vec::new();
+    if let Err(problems) = Intel::load(&settings.intel, &settings.lists, &live::canonical) {
+        faults.extend(problems.iter().map(ToString::to_string));
+    }
+    for (place, listener) in settings.listen.iter().enumerate() {
+        if let Some(Err(error)) = listener.tls.as_ref().map(Certificate::load) {
+            faults.push(format!("listen[{place}].tls: {error}"));
+        }
+    }
+    faults
+}
+
+/// The data that the program brings, with their dates: they age.
+fn data() -> String {
+    let each = crate::intel::embedded()
+        .iter()
+        .map(|data| format!("{} of {} ({} entries)", data.name, data.date, data.entries));
+    format!("embedded data: {}", each.collect::<Vec<_>>().join(", "))
 }
 
 /// One line that says what was read: `conf/demo.yaml: 3 routes, 2 policies, 1 listener: fine`.
@@ -56,13 +85,14 @@ fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn as_json(name: &str, read: Result<&(Settings, Vec<Warning>), &Report>) -> serde_json::Value {
+fn as_json(name: &str, read: Result<&(Settings, Vec<Warning>), &Report>, faults: &[String]) -> serde_json::Value {
     let none: &[Problem] = &[];
     let (problems, warnings, more) = match read {
         Ok((_, warnings)) => (none, &warnings[..], 0),
         Err(report) => (&report.problems[..], none, report.more),
     };
-    json!({ "file": name, "ok": read.is_ok(), "problems": problems, "more": more, "warnings": warnings })
+    let ok = read.is_ok() && faults.is_empty();
+    json!({ "file": name, "ok": ok, "problems": problems, "more": more, "warnings": warnings, "files": faults })
 }
 
 #[cfg(test)]
@@ -83,7 +113,7 @@ mod tests {
     #[test]
     fn programs_read_the_same_problems() {
         let read = config::parse("a.yaml", "version: 1\nmodus: monitor\n", Path::new(""));
-        let value = as_json("a.yaml", read.as_ref());
+        let value = as_json("a.yaml", read.as_ref(), &[]);
         assert_eq!(value["ok"], false);
         assert_eq!(value["problems"][0]["path"], "");
         let unknown = value["problems"].as_array().unwrap().iter().find(|p| p["path"] == "modus").unwrap();

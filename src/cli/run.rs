@@ -4,7 +4,7 @@ use super::FAILED;
 use super::check::CONFIGURATION;
 use crate::config::{self, settings};
 use crate::gateway::server;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
@@ -35,6 +35,8 @@ pub fn run(file: &Path) -> u8 {
 fn log(format: settings::Log) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,pingora=warn"));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people who look.
+    let logging = logging.with_ansi(std::io::stderr().is_terminal());
     match format {
         settings::Log::Text => logging.init(),
         settings::Log::Json => logging.json().init(),

@@ -167,9 +167,14 @@ fn identify(
         };
         Some((address, facts))
     });
-    let account_key = account.as_ref().map(|account| keys.account(account));
-    let username_key = username.as_ref().map(|username| keys.account(username));
     let email_key = email.as_ref().map(|(_, facts)| facts.key);
+    // Most accounts are the address that was hashed a moment ago.
+    let key_of = |identifier: &Identifier| match (identifier, &email) {
+        (Identifier::Address(address), Some((known, facts))) if address.as_str() == known.as_str() => facts.key,
+        _ => keys.account(identifier),
+    };
+    let account_key = account.as_ref().map(key_of);
+    let username_key = username.as_ref().map(key_of);
     // A registration may map no account: then the name, or the address, is what it will be.
     let primary: Option<Pseudonym> = account_key.or(username_key).or(email_key);
     let mut aliases: Vec<Pseudonym> = Vec::with_capacity(3);

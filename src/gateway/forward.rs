@@ -5,7 +5,7 @@
 //! that WSGI and CGI fold into the same variable; `X-Forwarded-*` is written by us; the gate's own cookies are taken out
 //! of `Cookie`; a held body gets its length. Hop-by-hop headers are Pingora's doing.
 
-use super::recognize::OVERRIDE_HEADERS;
+use super::recognize::headers_to_remove;
 use crate::engine::assessment::Scores;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Evidence;
@@ -96,11 +96,11 @@ pub fn verdict(header: &mut RequestHeader, evidence: &Evidence, decision: &Decis
 fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted: bool) {
     let refused = |name: &str| {
         starts_with(name, "x-tollgate-")
-            || OVERRIDE_HEADERS.iter().any(|header| header.len() == name.len() && starts_with(name, header))
             || (starts_with(name, "x-forwarded-") && (!peer_is_trusted || name.contains('_')))
     };
     // Usually there is nothing to remove, and then nothing is allocated.
-    let names: Vec<_> = header.headers.keys().filter(|name| refused(name.as_str())).cloned().collect();
+    let ours = header.headers.keys().filter(|name| refused(name.as_str()));
+    let names: Vec<_> = ours.chain(headers_to_remove(&header.headers, peer_is_trusted)).cloned().collect();
     for name in names {
         header.remove_header(&name);
     }

@@ -138,6 +138,9 @@ impl ProxyHttp for Hooks {
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
         let live = self.0.live.load_full();
+        if session.as_ref().get_keepalive().is_some() {
+            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs()));
+        }
         *visit = Box::pin(judge::request(&self.0, live, session)).await?;
         Ok(matches!(visit, Visit::Answered))
     }

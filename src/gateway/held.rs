@@ -19,12 +19,17 @@ pub const REPLAY: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Budget {
     limit: usize,
-    held: AtomicUsize,
+    held: Arc<AtomicUsize>,
 }
 
 impl Budget {
     pub fn new(limit: usize) -> Arc<Budget> {
-        Arc::new(Budget { limit, held: AtomicUsize::new(0) })
+        Arc::new(Budget { limit, held: Arc::default() })
+    }
+
+    /// Bytes held now, for who shows them.
+    pub fn gauge(&self) -> Arc<AtomicUsize> {
+        self.held.clone()
     }
 
     /// Bytes held now.

@@ -139,7 +139,9 @@ impl Call<'_> {
         let gathered = Instant::now();
         self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
         let mut decision = engine::decide(&evidence, &route.policy.rules);
-        if let Action::Challenge(kind) = decision.ruling.action {
+        if let Action::Challenge(kind) = decision.ruling.action
+            && !must_deny
+        {
             evidence.clearance = self.clearance(session, &route, &evidence).await;
             if evidence.clearance.covers(kind) {
                 decision = engine::decide(&evidence, &route.policy.rules);

@@ -88,7 +88,7 @@ fn made_at(date: &str) -> u64 {
 
 /// Entries of the operator's lists are written by people: they go through the same canonical form as what visitors type,
 /// by the default rules of identity.
-fn canonical(of: ListOf, text: &str) -> Option<String> {
+pub fn canonical(of: ListOf, text: &str) -> Option<String> {
     let rules = IdentityRules::default();
     match of {
         ListOf::Account => identity::account(text, rules).map(|account| account.as_str().to_owned()),

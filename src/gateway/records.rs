@@ -3,6 +3,7 @@
 use super::answer::Finding;
 use super::gate::{Gate, Judged};
 use super::live::Live;
+use crate::admin::metrics::Stage;
 use crate::config::settings::Route;
 use crate::engine::attempt::{AttemptId, RequestFacts};
 use crate::engine::decision::Decision;
@@ -30,6 +31,7 @@ impl Gate {
         took: Duration,
     ) {
         self.metrics.enforced(live.metrics_of(route), &enforcement.to_string());
+        self.metrics.passed(Stage::Total, took);
         if self.sinks.0.is_empty() {
             return;
         }

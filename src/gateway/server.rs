@@ -66,7 +66,9 @@ impl Gate {
         let settings::Store::Memory { entries } = settings.store;
         let store = Arc::new(Store::Memory(Memory::new(Limits::of_entries(entries))));
         let budget = Budget::new(settings.limits.held_total);
+        metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
+        admin.held = Some(budget.gauge());
         admin.store = Some(store.clone());
         admin.sinks = Some(sinks.clone());
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));

@@ -2,8 +2,7 @@
 
 use crate::harness::http::{BROWSER, Connection, form, send};
 use crate::harness::origin::Origin;
-use crate::harness::{Gate, SHOP};
-use std::time::Duration;
+use crate::harness::{Gate, SHOP, until, within};
 use tokio::io::AsyncWriteExt;
 
 /// Sizes around Pingora's replay limit, and far beyond it.
@@ -106,7 +105,7 @@ async fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
         let mut connection = Connection::open(gate.address).await;
         connection.write(head(&format!("Content-Length: {size}\r\nExpect: 100-continue\r\n"))).await;
         let interim = crate::harness::http::read_head(&mut connection.socket);
-        let interim = crate::harness::within("100 Continue", interim).await.unwrap();
+        let interim = within("100 Continue", interim).await.unwrap();
         assert!(interim.starts_with("HTTP/1.1 100"), "{interim}");
         connection.write(body(size)).await;
         assert!(matches!(connection.read().await.unwrap().status, 302 | 401));
@@ -186,20 +185,10 @@ async fn what_is_held_at_once_is_bounded() {
     let mut first = Connection::open(gate.address).await;
     first.write(head(&format!("Content-Length: {}\r\n", 1 << 20))).await;
     first.write(&body(1 << 20)[..900_000]).await;
-    crate::harness::within("the first body to be held", async {
-        while gate.inner.budget.held() < 900_000 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    within("the first body to be held", until(|| gate.inner.budget.held() >= 900_000)).await;
     let request = [head("Content-Length: 300000\r\n").into_bytes(), body(300_000)].concat();
     assert_eq!(send(gate.address, &request).await.status, 503);
     drop(first);
-    crate::harness::within("the first body to be given back", async {
-        while gate.inner.budget.held() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    within("the first body to be given back", until(|| gate.inner.budget.held() == 0)).await;
     assert_eq!(send(gate.address, &request).await.status, 302);
 }

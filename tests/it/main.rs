@@ -6,8 +6,11 @@ mod harness;
 
 mod capture;
 mod challenge;
+mod documentation;
 mod journey;
+mod outcomes;
 mod process;
 mod proxy;
 mod recognition;
 mod refusals;
+mod tidy;

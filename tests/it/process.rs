@@ -2,9 +2,11 @@
 
 use crate::harness::http::{get, send};
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::{SHOP, within};
+use crate::harness::{SHOP, until, within};
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
@@ -93,16 +95,31 @@ async fn a_broken_configuration_ends_with_78_and_a_wrong_call_with_64() {
 
 #[tokio::test]
 async fn a_stop_lets_running_requests_finish_and_takes_no_longer() {
-    let origin = Origin::start(|_| {
-        std::thread::sleep(Duration::from_millis(1500));
-        Answer::new("200 OK", &[], "late")
+    let (asked, answering) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let origin = Origin::start({
+        let (asked, answering) = (asked.clone(), answering.clone());
+        move |_| {
+            asked.store(true, Ordering::SeqCst);
+            while !answering.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Answer::new("200 OK", &[], "late")
+        }
     })
     .await;
     let mut program = Program::start(SHOP, &origin).await;
     let mut slow = crate::harness::http::Connection::open(program.address).await;
     slow.write(get("/", "")).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    within("the request to arrive", until(|| asked.load(Ordering::SeqCst))).await;
     program.signal("-TERM");
+    // The listener closes first; the running request goes on.
+    within("the listener to close", async {
+        while tokio::net::TcpStream::connect(program.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    answering.store(true, Ordering::SeqCst);
     assert_eq!(slow.read().await.expect("the running request is finished").text(), "late");
     let status = tokio::time::timeout(Duration::from_secs(15), program.child.wait()).await;
     assert!(
@@ -142,27 +159,33 @@ async fn sighup_reopens_the_decision_log() {
     let program = Program::start(SHOP, &origin).await;
     let log = program.dir.path().join("decisions.jsonl");
     let moved = program.dir.path().join("decisions.1");
-    let lines = |path: std::path::PathBuf| async move {
-        within("a line in the log", async {
-            loop {
-                if std::fs::read_to_string(&path).is_ok_and(|text| text.contains('\n')) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await;
-    };
+    let has_line = |path: &std::path::Path| std::fs::read_to_string(path).is_ok_and(|text| text.contains('\n'));
     send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
-    lines(log.clone()).await;
+    within("a line in the log", until(|| has_line(&log))).await;
     std::fs::rename(&log, &moved).unwrap();
     program.signal("-HUP");
-    within("the log to be made anew", async {
-        while !log.exists() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    within("the log to be made anew", until(|| log.exists())).await;
     send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
-    lines(log).await;
+    within("a line in the new log", until(|| has_line(&log))).await;
+}
+
+#[tokio::test]
+async fn a_check_looks_into_the_files_that_a_configuration_names() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n203.0.113.300\n").unwrap();
+    let lists = "lists: { blocked: { effect: deny, of: ip, file: blocked.txt } }\nroutes:";
+    let yaml = SHOP
+        .replace("{origin}", "127.0.0.1:9")
+        .replace("{dir}", dir.path().to_str().unwrap())
+        .replace("routes:", lists);
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let check = || Command::new(env!("CARGO_BIN_EXE_tollgate")).arg("check").arg(&file).output();
+    let output = within("the check", check()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("blocked.txt:2"), "{said}");
+    std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n").unwrap();
+    let output = within("the check", check()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -266,9 +266,9 @@ impl Metrics {
         self.connections_refused.inc();
     }
 
-    /// Bytes of request bodies taken into memory, or given back when negative.
-    pub fn held_bodies(&self, change: i64) {
-        self.bodies_held.add(change);
+    /// Bytes of request bodies in memory now.
+    pub fn take_held(&self, bytes: usize) {
+        self.bodies_held.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     pub fn ready(&self, ready: bool) {

@@ -124,6 +124,13 @@ fn stream(socket: TcpStream) -> Stream {
     Box::new(stream)
 }
 
+/// Comes back once the condition holds.
+pub async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Awaits something that must happen; panics after a generous minute with what it was.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(60), future).await {

@@ -64,7 +64,9 @@ impl Origin {
                 tokio::spawn(async move {
                     let mut socket = BufReader::new(socket);
                     while let Some(request) = read_request(&mut socket).await {
-                        let answer = answer(&request);
+                        // A closure may block, to be a slow application.
+                        let (think, asked) = (answer.clone(), request.clone());
+                        let answer = tokio::task::spawn_blocking(move || think(&asked)).await.unwrap();
                         record.lock().unwrap().push(request);
                         if socket.write_all(&answer.bytes).await.is_err() || answer.close {
                             return;
