@@ -113,11 +113,11 @@ pub fn check(raw_head: Option<&[u8]>, head: &Head, version: Version, limit: usiz
 }
 
 fn check_raw(raw: &[u8], version: Version) -> Result<(), FramingFault> {
-    let raw = raw.strip_suffix(b"\r\n\r\n").ok_or(FramingFault::LineEnd)?;
+    // Up to the last line's LF, so that each line still has its CR.
+    let raw = raw.strip_suffix(b"\n\r\n").filter(|raw| raw.ends_with(b"\r")).ok_or(FramingFault::LineEnd)?;
     if memchr::memchr_iter(b'\n', raw).any(|at| at == 0 || raw[at - 1] != b'\r') {
         return Err(FramingFault::LineEnd);
     }
-    // The last line's CR LF went with the suffix.
     let mut lines = raw.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request_line = lines.next().ok_or(FramingFault::RequestLine)?;
     check_request_line(request_line)?;
@@ -317,6 +317,7 @@ mod tests {
             (" X-A: b\r\n", FramingFault::Fold),
             ("X-A: b\nX-C: d\r\n", FramingFault::LineEnd),
             ("X-A: b\rX-C: d\r\n", FramingFault::LineEnd),
+            ("X-A: b\r\r\n", FramingFault::LineEnd),
             ("\nX-A: b\r\n", FramingFault::LineEnd),
             ("X-A: b\0\r\n", FramingFault::Control),
             ("X-A: b\u{7f}\r\n", FramingFault::Control),
