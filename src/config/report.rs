@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn no_control_character_reaches_the_terminal() {
-        let mut problem =
-            Problem::at("a: \u{1b}[2J\tb\n", 3, 7, "\u{1b}".into(), "found `\u{1b}[2J\tb`\n".into());
+        let mut problem = Problem::at("a: \u{1b}[2J\tb\n", 3, 7, "\u{1b}".into(), "found `\u{1b}[2J\tb`\n".into());
         problem.help = Some("write `\u{9b}`\nor `\u{7}`".into());
         let text = problem.render("f.yaml", "error");
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");

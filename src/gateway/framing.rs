@@ -6,6 +6,7 @@
 //! `Transfer-Encoding`). Announced trailers are refused too: a held body is sent on with a length and without them.
 //! `TE: trailers` announces nothing and is what Firefox sends with everything.
 
+use super::is_token;
 use super::recognize::{Head, canonical_host};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Version};
@@ -235,14 +236,6 @@ fn hosts(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 fn is_spelt(name: &[u8], known: &[u8]) -> bool {
     name.len() == known.len()
         && name.iter().zip(known).all(|(a, b)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-'))
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
 }
 
 #[cfg(test)]

@@ -179,13 +179,13 @@ fn is_invisible(character: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Lower-case punycode without a final dot; what IDNA refuses stays in lower case.
 /// A domain as it is compared: lower-case ASCII without trailing dot. `None` if nothing visible is in it.
 pub fn domain(text: &str) -> Option<String> {
     let domain = canonical_domain(&normalized(text)?);
     (!domain.is_empty()).then(|| domain.to_string())
 }
 
+/// Lower-case punycode without a final dot; what IDNA refuses stays in lower case.
 fn canonical_domain(domain: &str) -> Zeroizing<String> {
     let domain = domain.trim_matches(|character: char| character.is_whitespace() || character == '.');
     if domain.len() > MAX_IDENTIFIER {
