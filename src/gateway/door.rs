@@ -4,7 +4,7 @@
 //! connection for ever; and it bounds no number of connections. Both are mended here, around the proxy: every stream is
 //! wrapped, the time of a head runs from its first byte, and the proxy's hooks say (through a task-local, since HTTP/1
 //! requests run in their connection's own task) when the head is complete. HTTP/2 connections have an idle timeout of
-//! their own and are left alone.
+//! their own, which begins with the preface; only the wait for that is timed here.
 
 use crate::admin::metrics::Metrics;
 use async_trait::async_trait;
@@ -41,6 +41,9 @@ impl<A> Door<A> {
     }
 }
 
+/// `PRI * HTTP/2.0` and so on, which every HTTP/2 connection begins with: its length.
+const HTTP2_PREFACE: usize = 24;
+
 tokio::task_local! {
     static HEAD: Arc<HeadState>;
 }
@@ -69,14 +72,12 @@ where
 {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let place = Place::take(self)?;
-        let result = if stream.selected_alpn_proto() == Some(ALPN::H2) {
-            self.proxy.process_new(stream, shutdown).await
-        } else {
-            let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
-            let timed =
-                HeadTimed { inner: stream, state: state.clone(), clock: HeadClock::Stopped, allowed: self.head };
-            HEAD.scope(state, self.proxy.process_new(Box::new(timed), shutdown)).await
+        let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+        let timed = match stream.selected_alpn_proto() {
+            Some(ALPN::H2) => HeadTimed::http2(stream, state.clone(), self.head),
+            _ => HeadTimed::http1(stream, state.clone(), self.head),
         };
+        let result = HEAD.scope(state, self.proxy.process_new(Box::new(timed), shutdown)).await;
         drop(place);
         result
     }
@@ -118,6 +119,18 @@ struct HeadTimed {
     state: Arc<HeadState>,
     clock: HeadClock,
     allowed: Duration,
+    /// Bytes of the HTTP/2 preface that are still to come.
+    preface: usize,
+}
+
+impl HeadTimed {
+    fn http1(inner: Stream, state: Arc<HeadState>, allowed: Duration) -> HeadTimed {
+        HeadTimed { inner, state, clock: HeadClock::Stopped, allowed, preface: 0 }
+    }
+
+    fn http2(inner: Stream, state: Arc<HeadState>, allowed: Duration) -> HeadTimed {
+        HeadTimed { inner, state, clock: HeadClock::Began(Instant::now()), allowed, preface: HTTP2_PREFACE }
+    }
 }
 
 /// How far the head of the next request is.
@@ -155,7 +168,11 @@ impl AsyncRead for HeadTimed {
         }
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.inner).poll_read(cx, buffer);
-        if matches!(this.clock, HeadClock::Stopped) && buffer.filled().len() > before {
+        let came = buffer.filled().len() - before;
+        if this.preface > 0 {
+            this.preface = this.preface.saturating_sub(came);
+            this.state.reading.store(this.preface > 0, Ordering::Relaxed);
+        } else if matches!(this.clock, HeadClock::Stopped) && came > 0 {
             this.clock = HeadClock::Began(Instant::now());
         }
         result
@@ -254,7 +271,7 @@ mod tests {
 
     fn timed(inner: Stream) -> (HeadTimed, Arc<HeadState>) {
         let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
-        (HeadTimed { inner, state: state.clone(), clock: HeadClock::Stopped, allowed: Duration::from_secs(10) }, state)
+        (HeadTimed::http1(inner, state.clone(), Duration::from_secs(10)), state)
     }
 
     #[tokio::test(start_paused = true)]
@@ -295,5 +312,18 @@ mod tests {
         client.write_all(b"next").await.unwrap();
         stream.read_exact(&mut four).await.unwrap();
         assert_eq!(&four, b"next");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_preface_is_waited_for_once_and_not_for_ever() {
+        for said in [0, HTTP2_PREFACE - 1, HTTP2_PREFACE] {
+            let (mut client, server) = tokio::io::duplex(64);
+            let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+            let mut stream = HeadTimed::http2(Box::new(server), state, Duration::from_secs(10));
+            client.write_all(&vec![b'P'; said]).await.unwrap();
+            stream.read_exact(&mut vec![0; said]).await.unwrap();
+            let more = tokio::time::timeout(Duration::from_secs(50), stream.read_u8()).await;
+            assert_eq!(more.is_err(), said == HTTP2_PREFACE, "after {said} bytes");
+        }
     }
 }

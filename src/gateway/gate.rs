@@ -138,8 +138,9 @@ impl ProxyHttp for Hooks {
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
         let live = self.0.live.load_full();
+        // HTTP/1.1; HTTP/2 connections are told when they are opened. Off stays off: the client, or a shutdown, said so.
         if session.as_ref().get_keepalive().is_some() {
-            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs()));
+            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs().max(1)));
         }
         *visit = Box::pin(judge::request(&self.0, live, session)).await?;
         Ok(matches!(visit, Visit::Answered))
@@ -162,6 +163,7 @@ impl ProxyHttp for Hooks {
             peer,
             peer_is_trusted: visit.live().is_some_and(|live| live.trusts(peer)),
             tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
+            http2: session.req_header().version == http::Version::HTTP_2,
             host: request.headers.get(http::header::HOST).cloned(),
         };
         forward::request(request, &visitor, fixed_host.as_deref())?;

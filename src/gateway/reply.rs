@@ -12,10 +12,9 @@ pub async fn write(session: &mut Session, reply: &Reply) -> pingora::Result<()> 
     let header = head(reply, true)?;
     let bodiless = session.req_header().method == http::Method::HEAD || reply.body.is_empty();
     session.write_response_header(Box::new(header), bodiless).await?;
-    if !bodiless {
-        session.write_response_body(Some(reply.body.clone()), true).await?;
-    }
-    Ok(())
+    // Also the end of an empty body has to be said: over HTTP/2 nobody else says it when an exchange ends in an error.
+    let body = if bodiless { Bytes::new() } else { reply.body.clone() };
+    session.write_response_body(Some(body), true).await
 }
 
 /// The reply's head; with its length if the body follows at once.

@@ -7,6 +7,7 @@ mod harness;
 mod capture;
 mod challenge;
 mod documentation;
+mod http2;
 mod journey;
 mod outcomes;
 mod process;

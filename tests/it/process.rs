@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-struct Program {
-    child: Child,
-    address: SocketAddr,
+pub struct Program {
+    pub child: Child,
+    pub address: SocketAddr,
     admin: SocketAddr,
     dir: tempfile::TempDir,
 }
@@ -21,7 +21,7 @@ fn free_port() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn command(file: &std::path::Path) -> Command {
+pub fn command(file: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.args(["run", "--config"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -29,7 +29,7 @@ fn command(file: &std::path::Path) -> Command {
 
 impl Program {
     /// Starts the program and waits until it is ready. Another process may take a free port in between: tried again.
-    async fn start(yaml: &str, origin: &Origin) -> Program {
+    pub async fn start(yaml: &str, origin: &Origin) -> Program {
         for _ in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let (address, admin) = (free_port(), free_port());
@@ -43,7 +43,9 @@ impl Program {
             let mut child = command(&file).spawn().unwrap();
             let ready = async {
                 loop {
-                    if tokio::net::TcpStream::connect(admin).await.is_ok()
+                    // The listeners open one by one.
+                    if tokio::net::TcpStream::connect(address).await.is_ok()
+                        && tokio::net::TcpStream::connect(admin).await.is_ok()
                         && send(admin, get("/readyz", "Connection: close\r\n")).await.status == 200
                     {
                         return;

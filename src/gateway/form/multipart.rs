@@ -185,10 +185,11 @@ fn disposition<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {
     let mut sound = kind.eq_ignore_ascii_case(b"form-data");
     let (mut names, mut files) = (0, 0);
     for parameter in Parameters::new(rest) {
-        let Ok(Parameter { name, value, escaped }) = parameter else {
+        let Ok(Parameter { name, value, escaped, quoted }) = parameter else {
             sound = false;
             break;
         };
+        sound &= !has_quote(name, value, quoted);
         if name.eq_ignore_ascii_case(b"name") {
             names += 1;
             sound &= !escaped;
@@ -206,6 +207,18 @@ fn disposition<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {
         }
     }
     sound && names == 1 && files <= 1
+}
+
+/// Whether an apostrophe stands where PHP takes it for a quotation mark. `filename*=utf-8''me.png` opens none.
+fn has_quote(name: &[u8], value: &[u8], quoted: bool) -> bool {
+    let apostrophe = |text: &[u8]| memchr::memchr(b'\'', text).is_some();
+    if quoted || !apostrophe(value) {
+        return apostrophe(name);
+    }
+    let extended = name.eq_ignore_ascii_case(b"filename*")
+        && memchr::memmem::find(value, b"''")
+            .is_some_and(|at| !apostrophe(&value[..at]) && !apostrophe(&value[at + 2..]));
+    !extended
 }
 
 fn part_type<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {

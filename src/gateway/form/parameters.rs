@@ -12,6 +12,8 @@ pub(super) struct Parameter<'a> {
     pub(super) value: &'a [u8],
     /// Whether the quoted value holds a backslash.
     pub(super) escaped: bool,
+    /// Whether the value stands in quotation marks.
+    pub(super) quoted: bool,
 }
 
 /// The text is no list of parameters.
@@ -62,7 +64,7 @@ impl<'a> Parameters<'a> {
                 }
             }
             self.rest = &quoted[end + 1..];
-            return Ok(Some(Parameter { name, value: &quoted[..end], escaped }));
+            return Ok(Some(Parameter { name, value: &quoted[..end], escaped, quoted: true }));
         }
         // .NET leaves names like `user[login]` unquoted, so more than a token is taken.
         let (value, rest) = split_where(rest, |byte| matches!(byte, b';' | b'"' | b'\\' | b',' | 0..=b' ' | 0x7f..));
@@ -70,7 +72,7 @@ impl<'a> Parameters<'a> {
             return Err(Malformed);
         }
         self.rest = rest;
-        Ok(Some(Parameter { name, value, escaped: false }))
+        Ok(Some(Parameter { name, value, escaped: false, quoted: false }))
     }
 }
 

@@ -29,7 +29,7 @@ mod values;
 
 pub use candidates::{Candidates, Recognized};
 pub use host::canonical as canonical_host;
-pub use method::METHOD_HEADERS;
+pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 

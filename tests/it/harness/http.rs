@@ -1,7 +1,7 @@
 //! HTTP/1.1 by hand: what a test writes goes out as it is, what comes back is kept as it came.
 
 use std::net::SocketAddr;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// An answer as the visitor got it.
@@ -32,20 +32,27 @@ impl Answer {
 }
 
 /// A visitor's connection.
-pub struct Connection {
-    pub socket: BufReader<TcpStream>,
+pub struct Connection<S = TcpStream> {
+    pub socket: BufReader<S>,
 }
 
 impl Connection {
     pub async fn open(address: SocketAddr) -> Connection {
         let socket = TcpStream::connect(address).await.unwrap();
         socket.set_nodelay(true).unwrap();
-        Connection { socket: BufReader::new(socket) }
+        Connection::over(socket)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub fn over(stream: S) -> Connection<S> {
+        Connection { socket: BufReader::new(stream) }
     }
 
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         // A gate that refuses may close before it was told everything.
         let _ = self.socket.write_all(bytes.as_ref()).await;
+        let _ = self.socket.flush().await;
     }
 
     /// The next answer; `None` when the connection ends before one.

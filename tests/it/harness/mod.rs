@@ -4,13 +4,15 @@
 //! with a clock that stands still until a test moves it. The application is told by a closure what to answer and keeps
 //! what it was sent. The visitor writes bytes, so that a test can send what no well-behaved client would.
 
+pub mod h2;
 pub mod http;
 pub mod origin;
+pub mod tls;
 
 use origin::Origin;
 use pingora::apps::ServerApp;
 use pingora::protocols::l4::stream::Stream as L4Stream;
-use pingora::protocols::{GetSocketDigest, SocketDigest, Stream};
+use pingora::protocols::{GetSocketDigest, SocketDigest};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -86,7 +88,7 @@ impl Gate {
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let (door, stopping) = (door.clone(), stopping.clone());
-                tokio::spawn(async move { door.process_new(stream(socket), &stopping).await });
+                tokio::spawn(async move { door.process_new(Box::new(stream(socket)), &stopping).await });
             }
         });
         Gate { address, clock, inner, dir, stop }
@@ -116,12 +118,12 @@ impl Drop for Gate {
     }
 }
 
-fn stream(socket: TcpStream) -> Stream {
+fn stream(socket: TcpStream) -> L4Stream {
     socket.set_nodelay(true).unwrap();
     let digest = SocketDigest::from_raw_fd(socket.as_raw_fd());
     let mut stream = L4Stream::from(socket);
     stream.set_socket_digest(digest);
-    Box::new(stream)
+    stream
 }
 
 /// Comes back once the condition holds.
