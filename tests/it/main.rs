@@ -1,5 +1,7 @@
 //! Stories through the real proxy on sockets: one binary, so that it links once.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story that cannot go on has failed")]
+
 mod harness;
 
 mod browser;

@@ -7,10 +7,11 @@
 
 use super::charset::Charset;
 use super::oddity::{Oddities, Oddity};
-use super::parameters::{Parameter, Parameters, first_word, is_token};
+use super::parameters::{Parameter, Parameters, first_word};
 use super::values::Values;
 use super::wanted::{Kin, Place, fold};
 use super::{MAX_FIELDS, MAX_VALUE, Unreadable};
+use crate::gateway::is_token;
 use memchr::memmem::Finder;
 
 /// Most bytes of one part's headers.

@@ -3,6 +3,8 @@
 //! Strict, and candid about what it saw: a backslash in a quoted string ends it for one parser and not for the next, so
 //! the caller is told rather than given a guess.
 
+use crate::gateway::is_token;
+
 /// One parameter as written; `name` may be in any case.
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a [u8],
@@ -90,10 +92,6 @@ impl<'a> Iterator for Parameters<'a> {
 /// The first word (a media type, a disposition) and the rest.
 pub(super) fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
     split_where(trim_start(text), |byte| !(is_token(byte) || byte == b'/'))
-}
-
-pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn trim_start(mut text: &[u8]) -> &[u8] {
