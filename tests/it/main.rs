@@ -15,5 +15,5 @@ mod process;
 mod proxy;
 mod recognition;
 mod refusals;
-mod tidy;
 mod regressions;
+mod tidy;
