@@ -87,7 +87,7 @@ async fn monitor_decides_and_records_and_forwards() {
 }
 
 /// A step-up for logins from another country than Germany.
-fn abroad() -> String {
+pub fn abroad() -> String {
     SHOP.replace(
         "    otherwise: allow",
         "    on_success:\n      - { name: abroad, when: client.country != \"DE\", action: challenge, challenge: proof_of_work }\n    otherwise: allow",
@@ -95,7 +95,7 @@ fn abroad() -> String {
 }
 
 const FROM_GERMANY: &str = "X-Forwarded-For: 91.0.0.7\r\n";
-const FROM_VIETNAM: &str = "X-Forwarded-For: 113.160.0.9\r\n";
+pub const FROM_VIETNAM: &str = "X-Forwarded-For: 113.160.0.9\r\n";
 
 #[tokio::test]
 async fn the_right_password_from_another_country_gets_its_session_after_the_challenge() {
@@ -303,4 +303,32 @@ async fn who_guesses_at_an_account_stays_refused_while_it_goes_on_and_the_owner_
     assert_eq!(after, 0, "{statuses:?}");
     gate.clock.advance(Duration::from_secs(601));
     assert_eq!(login(&gate, elsewhere, "login=anna&password=x").await.status, 401, "ten minutes of silence end it");
+}
+
+#[tokio::test]
+async fn an_old_client_is_challenged_and_gets_its_held_answer_without_chunks() {
+    for body in ["", "welcome", &*"w".repeat(50_000)] {
+        let text = body.to_owned();
+        let origin = Origin::start(move |_| Answer::new("200 OK", &[("Set-Cookie", "session=1")], &text)).await;
+        let rule = abroad().replace("{ status: 302, set_cookie: \"session\" }", "{ set_cookie: session }");
+        let gate = Gate::start(&rule, &origin).await;
+        let old = |bytes: String| bytes.replace(" HTTP/1.1\r\n", " HTTP/1.0\r\n");
+        let programs = BROWSER.replace("navigate", "cors");
+        for (headers, status) in [(BROWSER, 303), (&*programs, 403)] {
+            let login = old(post("/login", "login=anna&password=right", &format!("{headers}{FROM_VIETNAM}")));
+            let held = send(gate.address, login).await;
+            assert_eq!(held.status, status);
+            assert!(held.header("transfer-encoding").is_none(), "chunks for HTTP/1.0");
+            let location = match held.header("location") {
+                Some(location) => location.to_owned(),
+                None => held.json()["challenge"]["url"].as_str().unwrap().to_owned(),
+            };
+            let cookie = held.all("set-cookie")[0].split(';').next().unwrap().to_owned();
+            let solution = crate::challenge::solve(gate.address, &location).await;
+            let release = old(post(&location, &solution, &format!("{BROWSER}Cookie: {cookie}\r\n")));
+            let released = send(gate.address, release).await;
+            assert_eq!((released.status, released.text()), (200, body.to_owned()));
+            assert!(released.header("transfer-encoding").is_none());
+        }
+    }
 }
