@@ -235,7 +235,7 @@ pub fn body(gate: &Gate, session: &Session, piece: &mut Option<Bytes>, end: bool
 }
 
 /// The exchange is over: what became of the attempt is settled and recorded.
-pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judged: &mut Judged) {
+pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
     let now = gate.clock.now();
     let id = judged.evidence.attempt.id;
     let took = judged.forwarded.elapsed();
@@ -269,9 +269,9 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
             if !left {
                 gate.metrics.upstream_failed(error.map_or("broken", upstream_fault));
             }
-            let status = session.response_written().map_or(0, |response| response.status.as_u16());
             let outcome = if left { Outcome::Aborted } else { Outcome::Unknown };
-            Finding { outcome, rule: None, status }
+            // What the visitor read was the gate's own error: the application answered nothing.
+            Finding { outcome, rule: None, status: 0 }
         }
     };
     gate.settle(id, finding.outcome, now).await;

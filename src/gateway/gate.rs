@@ -224,10 +224,10 @@ impl ProxyHttp for Hooks {
         Ok(None)
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, visit: &mut Visit) {
+    async fn logging(&self, _session: &mut Session, error: Option<&Error>, visit: &mut Visit) {
         door::head_awaited();
         match visit {
-            Visit::Judged(judged) => Box::pin(answer::finish(&self.0, session, error, judged)).await,
+            Visit::Judged(judged) => Box::pin(answer::finish(&self.0, error, judged)).await,
             Visit::Passing { .. } => {
                 if let Some(error) = error.filter(|error| *error.esource() == ErrorSource::Upstream) {
                     self.0.metrics.upstream_failed(upstream_fault(error));
