@@ -31,7 +31,7 @@ use std::time::Duration;
 pub enum Answer {
     Awaited,
     /// The rules need the body: its beginning so far.
-    Reading(Head, BytesMut),
+    Reading(Box<Head>, BytesMut),
     Read(Finding),
     /// Kept from the visitor, who got a challenge or a refusal instead.
     Kept(Box<Kept>),
@@ -96,7 +96,7 @@ pub async fn head(
     let (outcome, rule) = match judged.route.outcome.by_head(&View(response), now) {
         Verdict::Decided(outcome, rule) => (outcome, rule),
         Verdict::NeedsBody => {
-            judged.answer = Answer::Reading(Head { status, header: response.clone() }, BytesMut::new());
+            judged.answer = Answer::Reading(Box::new(Head { status, header: response.clone() }), BytesMut::new());
             return Ok(());
         }
     };

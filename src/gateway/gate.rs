@@ -280,7 +280,7 @@ impl ProxyHttp for Hooks {
             && let Some(reply) = judged.answer.instead()
         {
             let status = reply.status;
-            if let Err(error) = reply::write(session, &reply).await {
+            if let Err(error) = reply::write(session, reply).await {
                 tracing::debug!(%error, "the visitor left before the gate's answer");
             }
             return FailToProxy { error_code: status, can_reuse_downstream: false };

@@ -55,7 +55,7 @@ impl Resolver<'_, '_> {
             "tel" | "telephone" | "mobile" => Some("phone"),
             "total" | "price" => Some("amount"),
             "zip" | "postcode" | "postalcode" => Some("shipping_zip"),
-            _ => nearest(name, known.into_iter()),
+            _ => nearest(name, known),
         };
         let help = meant
             .map_or_else(|| format!("known fields: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
@@ -105,7 +105,7 @@ impl Resolver<'_, '_> {
                 None
             }
             _ => {
-                let help = nearest(place, PLACES.into_iter()).map_or_else(
+                let help = nearest(place, PLACES).map_or_else(
                     || format!("places are {}", listed(&PLACES)),
                     |close| format!("did you mean `{close}:{name}`?"),
                 );

@@ -54,7 +54,7 @@ impl Resolver<'_, '_> {
         let (at, text) = self.required(&keys.of, node, "of", &format!("write `of:` with one of {}", listed(&known)))?;
         let found = ListOf::ALL.into_iter().find(|of| of.name() == text);
         if found.is_none() {
-            let help = nearest(text, known.into_iter())
+            let help = nearest(text, known)
                 .map_or_else(|| format!("lists are of {}", listed(&known)), |close| format!("did you mean `{close}`?"));
             self.error(at, format!("there are no lists of `{text}`"), &*help);
         }

@@ -33,7 +33,7 @@ impl Resolver<'_, '_> {
         for (node, text) in slot.get().into_iter().flat_map(Many::good) {
             let method = text.to_ascii_uppercase();
             if !METHODS.contains(&method.as_str()) {
-                let help = match (text.as_str(), nearest(&method, METHODS.into_iter())) {
+                let help = match (text.as_str(), nearest(&method, METHODS)) {
                     ("*" | "any" | "ANY", _) => "leave `method` out for any method".to_owned(),
                     (_, Some(close)) => format!("did you mean `{close}`?"),
                     (_, None) => format!("methods are {}", METHODS.join(", ")),
