@@ -24,7 +24,7 @@ use tollgate::gateway::recognize::{Head, Routes, specimen};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Name, and what runs it so many times.
+/// A stage by name, and what runs it so many times.
 type Case = (&'static str, fn(u64));
 
 const CASES: [Case; 6] = [

@@ -224,10 +224,10 @@ impl ProxyHttp for Hooks {
         Ok(None)
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, visit: &mut Visit) {
+    async fn logging(&self, _session: &mut Session, error: Option<&Error>, visit: &mut Visit) {
         door::head_awaited();
         match visit {
-            Visit::Judged(judged) => Box::pin(answer::finish(&self.0, session, error, judged)).await,
+            Visit::Judged(judged) => Box::pin(answer::finish(&self.0, error, judged)).await,
             Visit::Passing { .. } => {
                 if let Some(error) = error.filter(|error| *error.esource() == ErrorSource::Upstream) {
                     self.0.metrics.upstream_failed(upstream_fault(error));
@@ -280,7 +280,7 @@ impl ProxyHttp for Hooks {
             && let Some(reply) = judged.answer.instead()
         {
             let status = reply.status;
-            if let Err(error) = reply::write(session, &reply).await {
+            if let Err(error) = reply::write(session, reply).await {
                 tracing::debug!(%error, "the visitor left before the gate's answer");
             }
             return FailToProxy { error_code: status, can_reuse_downstream: false };

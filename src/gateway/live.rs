@@ -72,6 +72,11 @@ impl Live {
         &self.of(route).metrics
     }
 
+    /// As [`Live::metrics_of`], if this configuration has a route of that name.
+    pub fn metrics_by_name(&self, route: &str) -> Option<&RouteMetrics> {
+        self.of_routes.get(route).map(|of| &of.metrics)
+    }
+
     fn of(&self, route: &Route) -> &OfRoute {
         // Every route of this configuration was prepared in `new`.
         &self.of_routes[&route.name]

@@ -239,8 +239,10 @@ impl Model {
             let device = matches!(past.device, DeviceKey::Cookie(_)).then_some(From::Device(past.device));
             for from in [Some(From::Network(past.network)), device].into_iter().flatten() {
                 for account in past.accounts.iter().copied().collect::<BTreeSet<_>>() {
+                    let on_it = self.attempts.iter().filter(|other| other.accounts.contains(&account));
+                    let now = on_it.map(|other| other.at).max().unwrap();
                     let standing = self.counts(account, |other| from.sent(other));
-                    let before = self.refusal(account, from, past.at);
+                    let before = self.refusal(account, from, now);
                     let stood = before.map_or(standing, |before| Counts {
                         attempts: standing.attempts.max(before.stood.attempts),
                         failed: standing.failed.max(before.stood.failed),

@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod browser;
 mod capture;
 mod challenge;
 mod documentation;
@@ -14,4 +15,5 @@ mod process;
 mod proxy;
 mod recognition;
 mod refusals;
+mod regressions;
 mod tidy;

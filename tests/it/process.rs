@@ -2,7 +2,7 @@
 
 use crate::harness::http::{get, send};
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::{SHOP, until, within};
+use crate::harness::{SHOP, free_port, records, until, within};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,10 +17,6 @@ pub struct Program {
     dir: tempfile::TempDir,
 }
 
-fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 pub fn command(file: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.args(["run", "--config"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -30,13 +26,17 @@ pub fn command(file: &std::path::Path) -> Command {
 impl Program {
     /// Starts the program and waits until it is ready. Another process may take a free port in between: tried again.
     pub async fn start(yaml: &str, origin: &Origin) -> Program {
+        Program::start_at(yaml, &origin.address.to_string()).await
+    }
+
+    pub async fn start_at(yaml: &str, origin: &str) -> Program {
         for _ in 0..5 {
             let dir = tempfile::tempdir().unwrap();
             let (address, admin) = (free_port(), free_port());
             let yaml = yaml
                 .replace("127.0.0.1:1\"", &format!("{address}\""))
                 .replace("routes:", &format!("admin: {{ address: \"{admin}\" }}\nroutes:"))
-                .replace("{origin}", &origin.address.to_string())
+                .replace("{origin}", origin)
                 .replace("{dir}", dir.path().to_str().unwrap());
             let file = dir.path().join("tollgate.yaml");
             std::fs::write(&file, yaml).unwrap();
@@ -59,6 +59,11 @@ impl Program {
             }
         }
         panic!("the program did not start in five tries");
+    }
+
+    /// The records written so far, oldest first, once at least `count` are there.
+    pub async fn records(&self, count: usize) -> Vec<serde_json::Value> {
+        records(self.dir.path(), count).await
     }
 
     fn signal(&self, name: &str) {

@@ -162,7 +162,7 @@ impl Resolver<'_, '_> {
                 let message = format!(
                     "the policy `{name}` has `on_success`, but no `succeeded` rule of this route is about the answer's head"
                 );
-                let help = "tell success by `status`, `location`, `set_cookie` or `header`: a body would be on its way already";
+                let help = "tell success by `status`, `location`, `set_cookie` or `header` alone, without `json` or `body_contains`: the body would be on its way already";
                 self.error(keys.outcome.node().unwrap_or(node), message, help);
             }
         } else if !outcome.succeeded.iter().all(AnswerRule::is_about_head)

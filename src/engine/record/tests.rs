@@ -64,7 +64,7 @@ fn a_decision_prints_as_documented() {
         r#""contributions":{"bot":{"intercept":-3.1,"datacenter_ip":1.2346,"http_client_library":4.5},"#,
         r#""account_takeover":{"intercept":-4.0},"account_abuse":{"intercept":-2.0}},"#,
         r#""policy":{"name":"login","rule":"automated","action":"challenge","challenge":"proof_of_work"},"#,
-        r#""enforced":"challenged","mode":"enforce","severity":"critical","campaign":null,"#,
+        r#""enforced":"challenged","mode":"enforce","severity":"critical","campaign":null,"cleared":[],"#,
         &format!(r#""user":{{"user_id":"{key}","email_domain":"example.com"}},"#),
         r#""client":{"country":"DE","asn":14061,"org":"DigitalOcean"},"#,
         r#""device":{"device_id":null,"name":"curl on Linux","ip":"203.0.113.7","location":"Frankfurt, HE, DE"},"#,

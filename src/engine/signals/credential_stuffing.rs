@@ -97,7 +97,10 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     if network.mostly_failed(failed_accounts, share) {
         return network.failures("network", failed_accounts);
     }
-    if device.mostly_failed(needed_of_device, share) {
+    // Without a cookie a device is known only within its network: a browser of which nobody knows where it stands is
+    // everybody's.
+    let is_somebody = is_strong || evidence.intel.asn.is_some();
+    if is_somebody && device.mostly_failed(needed_of_device, share) {
         return device.failures("device", needed_of_device);
     }
     if history.account.known_source {

@@ -1,10 +1,12 @@
 //! What every store promises, as tests that every store runs: [`suite!`] makes one test a promise and store.
 
+mod bounds;
 mod tokens;
 
 use super::memory::{Limits, Memory};
 use super::*;
 use crate::engine::evidence::{Account, Counts, Source};
+use bounds::*;
 use std::net::IpAddr;
 use std::sync::Barrier;
 use std::thread;
@@ -46,6 +48,7 @@ every_store!(
     a_refusal_holds_its_source_alone,
     a_success_ends_a_refusal,
     a_held_success_counts_when_it_is_released,
+    a_held_success_counts_whoever_came_in_between,
     an_outcome_counts_at_the_time_of_its_attempt,
     counts_halve_with_their_half_life,
     distinct_accounts_count_on_arrival_and_failed_ones_on_outcome,
@@ -417,6 +420,15 @@ fn a_success_ends_a_refusal(make: impl Fn(Limits) -> Store) {
     }
 }
 
+fn a_held_success_counts_whoever_came_in_between(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    withdraw(&store, 1, Withdrawal::Held);
+    see(&store, &login(2, NOON, 2, &[name(1)]));
+    assert_eq!(settle(&store, 1, Outcome::Succeeded), Settled::Counted);
+    check(see(&store, &login(3, NOON, 1, &[name(1)])).account.from_here, [2.0, 0.0, 1.0, 1.0]);
+}
+
 fn a_held_success_counts_when_it_is_released(make: impl Fn(Limits) -> Store) {
     let store = make(limits());
     for id in [1, 2] {
@@ -576,31 +588,4 @@ fn a_clock_set_back_keeps_counting(make: impl Fn(Limits) -> Store) {
     assert_eq!((history.network.in_flight, history.network.accounts), (5, 5));
     let history = see(&store, &login(5, secs(60), 1, &[name(5)]));
     check(history.network.minute, [3.5, 0.0, 0.0, 3.5]);
-}
-
-fn a_flood_of_keys_stays_within_bounds(make: impl Fn(Limits) -> Store) {
-    let keys: u32 = if cfg!(debug_assertions) { 100_000 } else { 10_000_000 };
-    let store = make(limits());
-    for key in 0..keys {
-        see(&store, &login(key.into(), NOON, key, &[name(key.into())]));
-    }
-    for kind in store.stats().kinds {
-        assert!(kind.entries <= kind.capacity, "{kind:?}");
-        let counted = kind.kind != "token" && kind.kind != "held";
-        assert_eq!(kind.entries + kind.evicted, if counted { keys.into() } else { 0 }, "{kind:?}");
-        assert!(!counted || kind.capacity <= 10_000, "{kind:?}");
-    }
-    let history = see(&store, &login(u128::MAX, NOON, keys - 1, &[name(u64::from(keys) - 1)]));
-    check(history.network.minute, [2.0, 0.0, 0.0, 2.0]);
-}
-
-fn an_evicted_entry_is_not_settled_into_its_successor(make: impl Fn(Limits) -> Store) {
-    let store = make(Limits { entries: 1, ..limits() });
-    see(&store, &login(1, NOON, 1, &[name(1)]));
-    see(&store, &login(2, NOON, 2, &[name(2)]));
-    see(&store, &login(3, NOON, 1, &[name(1)]));
-    settle(&store, 1, Outcome::Failed);
-    let history = see(&store, &login(4, NOON, 1, &[name(1)]));
-    check(history.network.minute, [2.0, 0.0, 0.0, 2.0]);
-    assert_eq!(history.network.in_flight, 2);
 }

@@ -89,8 +89,11 @@ impl AccountEntry {
     pub fn turn(&mut self, at: Timestamp, change: Change, landed: bool, here: Here) {
         let weight = self.present.weight(at, TEN_MINUTES);
         decay::add(&mut self.all, change, weight);
-        for source in self.recent.iter_mut().filter(|source| source.tag == here.network || source.tag == here.device) {
-            decay::add(&mut source.counts, change, weight);
+        for tag in [here.network, here.device] {
+            // A held success that is released counts again, and its source may have given up its room in between.
+            if change.attempts > 0 || self.recent.iter().any(|source| source.tag == tag) {
+                decay::add(&mut self.source(tag).counts, change, weight);
+            }
         }
         if landed {
             self.in_flight.leave(at);
@@ -99,8 +102,9 @@ impl AccountEntry {
 
     /// The attempt of `at` from here is about to be taken off because it was refused.
     pub fn refuse(&mut self, at: Timestamp, here: Here) {
+        let now = self.present.instant();
         for source in self.recent.iter_mut().filter(|source| here.is(source.tag)) {
-            source.refuse(at);
+            source.refuse(at, now);
         }
     }
 
@@ -176,10 +180,11 @@ impl AccountEntry {
 }
 
 impl RecentSource {
-    fn refuse(&mut self, at: Timestamp) {
-        let kept = self.refused(at);
+    /// `at` is the refused attempt's, which may be one of the earlier ones that are in flight.
+    fn refuse(&mut self, at: Timestamp, now: Timestamp) {
+        let kept = self.refused(now);
         let last =
-            self.refusal.as_ref().filter(|refusal| refusal.is_recent(at)).map_or(at, |refusal| refusal.at.max(at));
+            self.refusal.as_ref().filter(|refusal| refusal.is_recent(now)).map_or(at, |refusal| refusal.at.max(at));
         self.refusal = Some(Box::new(Refusal { at: last, stood: decay::largest(self.counts, kept) }));
     }
 
@@ -269,6 +274,20 @@ mod tests {
         entry.refuse(at, guesser);
         assert_eq!(entry.read(guesser).refused_here.attempts, 1.0);
         assert_eq!(entry.read(Here { network: 2, ..guesser }).refused_here, Counts::default());
+    }
+
+    #[test]
+    fn a_refusal_that_is_told_late_shortens_none() {
+        let mut entry = AccountEntry::new();
+        let [first, last] = [1_000_000, 1_000_300].map(Timestamp::from_secs);
+        entry.arrive(first, ARRIVED, from(1));
+        entry.arrive(last, ARRIVED, from(1));
+        entry.refuse(last, from(1));
+        let stood = entry.read(from(1)).refused_here;
+        entry.turn(last, Change::default() - ARRIVED, true, from(1));
+        entry.refuse(first, from(1));
+        entry.arrive(Timestamp::from_secs(1_000_900), ARRIVED, from(1));
+        assert_eq!(entry.read(from(1)).refused_here, stood);
     }
 
     #[test]

@@ -7,7 +7,9 @@
 pub mod h2;
 pub mod http;
 pub mod origin;
+pub mod shop;
 pub mod tls;
+pub mod webdriver;
 
 use origin::Origin;
 use pingora::apps::ServerApp;
@@ -15,6 +17,7 @@ use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::{GetSocketDigest, SocketDigest};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -96,20 +99,25 @@ impl Gate {
 
     /// The records written so far, oldest first, once at least `count` are there.
     pub async fn records(&self, count: usize) -> Vec<serde_json::Value> {
-        let path = self.dir.path().join("decisions.jsonl");
-        within("the records", async {
-            loop {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-                let records: Vec<_> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-                if records.len() >= count {
-                    return records;
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        })
-        .await
+        records(self.dir.path(), count).await
     }
+}
+
+/// The records in the decision log of this directory, oldest first, once at least `count` are there.
+pub async fn records(dir: &Path, count: usize) -> Vec<serde_json::Value> {
+    let path = dir.join("decisions.jsonl");
+    within("the records", async {
+        loop {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            let records: Vec<_> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            if records.len() >= count {
+                return records;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
 }
 
 impl Drop for Gate {
@@ -124,6 +132,18 @@ fn stream(socket: TcpStream) -> L4Stream {
     let mut stream = L4Stream::from(socket);
     stream.set_socket_digest(digest);
     stream
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Ends a program that was started in a process group of its own, with all its children.
+pub fn kill_group(program: &tokio::process::Child) {
+    if let Some(id) = program.id() {
+        let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{id}")]).status();
+    }
 }
 
 /// Comes back once the condition holds.

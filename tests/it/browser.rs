@@ -1,0 +1,222 @@
+//! A person with a real browser in front of a real application that nobody here wrote, the program in between.
+
+use crate::challenge::solve;
+use crate::harness::shop::{ANNA, Shop};
+use crate::harness::tls::Identity;
+use crate::harness::webdriver::Browser;
+use crate::process::Program;
+use serde_json::Value;
+
+/// In Germany and in Vietnam by the embedded data.
+const HOME: &str = "91.0.0.7";
+const ABROAD: &str = "113.160.0.9";
+/// Named by a rule.
+const SUSPECT: &str = "203.0.113.66";
+
+const RULES: &str = r#"
+version: 1
+product: shop
+mode: enforce
+listen: [{ address: "127.0.0.1:1" }]
+upstream: { servers: ["{origin}"] }
+secret_file: "{dir}/secret"
+decision_log: { path: "{dir}/decisions.jsonl" }
+client_ip: { trusted_proxies: ["127.0.0.1/32"] }
+challenge: { proof_of_work: { difficulty: 10 } }
+routes:
+  - name: sign-in
+    event: login
+    match: { method: POST, path: /login }
+    fields: { account: "form:email", password: "form:password" }
+    outcome:
+      succeeded: [{ status: 302, set_cookie: "session*" }]
+      failed: [{ status: 200, body_contains: ["Invalid password", "does not exist"] }]
+    policy: login
+    pages: [/login]
+policies:
+  login:
+    rules:
+      - { name: suspect, when: client.ip == "203.0.113.66", action: challenge, challenge: proof_of_work }
+    on_success:
+      - { name: elsewhere, when: client.country != "DE" && client.ip != "203.0.113.66", action: challenge, challenge: proof_of_work }
+    otherwise: allow
+"#;
+
+/// The shop, the gate before it and a browser.
+struct Scene {
+    browser: Browser,
+    gate: Program,
+    /// Of the site, as the browser knows it.
+    site: String,
+    shop: Shop,
+}
+
+impl Scene {
+    async fn open(client: &str) -> Scene {
+        Scene::with(RULES, "http", client).await
+    }
+
+    async fn with(rules: &str, scheme: &str, client: &str) -> Scene {
+        let browser = Browser::from(client).await;
+        let shop = Shop::open().await;
+        let gate = Program::start_at(rules, &shop.address.to_string()).await;
+        let site = format!("{scheme}://{}", gate.address);
+        Scene { browser, gate, site, shop }
+    }
+
+    fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.site)
+    }
+
+    /// Fills the sign-in form in and submits it.
+    async fn sign_in(&self) {
+        self.browser.fill("#email", ANNA.0).await;
+        self.browser.fill("#password", ANNA.1).await;
+        self.browser.click("#submit").await;
+    }
+
+    async fn arrives_at(&self, path: &str) {
+        let page = self.page(path);
+        self.browser.until(&format!("arriving at {path}"), async || self.browser.url().await == page).await;
+    }
+
+    /// Whom the shop takes this browser for; `None` if it asks to sign in.
+    async fn signed_in_as(&self) -> Option<String> {
+        self.browser.go(&self.page("/account")).await;
+        match self.browser.text("h1").await.as_deref() {
+            Some("Your account") => self.browser.text("p").await,
+            _ => None,
+        }
+    }
+
+    /// Status and enforcement of each record.
+    async fn records(&self, count: usize) -> Vec<(String, String)> {
+        let word = |record: &Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
+        let records = self.gate.records(count).await;
+        records.iter().map(|record| (word(record, "status"), word(record, "enforced"))).collect()
+    }
+}
+
+fn expect(records: &[(String, String)], expected: &[(&str, &str)]) {
+    let records: Vec<_> = records.iter().map(|(status, enforced)| (status.as_str(), enforced.as_str())).collect();
+    assert_eq!(records, expected);
+}
+
+#[tokio::test]
+async fn a_person_signs_in_and_notices_nothing() {
+    let scene = Scene::open(HOME).await;
+    scene.browser.go(&scene.page("/login")).await;
+    scene.sign_in().await;
+    scene.arrives_at("/").await;
+    assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
+    expect(&scene.records(2).await, &[("$attempted", "forwarded"), ("$succeeded", "forwarded")]);
+}
+
+#[tokio::test]
+async fn a_challenge_before_forwarding_solves_itself_and_the_second_submit_goes_through() {
+    let scene = Scene::open(SUSPECT).await;
+    let browser = &scene.browser;
+    browser.go(&scene.page("/login")).await;
+    browser.console().await;
+    scene.sign_in().await;
+    // Back at the form, by way of the challenge's page.
+    browser.until("a solved challenge", async || browser.cookie("tollgate_clearance").await.is_some()).await;
+    scene.arrives_at("/login").await;
+    assert_eq!(browser.console().await, [""; 0], "the challenge's page complains");
+    assert_eq!(scene.signed_in_as().await, None);
+    browser.go(&scene.page("/login")).await;
+    scene.sign_in().await;
+    scene.arrives_at("/").await;
+    assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
+    let expected = [("$attempted", "challenged"), ("$attempted", "forwarded"), ("$succeeded", "forwarded")];
+    expect(&scene.records(3).await, &expected);
+}
+
+#[tokio::test]
+async fn the_session_is_in_the_browsers_hands_only_after_the_challenge() {
+    session_after_the_challenge(Scene::open(ABROAD).await, "1.1").await;
+}
+
+#[tokio::test]
+async fn the_session_is_in_the_browsers_hands_only_after_the_challenge_over_http2() {
+    let identity = Identity::new();
+    let secured = RULES.replace("listen: [{ address: \"127.0.0.1:1\" }]", &identity.listener());
+    session_after_the_challenge(Scene::with(&secured, "https", ABROAD).await, "2").await;
+}
+
+async fn session_after_the_challenge(scene: Scene, http: &str) {
+    let browser = &scene.browser;
+    browser.go(&scene.page("/login")).await;
+    // The shop gives everybody a session, for its forms; what counts is whose it is.
+    let signed_in = async || scene.shop.has_signed_in(&browser.cookie("session").await.expect("a session")).await;
+    assert!(!signed_in().await);
+    // Without scripts the challenge waits, and there is time to look.
+    browser.scripts(false).await;
+    scene.sign_in().await;
+    let challenge = format!("{}/.tollgate/challenge/", scene.site);
+    browser.until("the challenge", async || browser.url().await.starts_with(&challenge)).await;
+    let challenge = browser.url().await;
+    let hint = browser.text("noscript").await.unwrap_or_default();
+    assert!(hint.contains("This check needs JavaScript."), "without scripts the page says {hint:?}");
+    assert!(!signed_in().await, "the customer's session is in the jar before the challenge is solved");
+    assert_eq!(scene.signed_in_as().await, None);
+
+    browser.scripts(true).await;
+    browser.go(&challenge).await;
+    scene.arrives_at("/").await;
+    assert!(signed_in().await, "the customer's session is not in the jar after the challenge");
+    assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
+    assert_eq!(browser.console().await, [""; 0], "the challenge's page complains");
+    let expected = [("$attempted", "forwarded"), ("$succeeded", "challenged"), ("$succeeded", "released")];
+    expect(&scene.records(3).await, &expected);
+    assert_eq!(scene.gate.records(1).await[0]["request"]["http"], http);
+}
+
+#[tokio::test]
+async fn going_back_after_the_release_releases_nothing_again() {
+    let scene = Scene::open(ABROAD).await;
+    let browser = &scene.browser;
+    browser.go(&scene.page("/login")).await;
+    scene.sign_in().await;
+    scene.arrives_at("/").await;
+    browser.back().await;
+    // Either the page of the challenge says that it was used, or it tries once more and is told so.
+    let told = async || {
+        let text = browser.text("body").await.unwrap_or_default();
+        text.contains("expired") || text.contains("used already")
+    };
+    browser.until("an explanation after going back", told).await;
+    assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0), "going back costs nothing");
+    let records = scene.records(3).await;
+    assert_eq!(records.iter().filter(|(_, enforced)| enforced == "released").count(), 1);
+    assert_eq!(records.len(), 3, "{records:?}");
+}
+
+#[tokio::test]
+async fn a_solution_that_is_submitted_many_times_at_once_is_released_once() {
+    let scene = Scene::open(ABROAD).await;
+    let browser = &scene.browser;
+    browser.go(&scene.page("/login")).await;
+    browser.scripts(false).await;
+    scene.sign_in().await;
+    let place = format!("{}/.tollgate/challenge/", scene.site);
+    browser.until("the challenge", async || browser.url().await.starts_with(&place)).await;
+    let challenge = browser.url().await.trim_start_matches(&scene.site).to_owned();
+    let solution = solve(scene.gate.address, &challenge).await;
+    // The same browser, with its cookies, from a page that runs scripts.
+    browser.scripts(true).await;
+    browser.go(&scene.page("/")).await;
+    let answers = browser
+        .run(&format!(
+            "const once = () => fetch('{challenge}', {{ method: 'POST', body: new URLSearchParams('{solution}'), redirect: 'manual' }})
+                 .then(answer => answer.type === 'opaqueredirect' ? 'released' : String(answer.status));
+             Promise.all(Array.from({{ length: 5 }}, once)).then(done, error => done(String(error)));"
+        ))
+        .await;
+    let mut answers: Vec<_> = answers.as_array().unwrap_or_else(|| panic!("{answers}")).iter().collect();
+    answers.sort_by_key(|answer| answer.to_string());
+    assert_eq!(answers, ["410", "410", "410", "410", "released"]);
+    assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
+    let expected = [("$attempted", "forwarded"), ("$succeeded", "challenged"), ("$succeeded", "released")];
+    expect(&scene.records(3).await, &expected);
+}
