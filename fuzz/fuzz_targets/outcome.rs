@@ -123,6 +123,10 @@ fn cookie(header: &[u8]) {
     if ages > 1 || dates > 1 || (ages == 1) != cookie.max_age().is_some() || (dates == 1) != expires.is_some() {
         return;
     }
+    // Before the Gregorian calendar there are no cookies (RFC 6265, section 5.1.1).
+    if expires.is_some_and(|at| at < -11_644_473_600) {
+        return;
+    }
     let lives = match (cookie.max_age(), expires) {
         (Some(age), _) => age.whole_seconds() > 0,
         (None, Some(at)) => at > (NOW.0 / 1000) as i64,

@@ -103,6 +103,13 @@ fn two_mistakes_are_two_problems() {
     }
 }
 
+#[test]
+fn what_is_refused_is_told() {
+    for nothing in ["", "# only a comment\n", "---\n", "&anchor", "~", "null", "!!null", "''", "[]", "--- ~\n..."] {
+        assert!(!parse(nothing).unwrap_err().problems.is_empty(), "{nothing:?}");
+    }
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config").join(name)
 }

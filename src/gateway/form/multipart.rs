@@ -192,10 +192,12 @@ fn disposition<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {
         sound &= !has_quote(name, value, quoted);
         if name.eq_ignore_ascii_case(b"name") {
             names += 1;
-            sound &= !escaped;
+            // Not every parser ignores case here, and every browser writes it small.
+            sound &= !escaped && name == b"name";
             head.name = Some(value);
         } else if name.eq_ignore_ascii_case(b"filename") {
             files += 1;
+            sound &= name == b"filename";
             // Old browsers send `C:\pictures\me.png`; only an escaped quote moves the end of the value.
             sound &= !escaped || memchr::memmem::find(value, b"\\\"").is_none();
             head.file = true;

@@ -220,6 +220,7 @@ fn an_apostrophe_that_quotes_for_php_is_odd() {
     };
     for (disposition, odd) in [
         ("name='login'", true),
+        ("namE=\"login\"", true),
         ("name=a'b; name=\"login\"", true),
         ("x='; name=\"login\"; y='", true),
         ("x'='; name=\"login\"", true),
