@@ -100,6 +100,10 @@ impl Browser {
         self.call("POST", "/url", json!({ "url": url })).await.unwrap();
     }
 
+    pub async fn back(&self) {
+        self.call("POST", "/back", json!({})).await.unwrap();
+    }
+
     pub async fn url(&self) -> String {
         self.call("GET", "/url", Value::Null).await.unwrap().as_str().unwrap().to_owned()
     }
