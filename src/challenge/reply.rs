@@ -187,7 +187,7 @@ mod tests {
         let reply = expired(None, false);
         assert_eq!((reply.status, reply.header("content-type")), (404, Some("application/problem+json")));
         let body: Value = serde_json::from_slice(&reply.body).unwrap();
-        assert_eq!(body["type"], "urn:tollgate:challenge-expired");
+        assert_eq!(body["type"], "urn:tollgate:challenge-not-accepted");
     }
 
     #[test]
