@@ -1,6 +1,9 @@
 # Two commands matter: `make demo` and `make test`. Both install what they need, or say what to install.
 
-.PHONY: help demo demo-up test lint bench data
+# How long `make fuzz` stays with each target: `make fuzz SECONDS=600`.
+SECONDS = 60
+
+.PHONY: help demo demo-up test lint bench fuzz data
 
 help:            ## This list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -17,7 +20,7 @@ demo-up:         ## The same two programs, left running for a look
 
 test:            ## Unit, integration and browser tests
 	@tests/setup build apps browser
-	cargo test --locked
+	cargo test --locked --lib --tests
 	cargo test --locked --no-default-features --lib
 
 lint:            ## Formatting, clippy, licences, documentation
@@ -32,6 +35,12 @@ bench:           ## Engine and capture benches, instruction counts, the whole pr
 	cargo bench --locked
 	benches/instructions/run
 	benches/load/run
+
+fuzz:            ## Every parser against hostile bytes and other people's parsers; needs a nightly toolchain
+	@tests/setup build
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	@cargo +nightly --version >/dev/null || { echo "Fuzzing needs: rustup toolchain install nightly" >&2; exit 1; }
+	fuzz/run $(SECONDS)
 
 data:            ## Rebuild the embedded data from the packages named in it
 	conf/data/rebuild

@@ -24,8 +24,10 @@ use tollgate::gateway::recognize::{Head, Routes, specimen};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Name, and what runs it so many times.
-const CASES: [(&str, fn(u64)); 6] = [
+/// A stage by name, and what runs it so many times.
+type Case = (&'static str, fn(u64));
+
+const CASES: [Case; 6] = [
     ("recognize/unprotected", |times| recognize(times, "GET", b"/catalogue/shoes?page=2")),
     ("recognize/protected", |times| recognize(times, "POST", b"/login")),
     ("capture/urlencoded", |times| capture(times, FieldSource::Form, ["login", "password"], URLENCODED)),

@@ -127,27 +127,21 @@ impl HeldAnswer {
 
 /// A `Location` that means the same from any address of this site.
 fn resolved(location: &[u8], path: &str) -> Bytes {
-    let absolute = match location.first() {
-        // Browsers read a backslash as a slash.
-        None | Some(b'/' | b'\\') => true,
-        _ => has_scheme(location),
-    };
-    if absolute || !path.starts_with('/') {
-        return Bytes::copy_from_slice(location);
-    }
-    let base = match location.first() {
+    // Browsers drop tabs wherever they stand, and read a backslash as a slash.
+    let seen = || location.iter().copied().filter(|byte| *byte != b'\t');
+    let base = match seen().next() {
+        None | Some(b'/' | b'\\') => "",
+        _ if has_scheme(seen()) || !path.starts_with('/') => "",
         Some(b'?' | b'#') => path,
-        _ => &path[..=path.rfind('/').unwrap_or(0)],
+        Some(_) => &path[..=path.rfind('/').unwrap_or(0)],
     };
     Bytes::from([base.as_bytes(), location].concat())
 }
 
 /// Whether a URI reference begins with `scheme:` (RFC 3986, 3.1).
-fn has_scheme(reference: &[u8]) -> bool {
-    let Some(colon) = reference.iter().position(|byte| *byte == b':') else { return false };
-    let scheme = &reference[..colon];
-    scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+fn has_scheme(mut reference: impl Iterator<Item = u8>) -> bool {
+    reference.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && reference.find(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))) == Some(b':')
 }
 
 /// A `Set-Cookie` that means the same from any address of this site.
@@ -278,6 +272,9 @@ mod tests {
             ("a/b?c=d:e", "/accounts/a/b?c=d:e"),
             ("?step=2", "/accounts/login?step=2"),
             ("#top", "/accounts/login#top"),
+            ("\t/account", "\t/account"),
+            ("ht\ttps://other.example/", "ht\ttps://other.example/"),
+            ("\t?step=2", "/accounts/login\t?step=2"),
         ] {
             assert_eq!(resolved(location.as_bytes(), "/accounts/login"), expected, "{location:?}");
         }

@@ -91,14 +91,21 @@ pub(super) fn expired(return_to: Option<&ReturnPath>, wants_html: bool) -> Reply
     let status = if return_to.is_some() { 410 } else { 404 };
     let back = return_to.map_or("/", ReturnPath::as_str);
     if !wants_html {
-        let detail = "Make the original request again to get a new challenge.";
-        return problem(status, "challenge-expired", "This check has expired", detail, json!({ "return": back }));
+        let detail = "It may have expired or been used, or the solution does not fit. The solution is posted urlencoded; \
+                      make the original request again for a new challenge.";
+        return problem(
+            status,
+            "challenge-not-accepted",
+            "This check was not accepted",
+            detail,
+            json!({ "return": back }),
+        );
     }
     let main = format!(
-        "<p>Please go back and try again.</p>\n<p><a href=\"{}\">Back to the page you came from</a></p>\n",
+        "<p>It may have expired or been used already. Please go back and try again.</p>\n<p><a href=\"{}\">Back to the page you came from</a></p>\n",
         escape(back)
     );
-    html(status, &Page { title: "This check has expired", main: &main, script: None, policy: &PLAIN_POLICY })
+    html(status, &Page { title: "This check was not accepted", main: &main, script: None, policy: &PLAIN_POLICY })
 }
 
 /// Our own fault, and worth another try with the same ticket.

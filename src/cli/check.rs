@@ -45,6 +45,11 @@ fn faults_in_files(settings: &Settings) -> Vec<String> {
     if let Err(problems) = Intel::load(&settings.intel, &settings.lists, &live::canonical) {
         faults.extend(problems.iter().map(ToString::to_string));
     }
+    if let Some(log) = &settings.decision_log
+        && let Some(folder) = log.path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+    {
+        faults.push(format!("decision_log.path: there is no directory {}: make it first", folder.display()));
+    }
     for (place, listener) in settings.listen.iter().enumerate() {
         if let Some(Err(error)) = listener.tls.as_ref().map(Certificate::load) {
             faults.push(format!("listen[{place}].tls: {error}"));

@@ -6,7 +6,9 @@ use crate::config::{self, settings};
 use crate::gateway::server;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::prelude::*;
 
 /// Serves. Returns only if it cannot.
 pub fn run(file: &Path) -> u8 {
@@ -31,14 +33,19 @@ pub fn run(file: &Path) -> u8 {
     }
 }
 
-/// Logs to standard error. `RUST_LOG` chooses more or less, as everywhere.
+/// Logs to standard error. `RUST_LOG` chooses more or less, as everywhere, of the gate's own.
+///
+/// Libraries never get below `info`: Pingora's debugging prints whole heads with their cookies, and answers, and a log
+/// that was turned up for an afternoon is kept for years.
 fn log(format: settings::Log) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,pingora=warn"));
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let tame = filter_fn(|event| event.target().starts_with("tollgate") || *event.level() <= Level::INFO);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // Colours are for people who look.
-    let logging = logging.with_ansi(std::io::stderr().is_terminal());
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    let logging = tracing_subscriber::registry().with(filter);
     match format {
-        settings::Log::Text => logging.init(),
-        settings::Log::Json => logging.json().init(),
+        settings::Log::Text => logging.with(lines.with_filter(tame)).init(),
+        settings::Log::Json => logging.with(lines.json().with_filter(tame)).init(),
     }
 }

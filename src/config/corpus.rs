@@ -103,6 +103,13 @@ fn two_mistakes_are_two_problems() {
     }
 }
 
+#[test]
+fn what_is_refused_is_told() {
+    for nothing in ["", "# only a comment\n", "---\n", "&anchor", "~", "null", "!!null", "''", "[]", "--- ~\n..."] {
+        assert!(!parse(nothing).unwrap_err().problems.is_empty(), "{nothing:?}");
+    }
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config").join(name)
 }
@@ -124,17 +131,17 @@ fn the_hash_names_the_file_as_it_was_read() {
     assert_ne!(settings.hash, other.hash);
 }
 
-/// The tree reads what `serde_yaml` reads: same keys in the same order, same texts, same nesting.
+/// The tree reads what `yaml_serde` reads: same keys in the same order, same texts, same nesting.
 #[test]
-fn the_tree_agrees_with_serde_yaml() {
+fn the_tree_agrees_with_yaml_serde() {
     let mut files = files("conf");
     files.extend(super::corpus::files("tests/fixtures/config/good"));
     files.extend(super::corpus::files("tests/fixtures/config/bad"));
     let mut compared = 0;
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
-        // Environment variables are not serde_yaml's, and what it refuses has no value to compare with.
-        let Ok(theirs) = serde_yaml::from_str::<serde_yaml::Value>(&text) else { continue };
+        // Environment variables are not yaml_serde's, and what it refuses has no value to compare with.
+        let Ok(theirs) = yaml_serde::from_str::<yaml_serde::Value>(&text) else { continue };
         let as_written = |name: &str| Some(format!("${{{name}}}"));
         let (tree, problems) = build(&text, &as_written);
         let Some(tree) = tree else {
@@ -150,8 +157,8 @@ fn the_tree_agrees_with_serde_yaml() {
     assert!(compared >= 40, "{compared} files were compared");
 }
 
-fn same(tree: &Tree, node: NodeId, theirs: &serde_yaml::Value, path: &Path) {
-    use serde_yaml::Value;
+fn same(tree: &Tree, node: NodeId, theirs: &yaml_serde::Value, path: &Path) {
+    use yaml_serde::Value;
     let place = || format!("{}: {}", path.display(), tree.path(node));
     match (tree.kind(node), theirs) {
         (Kind::Sequence(ours), Value::Sequence(theirs)) => {

@@ -9,6 +9,7 @@ use super::document::Document;
 use super::later;
 use super::slot::{MANY, SLOT, Slot};
 use super::tree::{Kind, NodeId};
+use crate::engine::policy::spelling::nearest;
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{self, Deserialize, DeserializeSeed, IntoDeserializer, Visitor};
 use std::fmt;
@@ -147,7 +148,7 @@ impl<'d> de::Deserializer<'d> for Decoder<'d, '_> {
             return Err(Fault { message: format!("`{text}` is not available yet"), help: None });
         }
         let fault = Fault::expected(&format!("one of {}", later::listed(variants)), &self.found());
-        Err(match later::closest(text, variants.iter().copied()) {
+        Err(match nearest(text, variants.iter().copied()) {
             Some(close) => fault.help(format!("did you mean `{close}`?")),
             None => fault,
         })

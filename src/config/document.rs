@@ -20,7 +20,7 @@ impl<'s> Document<'s> {
     /// Parses the text. What YAML itself refuses is a report at once: without a tree there is nothing to go on with.
     pub fn parse(name: &'s str, source: &'s str, environment: Environment<'_>) -> Result<Document<'s>, Report> {
         let (tree, problems) = build(source, environment);
-        let Some(tree) = tree else {
+        let Some(tree) = tree.filter(|tree| !tree.is_empty(tree.root())) else {
             return Err(if problems.is_empty() {
                 Report::of_file(name, "the file is empty".into(), Some("conf/minimal.yaml is a beginning".into()))
             } else {

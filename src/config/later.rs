@@ -3,6 +3,8 @@
 //! The contract shows more than this version builds. What it shows is refused by name with "not available yet", never
 //! as a typing error: the operator read the documentation correctly. Each row goes when its stage comes.
 
+use crate::engine::policy::spelling::nearest;
+
 /// Reserved everywhere.
 const RESERVED: &[&str] = &["tarpit", "ban", "when_degraded", "fallback", "vendors", "cors"];
 
@@ -47,26 +49,12 @@ pub(super) fn unknown_key(place: &str, key: &str, known: &[&'static str]) -> (St
     if let Some((_, _, parent)) = deeper {
         return (format!("unknown key `{key}`"), Some(format!("it belongs one level deeper, under `{parent}`")));
     }
-    let help = match (closest(&key, known.iter().copied()), key.as_str()) {
+    let help = match (nearest(&key, known.iter().copied()), key.as_str()) {
         (_, "<<") => "merge keys are not read; `&name` and `*name` are".to_owned(),
         (Some(close), _) => format!("did you mean `{close}`?"),
         (None, _) => format!("known here: {}", listed(known)),
     };
     (format!("unknown key `{key}`"), Some(help))
-}
-
-/// The known name that was probably meant.
-pub(super) fn closest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    // Distances are quadratic in the length; nobody means a name of this length.
-    if name.len() > 64 {
-        return None;
-    }
-    let name = name.to_lowercase().replace('-', "_");
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(&name, &candidate.to_lowercase().replace('-', "_")), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len().min(name.len()) / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// Names for a sentence.
@@ -77,16 +65,6 @@ pub(super) fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slips_are_recognised_and_inventions_are_not() {
-        let known = ["path", "path_prefix", "method", "host"];
-        for (name, expected) in
-            [("pth", Some("path")), ("path-prefix", Some("path_prefix")), ("Methods", Some("method")), ("colour", None)]
-        {
-            assert_eq!(closest(name, known.into_iter()), expected, "{name}");
-        }
-    }
 
     #[test]
     fn later_stages_are_named_as_such() {

@@ -8,7 +8,7 @@
 //! Serde alone stops at the first mistake, forgets where things stood, and speaks of `struct Route`. Writing the loader
 //! by hand instead would repeat every key and never yield a schema. So the mirror is plain `derive(Deserialize)`, and the
 //! deserialiser under it is ours: it walks a tree with marks, reports what is wrong where it is met, and goes on, because
-//! each value of the mirror sits in a [`slot::Slot`] that may be bad alone. (Decoding again and again with the culprit
+//! each value of the mirror sits in a `slot::Slot` that may be bad alone. (Decoding again and again with the culprit
 //! cut out was the alternative: it costs a pass a mistake, and must then tell real follow-ups from its own.)
 //! Resolving points at the same tree, so a policy that does not exist is shown as exactly as a comma.
 //!

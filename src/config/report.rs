@@ -72,19 +72,19 @@ impl Problem {
 
     /// The problem as text for a terminal; `level` is `error` or `warning`.
     pub fn render(&self, file: &str, level: &str) -> String {
-        let mut text = format!("{level}: {}\n", self.message);
+        let mut text = format!("{level}: {}\n", printable(&self.message));
         if self.line == 0 {
             text.push_str(&format!("  --> {file}\n"));
         } else {
             let gutter = " ".repeat(self.line.to_string().len());
             let (start, length) = self.marker;
-            let at = if self.path.is_empty() { String::new() } else { format!(" ({})", self.path) };
+            let at = if self.path.is_empty() { String::new() } else { format!(" ({})", printable(&self.path)) };
             text.push_str(&format!("{gutter} --> {file}:{}:{}{at}\n", self.line, self.column));
             text.push_str(&format!("{gutter} |\n{} | {}\n", self.line, self.snippet));
             text.push_str(&format!("{gutter} | {}{}\n", " ".repeat(start), "^".repeat(length)));
         }
         if let Some(help) = &self.help {
-            let mut lines = help.lines();
+            let mut lines = help.lines().map(printable);
             text.push_str(&format!("  = help: {}\n", lines.next().unwrap_or_default()));
             lines.for_each(|line| text.push_str(&format!("          {line}\n")));
         }
@@ -106,6 +106,11 @@ fn snippet(line: &str, column: usize, length: usize) -> (String, (usize, usize))
     }
     let room = shown.chars().count().saturating_sub(start).max(1);
     (shown.trim_end().to_owned(), (start, length.min(room)))
+}
+
+/// Messages and paths repeat what stands in the file.
+fn printable(text: &str) -> String {
+    text.chars().map(visible).collect()
 }
 
 /// Control characters would move the marker, or the terminal.
@@ -162,6 +167,15 @@ mod tests {
             problem.render("f.yaml", "error"),
             "error: wrong\n  --> f.yaml:2:9 (a.grün)\n  |\n2 |   grün: falsch\n  |         ^^^^^^\n"
         );
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_terminal() {
+        let mut problem = Problem::at("a: \u{1b}[2J\tb\n", 3, 7, "\u{1b}".into(), "found `\u{1b}[2J\tb`\n".into());
+        problem.help = Some("write `\u{9b}`\nor `\u{7}`".into());
+        let text = problem.render("f.yaml", "error");
+        assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
+        assert_eq!(text.lines().count(), 7, "{text:?}");
     }
 
     #[test]

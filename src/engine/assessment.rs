@@ -334,7 +334,7 @@ mod tests {
 
         let guesses = Counts { attempts: 31.0, failed: 30.0, open: 1.0, ..Counts::default() };
         let guessed = judged(|e| {
-            let account = Account { recent: guesses, from_here: guesses, in_flight: 1, known_source: false };
+            let account = Account { recent: guesses, from_here: guesses, in_flight: 1, ..Account::default() };
             e.history.as_mut().unwrap().account = account;
         });
         assert_eq!(names(&guessed), ["brute_force"]);
@@ -433,11 +433,12 @@ mod tests {
     }
 
     fn source() -> impl Strategy<Value = Source> {
-        (counts(), counts(), 0..500u32, 0..500u32, 0..200u32).prop_map(
-            |(minute, hour, accounts, failed_accounts, in_flight)| Source {
+        (counts(), counts(), 0..500u32, 0..500u32, 0..500u32, 0..200u32).prop_map(
+            |(minute, hour, accounts, answered_accounts, failed_accounts, in_flight)| Source {
                 minute,
                 hour,
                 accounts,
+                answered_accounts,
                 failed_accounts,
                 in_flight,
             },
@@ -445,10 +446,15 @@ mod tests {
     }
 
     fn history() -> impl Strategy<Value = History> {
-        let account =
-            (counts(), counts(), 0..200u32, any::<bool>()).prop_map(|(recent, from_here, in_flight, known_source)| {
-                Account { recent, from_here, in_flight, known_source }
-            });
+        let account = (counts(), counts(), counts(), 0..200u32, any::<bool>()).prop_map(
+            |(recent, from_here, refused_here, in_flight, known_source)| Account {
+                recent,
+                from_here,
+                refused_here,
+                in_flight,
+                known_source,
+            },
+        );
         (source(), source(), account).prop_map(|(network, device, account)| History { network, device, account })
     }
 

@@ -64,67 +64,27 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
 pub(crate) mod tests {
     use super::*;
     use crate::engine::assessment::{Model, Scores};
-    use crate::engine::attempt::{
-        Agent, AgentKind, Attempt, AttemptId, Client, Device, Email, FormFacts, HeaderFacts, Identity, Network,
-        Pseudonym, RequestFacts,
-    };
+    use crate::engine::attempt::Device;
     use crate::engine::clearance::Clearance;
-    use crate::engine::event::Event;
-    use crate::engine::evidence::{Country, Intel};
+    use crate::engine::fixture;
     use crate::engine::policy::{Names, PolicySource, RuleSource};
     use crate::engine::signals::{SignalSet, Weights};
     use crate::engine::time::Timestamp;
-    use std::net::IpAddr;
 
-    /// A person's login at 2026-11-22T01:02:03.456Z, of whom nothing bad is known.
+    /// A login from a rented server by a program, of which nothing else is known: what the record's samples show.
     pub(crate) fn evidence() -> Evidence {
-        let ip: IpAddr = [203, 0, 113, 7].into();
-        let key = Pseudonym([0xab; 16]);
-        Evidence {
-            attempt: Attempt {
-                id: AttemptId(1),
-                at: Timestamp(1_795_309_323_456),
-                event: Event::Login,
-                route: "sign-in".into(),
-                request: RequestFacts {
-                    method: "POST".into(),
-                    host: "shop.example".into(),
-                    path: "/accounts/login".into(),
-                    http: "2",
-                    bytes: 61,
-                },
-                client: Client { ip, network: Network::from(ip), headers: HeaderFacts::default() },
-                device: Device {
-                    id: None,
-                    fingerprint: 7,
-                    agent: Arc::new(Agent {
-                        kind: AgentKind::Library("curl".into()),
-                        name: "curl on Linux".into(),
-                        browser: None,
-                        os: None,
-                    }),
-                },
-                identity: Identity {
-                    account: Some(key),
-                    aliases: vec![key],
-                    email: Some(Email { key, domain: "example.com".into(), problem: None, disposable: None }),
-                },
-                form: FormFacts::default(),
-                missing: Vec::new(),
-                ambiguities: Vec::new(),
-            },
-            moment: Moment::Before,
-            intel: Intel {
-                country: Country::new("DE"),
-                location: Some("Frankfurt, HE, DE".into()),
-                asn: Some(14061),
-                org: Some("DigitalOcean".into()),
-                ..Intel::default()
-            },
-            history: None,
-            clearance: Clearance::NONE,
-            degraded: Vec::new(),
+        let mut evidence = fixture::evidence();
+        let attempt = &mut evidence.attempt;
+        attempt.at = Timestamp(1_795_309_323_456);
+        attempt.device = Device { id: None, fingerprint: 7, agent: Arc::new(fixture::library("curl on Linux")) };
+        if let Some(email) = &mut attempt.identity.email {
+            email.domain = "example.com".into();
         }
+        evidence.intel.location = Some("Frankfurt, HE, DE".into());
+        evidence.intel.asn = Some(14061);
+        evidence.intel.org = Some("DigitalOcean".into());
+        evidence.history = None;
+        evidence
     }
 
     /// A model in which nothing weighs anything.

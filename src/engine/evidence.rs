@@ -147,7 +147,11 @@ pub struct Source {
     /// Distinct accounts tried, counted on arrival, over the last hour or two. Exact up to 64, then an estimate within a
     /// few percent that ends at about 7,000. An attempt is on one account, whatever else it is called.
     pub accounts: u32,
-    /// Of those, how many had an attempt from this source answered with failure (distinct).
+    /// Of those, how many had an attempt from this source that tried a secret and that the application answered, in
+    /// whatever way (distinct). What the gate refused is not among them, nor what still waits, nor what was given up: who
+    /// is refused can neither dilute the share of failures nor raise it, and it stands as it was until an attempt lands.
+    pub answered_accounts: u32,
+    /// Of those again, how many were answered with failure (distinct).
     pub failed_accounts: u32,
     /// Forwarded and not yet answered, this attempt included. What is lost no longer counts after two to three minutes.
     pub in_flight: u32,
@@ -160,6 +164,11 @@ pub struct Account {
     pub recent: Counts,
     /// As `recent`, and only from this attempt's network or from its device, whichever did more.
     pub from_here: Counts,
+    /// `from_here` as it stood, the refused attempt included, when the gate refused (denied or challenged) attempts from
+    /// here that tried a secret: the largest of each number. It does not age while refusals follow each other within ten
+    /// minutes, and is zero when the last one is older or as soon as an attempt from here succeeds. No refusal adds to it: it holds what was there. Known of this network, or of this device
+    /// by its cookie, only: nobody's refusals count against the owner elsewhere, nor against all who run the same software.
+    pub refused_here: Counts,
     /// Forwarded and not yet answered, this attempt included.
     pub in_flight: u32,
     /// Whether this network or device (by its cookie; a fingerprint proves nothing) ever logged in to the account within
@@ -169,7 +178,8 @@ pub struct Account {
 
 /// Decayed counts of attempts and what became of them. What became is counted for events that try a secret
 /// (`Event::tries_a_secret`) only: answers to others would let an attacker drown failures in harmless successes. Denied,
-/// challenged and unknown attempts count at their source in `attempts` alone.
+/// challenged and unknown attempts count at their source in `attempts` alone; that is what keeps a source that is
+/// refused and goes on above a limit of attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     /// All that arrived, this one included.

@@ -74,7 +74,8 @@ pub fn stuffing() -> Evidence {
     evidence.intel.org = Some(Arc::from("DigitalOcean"));
     evidence.intel.datacenter = Known::Yes(Arc::from("DigitalOcean"));
     let counts = Counts { attempts: 41.0, failed: 40.0, succeeded: 0.0, open: 1.0 };
-    let source = Source { minute: counts, hour: counts, accounts: 41, failed_accounts: 40, in_flight: 1 };
+    let source =
+        Source { minute: counts, hour: counts, accounts: 41, answered_accounts: 40, failed_accounts: 40, in_flight: 1 };
     let account = Account { known_source: false, ..owner() };
     evidence.history = Some(History { network: source.clone(), device: source, account });
     evidence
@@ -113,11 +114,17 @@ pub fn browser_headers() -> HeaderFacts {
 /// A source of which this attempt is all that was seen.
 pub fn first_attempt() -> Source {
     let counts = arriving();
-    Source { minute: counts, hour: counts, accounts: 1, failed_accounts: 0, in_flight: 1 }
+    Source { minute: counts, hour: counts, accounts: 1, answered_accounts: 0, failed_accounts: 0, in_flight: 1 }
 }
 
 fn owner() -> Account {
-    Account { recent: arriving(), from_here: arriving(), in_flight: 1, known_source: true }
+    Account {
+        recent: arriving(),
+        from_here: arriving(),
+        refused_here: Counts::default(),
+        in_flight: 1,
+        known_source: true,
+    }
 }
 
 fn arriving() -> Counts {

@@ -7,6 +7,7 @@
 
 use super::assessment::{Assessment, Model, ScoreName, Severity};
 use super::attempt::{Attempt, AttemptId, Field, Pseudonym, RequestFacts};
+use super::clearance::ChallengeKind;
 use super::decision::{Action, Decision};
 use super::evidence::Evidence;
 use super::outcome::{Outcome, OutcomeRule};
@@ -92,6 +93,8 @@ pub struct DecisionRecord<'a> {
     mode: &'static str,
     severity: &'static str,
     campaign: Option<&'a str>,
+    /// Challenges solved for this very attempt.
+    cleared: Vec<&'static str>,
     user: UserPart<'a>,
     client: ClientPart<'a>,
     device: DevicePart<'a>,
@@ -170,6 +173,7 @@ impl<'a> DecisionRecord<'a> {
                 Action::Challenge(_) | Action::Deny => Severity::of(two_decimals(scores.risk)).name(),
             },
             campaign: None,
+            cleared: evidence.clearance.kinds().map(ChallengeKind::name).collect(),
             user: UserPart::of(attempt),
             client: ClientPart {
                 country: intel.country.as_ref().map(|country| country.as_str()),

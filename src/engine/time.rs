@@ -27,11 +27,22 @@ impl Timestamp {
     }
 }
 
+/// Days since the epoch of a civil date; the months of other calendars and the 31st of June count on
+/// (H. Hinnant, "chrono-compatible low-level date algorithms").
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T01:02:03.456Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, ms) = (self.0 / 86_400_000, self.0 % 86_400_000);
-        // Civil date from days since the epoch (H. Hinnant, "chrono-compatible low-level date algorithms").
+        // The reverse of `days_from_civil`.
         let z = days as i64 + 719_468;
         let era = z.div_euclid(146_097);
         let doe = z.rem_euclid(146_097);
@@ -83,6 +94,15 @@ mod tests {
             (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn days_and_dates_are_inverse() {
+        for day in (0..100_000).step_by(13) {
+            let text = Timestamp(day as u64 * 86_400_000).to_string();
+            let part = |place: std::ops::Range<usize>| text[place].parse::<i64>().unwrap();
+            assert_eq!(days_from_civil(part(0..4), part(5..7), part(8..10)), day, "{text}");
         }
     }
 }

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub enum Answer {
     Awaited,
     /// The rules need the body: its beginning so far.
-    Reading(Head, BytesMut),
+    Reading(Box<Head>, BytesMut),
     Read(Finding),
     /// Kept from the visitor, who got a challenge or a refusal instead.
     Kept(Box<Kept>),
@@ -96,7 +96,7 @@ pub async fn head(
     let (outcome, rule) = match judged.route.outcome.by_head(&View(response), now) {
         Verdict::Decided(outcome, rule) => (outcome, rule),
         Verdict::NeedsBody => {
-            judged.answer = Answer::Reading(Head { status, header: response.clone() }, BytesMut::new());
+            judged.answer = Answer::Reading(Box::new(Head { status, header: response.clone() }), BytesMut::new());
             return Ok(());
         }
     };
@@ -235,7 +235,7 @@ pub fn body(gate: &Gate, session: &Session, piece: &mut Option<Bytes>, end: bool
 }
 
 /// The exchange is over: what became of the attempt is settled and recorded.
-pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judged: &mut Judged) {
+pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
     let now = gate.clock.now();
     let id = judged.evidence.attempt.id;
     let took = judged.forwarded.elapsed();
@@ -273,8 +273,8 @@ pub async fn finish(gate: &Gate, session: &Session, error: Option<&Error>, judge
             if outcome == Outcome::Unknown {
                 gate.metrics.upstream_failed(error.map_or("broken", upstream_fault));
             }
-            let status = session.response_written().map_or(0, |response| response.status.as_u16());
-            Finding { outcome, rule: None, status }
+            // What the visitor read was the gate's own error: the application answered nothing.
+            Finding { outcome, rule: None, status: 0 }
         }
     };
     gate.settle(id, finding.outcome, now).await;

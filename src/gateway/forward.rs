@@ -1,12 +1,12 @@
 //! What goes on to the application: the request as it came, less what only the gate may say.
 //!
 //! The edits are few and named (DESIGN: body and client headers go on byte for byte or not at all, with these edits
-//! only): `X-Tollgate-*` and the headers that pretend another path are removed, also in the spelling with underscores
-//! that WSGI and CGI fold into the same variable; `X-Forwarded-*` is written by us; the gate's own cookies are taken out
-//! of `Cookie`, and what HTTP/2 sent of it in pieces is put together; a held body gets its length. Hop-by-hop headers are
-//! Pingora's doing.
+//! only): `X-Tollgate-*` and the headers that pretend another path are removed, also in the spellings (underscores, dots)
+//! that WSGI, CGI and PHP fold into the same variable, and so is what a stranger says of their own address;
+//! `X-Forwarded-*` is written by us; the gate's own cookies are taken out of `Cookie`, and what HTTP/2 sent of it in
+//! pieces is put together; a body gets one plain length. Hop-by-hop headers are Pingora's doing.
 
-use super::recognize::headers_to_remove;
+use super::recognize::{headers_to_remove, is_spelt};
 use crate::engine::assessment::Scores;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Evidence;
@@ -31,6 +31,7 @@ pub struct Visitor {
 /// Makes the request ready for the application. `fixed_host` replaces `Host`.
 pub fn request(header: &mut RequestHeader, visitor: &Visitor, fixed_host: Option<&str>) -> pingora::Result<()> {
     remove_what_only_the_gate_may_say(header, visitor.peer_is_trusted);
+    one_length(header)?;
     let cookies = without_own_cookies(header).or_else(|| visitor.http2.then(|| joined_cookies(header)).flatten());
     match cookies {
         Some(Some(rest)) => header.insert_header(COOKIE, rest)?,
@@ -94,10 +95,24 @@ pub fn verdict(header: &mut RequestHeader, evidence: &Evidence, decision: &Decis
     header.insert_header("X-Tollgate-Action", decision.ruling.action.name())
 }
 
+/// Besides `X-Forwarded-*`: where proxies write a visitor's address, and frameworks look for it. From anybody but a
+/// trusted proxy they are claims, and some frameworks (Spring is one) prefer `Forwarded` to what the gate writes.
+const ADDRESS_HEADERS: [&str; 8] = [
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+];
+
 fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted: bool) {
     let refused = |name: &str| {
         starts_with(name, "x-tollgate-")
-            || (starts_with(name, "x-forwarded-") && (!peer_is_trusted || name.contains('_')))
+            || (starts_with(name, "x-forwarded-") && (!peer_is_trusted || name.contains(['_', '.'])))
+            || (!peer_is_trusted && ADDRESS_HEADERS.iter().any(|known| is_spelt(name, known)))
     };
     // Usually there is nothing to remove, and then nothing is allocated.
     let ours = header.headers.keys().filter(|name| refused(name.as_str()));
@@ -107,9 +122,21 @@ fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted
     }
 }
 
-/// Whether a (lower-case) header name begins so, underscores read as hyphens.
+/// Whether a (lower-case) header name begins so, in any spelling.
 fn starts_with(name: &str, prefix: &str) -> bool {
-    name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-'))
+    name.get(..prefix.len()).is_some_and(|start| is_spelt(start, prefix))
+}
+
+/// `Content-Length: 5, 5` and the header twice over say one thing to the gate, which has compared them, and another to
+/// an application that takes the text for a number: one plain value goes on (RFC 9110 §8.6).
+fn one_length(header: &mut RequestHeader) -> pingora::Result<()> {
+    let mut lengths = header.headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next().and_then(|value| value.to_str().ok()) else { return Ok(()) };
+    if lengths.next().is_none() && !first.contains(',') {
+        return Ok(());
+    }
+    let first = first.split(',').next().unwrap_or_default().trim().to_owned();
+    header.insert_header(CONTENT_LENGTH, first)
 }
 
 /// `None` if `Cookie` holds nothing of ours; else what is left of it, if anything is.
@@ -163,15 +190,21 @@ mod tests {
         let mut header = header(&[
             ("X-Tollgate-Risk", "0"),
             ("X_Tollgate_Action", "allow"),
+            ("X.Tollgate.Signals", "none"),
             ("X-Original-URL", "/admin"),
             ("X_Original_Url", "/admin"),
             ("X-Forwarded-For", "127.0.0.1"),
+            ("X.Forwarded.For", "127.0.0.1"),
+            ("Forwarded", "for=127.0.0.1"),
+            ("X-Real-IP", "127.0.0.1"),
+            ("X_Real.Ip", "127.0.0.1"),
             ("X-Forwarded-Prefix", "/x"),
             ("X-Requested-With", "fetch"),
         ]);
         request(&mut header, &visitor(false), None).unwrap();
         let names: Vec<_> = header.headers.keys().map(|name| name.as_str().to_owned()).collect();
         assert!(names.iter().all(|name| !name.contains("tollgate") && !name.contains("riginal")), "{names:?}");
+        assert!(header.headers.values().all(|value| value != "127.0.0.1" && value != "for=127.0.0.1"), "{names:?}");
         assert_eq!(header.headers["x-forwarded-for"], "203.0.113.7");
         assert_eq!(header.headers["x-forwarded-proto"], "https");
         assert_eq!(header.headers["x-forwarded-host"], "shop.example");
@@ -181,11 +214,29 @@ mod tests {
 
     #[test]
     fn a_trusted_proxy_is_passed_on() {
-        let mut header = header(&[("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-Proto", "http")]);
+        let mut header = header(&[
+            ("X-Forwarded-For", "198.51.100.1"),
+            ("X.Forwarded.For", "192.0.2.1"),
+            ("X-Forwarded-Proto", "http"),
+            ("Forwarded", "for=198.51.100.1"),
+        ]);
         request(&mut header, &visitor(true), Some("internal")).unwrap();
         assert_eq!(header.headers["x-forwarded-for"], "198.51.100.1, 203.0.113.7");
         assert_eq!(header.headers["x-forwarded-proto"], "http");
+        assert_eq!(header.headers["forwarded"], "for=198.51.100.1");
+        assert!(!header.headers.contains_key("x.forwarded.for"));
         assert_eq!(header.headers["host"], "internal");
+    }
+
+    #[test]
+    fn one_plain_length_goes_on() {
+        for sent in [&["5"][..], &["5,5"], &["5", "5"], &["5 , 5", "5"]] {
+            let pairs: Vec<_> = sent.iter().map(|value| ("Content-Length", *value)).collect();
+            let mut header = header(&pairs);
+            request(&mut header, &visitor(false), None).unwrap();
+            let got: Vec<_> = header.headers.get_all("content-length").iter().collect();
+            assert_eq!(got, ["5"], "{sent:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! `Transfer-Encoding`). Announced trailers are refused too: a held body is sent on with a length and without them.
 //! `TE: trailers` announces nothing and is what Firefox sends with everything.
 
+use super::is_token;
 use super::recognize::{Head, canonical_host};
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Version};
@@ -113,11 +114,11 @@ pub fn check(raw_head: Option<&[u8]>, head: &Head, version: Version, limit: usiz
 }
 
 fn check_raw(raw: &[u8], version: Version) -> Result<(), FramingFault> {
-    let raw = raw.strip_suffix(b"\r\n\r\n").ok_or(FramingFault::LineEnd)?;
+    // Up to the last line's LF, so that each line still has its CR.
+    let raw = raw.strip_suffix(b"\n\r\n").filter(|raw| raw.ends_with(b"\r")).ok_or(FramingFault::LineEnd)?;
     if memchr::memchr_iter(b'\n', raw).any(|at| at == 0 || raw[at - 1] != b'\r') {
         return Err(FramingFault::LineEnd);
     }
-    // The last line's CR LF went with the suffix.
     let mut lines = raw.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request_line = lines.next().ok_or(FramingFault::RequestLine)?;
     check_request_line(request_line)?;
@@ -237,14 +238,6 @@ fn is_spelt(name: &[u8], known: &[u8]) -> bool {
         && name.iter().zip(known).all(|(a, b)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-'))
 }
 
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +310,7 @@ mod tests {
             (" X-A: b\r\n", FramingFault::Fold),
             ("X-A: b\nX-C: d\r\n", FramingFault::LineEnd),
             ("X-A: b\rX-C: d\r\n", FramingFault::LineEnd),
+            ("X-A: b\r\r\n", FramingFault::LineEnd),
             ("\nX-A: b\r\n", FramingFault::LineEnd),
             ("X-A: b\0\r\n", FramingFault::Control),
             ("X-A: b\u{7f}\r\n", FramingFault::Control),

@@ -1,9 +1,9 @@
 //! The proxy's hooks, in the order Pingora calls them: each is a line or two that says what happens then, and the work is
 //! in the module of that stage.
 //!
-//! `request_filter` (before any upstream exists): [`judge`](super::judge). `upstream_peer`, `upstream_request_filter`,
-//! `request_body_filter`: [`forward`](super::forward). `response_filter`, `response_body_filter`, `logging`:
-//! [`answer`](super::answer).
+//! `request_filter` (before any upstream exists): [`judge`]. `upstream_peer`, `upstream_request_filter`,
+//! `request_body_filter`: [`forward`]. `response_filter`, `response_body_filter`, `logging`:
+//! [`answer`].
 
 use super::answer::{self, Answer};
 use super::clock::Clock;
@@ -138,8 +138,9 @@ impl ProxyHttp for Hooks {
 
     async fn request_filter(&self, session: &mut Session, visit: &mut Visit) -> pingora::Result<bool> {
         let live = self.0.live.load_full();
+        // HTTP/1.1; HTTP/2 connections are told when they are opened. Off stays off: the client, or a shutdown, said so.
         if session.as_ref().get_keepalive().is_some() {
-            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs()));
+            session.set_keepalive(Some(live.settings.limits.client_idle.as_secs().max(1)));
         }
         *visit = Box::pin(judge::request(&self.0, live, session)).await?;
         Ok(matches!(visit, Visit::Answered))
@@ -223,10 +224,10 @@ impl ProxyHttp for Hooks {
         Ok(None)
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, visit: &mut Visit) {
+    async fn logging(&self, _session: &mut Session, error: Option<&Error>, visit: &mut Visit) {
         door::head_awaited();
         match visit {
-            Visit::Judged(judged) => Box::pin(answer::finish(&self.0, session, error, judged)).await,
+            Visit::Judged(judged) => Box::pin(answer::finish(&self.0, error, judged)).await,
             Visit::Passing { .. } => {
                 if let Some(error) = error.filter(|error| *error.esource() == ErrorSource::Upstream) {
                     self.0.metrics.upstream_failed(upstream_fault(error));
@@ -279,7 +280,7 @@ impl ProxyHttp for Hooks {
             && let Some(reply) = judged.answer.instead()
         {
             let status = reply.status;
-            if let Err(error) = reply::write(session, &reply).await {
+            if let Err(error) = reply::write(session, reply).await {
                 tracing::debug!(%error, "the visitor left before the gate's answer");
             }
             return FailToProxy { error_code: status, can_reuse_downstream: false };

@@ -293,7 +293,10 @@ impl Call<'_> {
 
     fn note_refusal(&self, session: &Session, route: &Route, enforcement: Enforcement) {
         let header = session.req_header();
-        let request = gather::request_facts(header, &host_of(header), 0);
+        // What it said of itself: it may not have been read.
+        let bytes =
+            header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let request = gather::request_facts(header, &host_of(header), bytes.unwrap_or(0));
         self.gate.record_refusal(&self.live, route, self.id, self.ip, &request, enforcement);
     }
 }

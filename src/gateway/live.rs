@@ -4,13 +4,12 @@
 use super::client_ip;
 use super::form::Wanted;
 use super::identity;
-use super::recognize::Candidates;
-use super::recognize::Routes;
+use super::recognize::{Candidates, Routes};
 use super::upstream::Upstreams;
 use crate::admin::metrics::{Metrics, RouteMetrics};
 use crate::challenge::Challenges;
-use crate::config::settings::Settings;
-use crate::config::settings::{IdentityRules, ListOf, Route};
+use crate::config::settings::{IdentityRules, ListOf, Route, Settings};
+use crate::engine::time::days_from_civil;
 use crate::intel::Intel;
 use crate::secrets::Secrets;
 use std::collections::HashMap;
@@ -73,17 +72,25 @@ impl Live {
         &self.of(route).metrics
     }
 
+    /// As [`Live::metrics_of`], if this configuration has a route of that name.
+    pub fn metrics_by_name(&self, route: &str) -> Option<&RouteMetrics> {
+        self.of_routes.get(route).map(|of| &of.metrics)
+    }
+
     fn of(&self, route: &Route) -> &OfRoute {
         // Every route of this configuration was prepared in `new`.
         &self.of_routes[&route.name]
     }
 }
 
-/// A date of embedded data as seconds since the epoch.
+/// A date of embedded data (`2026-11-22`) as seconds since the epoch; 0 if it is none.
 fn made_at(date: &str) -> u64 {
-    let day = date.parse::<jiff::civil::Date>().ok();
-    let zoned = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
-    zoned.map_or(0, |zoned| zoned.timestamp().as_second().max(0) as u64)
+    let mut parts = date.splitn(3, '-').map(|part| part.parse().ok());
+    let mut next = || parts.next().flatten();
+    match (next(), next(), next()) {
+        (Some(year), Some(month), Some(day)) => u64::try_from(days_from_civil(year, month, day) * 86_400).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// Entries of the operator's lists are written by people: they go through the same canonical form as what visitors type,

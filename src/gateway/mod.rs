@@ -35,12 +35,19 @@ use bytes::Bytes;
 use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The address at the other end of the socket.
 fn socket_peer(session: &Session) -> IpAddr {
     let address = session.client_addr().and_then(|address| address.as_inet());
     // Only sockets without addresses (Unix) have none; they count as one client.
     address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip().to_canonical())
+}
+
+/// Whether a byte may stand in a token, as methods and header names are (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn is_tls(session: &Session) -> bool {
@@ -59,10 +66,28 @@ fn host_of(header: &RequestHeader) -> String {
     named.and_then(recognize::canonical_host).unwrap_or_default()
 }
 
-/// A new id: time first, then randomness.
+/// A new id: time first, then what no other id has. Ids name attempts and guard nothing, so the system is asked for
+/// randomness once a process, and a counter is mixed into it (SplitMix64, G. Steele et al. 2014): no call a request.
 fn new_id(at: Timestamp) -> AttemptId {
+    static SEED: LazyLock<[u64; 2]> = LazyLock::new(|| {
+        let mut bytes = [0; 16];
+        // Should the system's randomness fail, time and counter still tell attempts of one process apart.
+        let _ = getrandom::fill(&mut bytes);
+        let seed = u128::from_ne_bytes(bytes);
+        [seed as u64, (seed >> 64) as u64]
+    });
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let (low, high) = (mixed(SEED[0].wrapping_add(count)), mixed(SEED[1] ^ count));
     let mut random = [0; 10];
-    // Ids name attempts and guard nothing; should the system's randomness fail, time still tells them apart.
-    let _ = getrandom::fill(&mut random);
+    random[..8].copy_from_slice(&low.to_be_bytes());
+    random[8..].copy_from_slice(&high.to_be_bytes()[..2]);
     AttemptId(uuid::Builder::from_unix_timestamp_millis(at.0, &random).into_uuid().as_u128())
+}
+
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }

@@ -68,7 +68,7 @@ async fn solve(gate: &Gate, live: &Live, session: &mut Session, ticket: &str, vi
             match live.challenges.release(release, sealed, visit) {
                 Ok(answer) => {
                     if let Some(waiting) = waiting {
-                        released::record(gate, &waiting, visit.now).await;
+                        released::record(gate, live, &waiting, visit.now).await;
                     }
                     write_answer(session, &answer).await
                 }

@@ -2,6 +2,7 @@
 //! when it is released (keyed hashes, no secrets), since the request that releases it knows nothing of the attempt.
 
 use super::gate::Gate;
+use super::live::Live;
 use crate::engine::attempt::AttemptId;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
@@ -53,9 +54,12 @@ pub async fn take(gate: &Gate, id: [u8; 16], now: Timestamp) -> Option<Waiting> 
 }
 
 /// The owner has proven to be one: the success counts, and the record says so.
-pub async fn record(gate: &Gate, waiting: &Waiting, now: Timestamp) {
+pub async fn record(gate: &Gate, live: &Live, waiting: &Waiting, now: Timestamp) {
     gate.settle(waiting.attempt, Outcome::Succeeded, now).await;
     if let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(&waiting.record) {
+        if let Some(metrics) = record["route"].as_str().and_then(|route| live.metrics_by_name(route)) {
+            gate.metrics.enforced(metrics, "released");
+        }
         record["at"] = now.to_string().into();
         gate.sinks.send(&record.to_string());
     }

@@ -134,6 +134,8 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
             .map_err(|error| StartError::Certificate { key: format!("listen[{place}].tls"), error })?;
         tracing::info!(address = %listener.address, tls = listener.tls.is_some(), "listening");
     }
+    let settings = &live.settings;
+    tracing::info!(mode = settings.mode.name(), routes = settings.routes.len(), config = %settings.hash, "protecting");
     server.add_service(proxy);
     if let Some(address) = live.settings.admin.address {
         server.add_service(crate::admin::service::service(gate.admin.clone(), address));

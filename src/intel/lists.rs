@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What is looked up. Texts are canonical already, by the same rules as `canonical` of [`Lists::load`].
+/// What is looked up. Texts are canonical already, by the same rules as `canonical` of `Lists::load`.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     pub ip: IpAddr,

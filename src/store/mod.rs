@@ -73,7 +73,8 @@ impl DeviceKey {
 }
 
 /// Why the application never got to answer an attempt. None of these counts against the account's owner; all of them
-/// stay on the source.
+/// stay on the source. What was denied or challenged adds to no count of failures, and dilutes none: it only keeps what
+/// stood against this source on this account from ageing (`Account::refused_here`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawal {
     Denied,

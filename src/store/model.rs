@@ -110,18 +110,44 @@ fn same(a: &History, b: &History) -> bool {
     let source = |a: &Source, b: &Source| {
         counts(&a.minute, &b.minute)
             && counts(&a.hour, &b.hour)
-            && (a.accounts, a.failed_accounts, a.in_flight) == (b.accounts, b.failed_accounts, b.in_flight)
+            && (a.accounts, a.answered_accounts, a.failed_accounts, a.in_flight)
+                == (b.accounts, b.answered_accounts, b.failed_accounts, b.in_flight)
     };
     source(&a.network, &b.network)
         && source(&a.device, &b.device)
         && counts(&a.account.recent, &b.account.recent)
         && counts(&a.account.from_here, &b.account.from_here)
+        && counts(&a.account.refused_here, &b.account.refused_here)
         && (a.account.in_flight, a.account.known_source) == (b.account.in_flight, b.account.known_source)
 }
 
 #[derive(Default)]
 struct Model {
     attempts: Vec<Past>,
+    refusals: Vec<Refusal>,
+}
+
+/// What stood against a source on an account when it was last refused.
+struct Refusal {
+    account: Pseudonym,
+    from: From,
+    at: Timestamp,
+    stood: Counts,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum From {
+    Network(Network),
+    Device(DeviceKey),
+}
+
+impl From {
+    fn sent(self, past: &Past) -> bool {
+        match self {
+            From::Network(network) => past.network == network,
+            From::Device(device) => past.device == device,
+        }
+    }
 }
 
 struct Past {
@@ -131,6 +157,8 @@ struct Past {
     device: DeviceKey,
     accounts: Vec<Pseudonym>,
     became: Became,
+    /// Whether the application ever answered it.
+    landed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -149,6 +177,7 @@ impl Model {
             device: seen.device,
             accounts: seen.accounts.to_vec(),
             became: Became::InFlight,
+            landed: false,
         });
         let mut account = Account::default();
         for (place, key) in seen.accounts.iter().enumerate() {
@@ -157,7 +186,11 @@ impl Model {
                 account = read;
                 continue;
             }
-            for (counts, other) in [(&mut account.recent, read.recent), (&mut account.from_here, read.from_here)] {
+            for (counts, other) in [
+                (&mut account.recent, read.recent),
+                (&mut account.from_here, read.from_here),
+                (&mut account.refused_here, read.refused_here),
+            ] {
                 counts.attempts = counts.attempts.max(other.attempts);
                 counts.failed = counts.failed.max(other.failed);
                 counts.open = counts.open.max(other.open);
@@ -179,17 +212,71 @@ impl Model {
             Became::Withdrawn(Withdrawal::Held) => outcome == Outcome::Succeeded,
             _ => false,
         };
-        turn(past, Became::Answered(outcome), open, present)
+        let settled = turn(past, Became::Answered(outcome), open, present);
+        if settled == Settled::Counted && past.event.tries_a_secret() {
+            past.landed |= outcome != Outcome::Aborted;
+            if outcome == Outcome::Succeeded {
+                let (network, device) = (From::Network(past.network), From::Device(past.device));
+                let account = past.accounts.first().copied();
+                self.refusals.retain(|refusal| {
+                    Some(refusal.account) != account || (refusal.from != network && refusal.from != device)
+                });
+            }
+        }
+        settled
     }
 
     fn withdraw(&mut self, place: usize, how: Withdrawal, present: Timestamp) -> Settled {
-        let past = &mut self.attempts[place];
+        let past = &self.attempts[place];
         let open = match past.became {
             Became::InFlight | Became::Answered(Outcome::Pending) => true,
             Became::Withdrawn(Withdrawal::Held) => how == Withdrawal::Denied,
             _ => false,
         };
-        turn(past, Became::Withdrawn(how), open, present)
+        let mut refusals = Vec::new();
+        if how != Withdrawal::Held && past.event.tries_a_secret() {
+            // A fingerprint is many people's.
+            let device = matches!(past.device, DeviceKey::Cookie(_)).then_some(From::Device(past.device));
+            for from in [Some(From::Network(past.network)), device].into_iter().flatten() {
+                for account in past.accounts.iter().copied().collect::<BTreeSet<_>>() {
+                    let on_it = self.attempts.iter().filter(|other| other.accounts.contains(&account));
+                    let now = on_it.map(|other| other.at).max().unwrap();
+                    let standing = self.counts(account, |other| from.sent(other));
+                    let before = self.refusal(account, from, now);
+                    let stood = before.map_or(standing, |before| Counts {
+                        attempts: standing.attempts.max(before.stood.attempts),
+                        failed: standing.failed.max(before.stood.failed),
+                        succeeded: standing.succeeded.max(before.stood.succeeded),
+                        open: standing.open.max(before.stood.open),
+                    });
+                    let at = before.map_or(past.at, |before| before.at.max(past.at));
+                    refusals.push(Refusal { account, from, at, stood });
+                }
+            }
+        }
+        let settled = turn(&mut self.attempts[place], Became::Withdrawn(how), open, present);
+        if settled == Settled::Counted {
+            for new in refusals {
+                self.refusals.retain(|old| (old.account, old.from) != (new.account, new.from));
+                self.refusals.push(new);
+            }
+        }
+        settled
+    }
+
+    fn refusal(&self, account: Pseudonym, from: From, now: Timestamp) -> Option<&Refusal> {
+        self.refusals.iter().find(|refusal| {
+            (refusal.account, refusal.from) == (account, from) && now.since(refusal.at) <= Duration::from_secs(600)
+        })
+    }
+
+    /// What the attempts on an account, of some sources, count as.
+    fn counts(&self, key: Pseudonym, same: impl Fn(&Past) -> bool) -> Counts {
+        let attempts = || self.attempts.iter().filter(|past| past.accounts.contains(&key));
+        let now = attempts().map(|past| past.at).max().unwrap();
+        let first = |past: &Past| past.accounts.first() == Some(&key);
+        let matching = attempts().filter(|past| same(past));
+        sum(now, TEN_MINUTES, matching.map(|past| (past.at, contribution(past, true, first(past)))))
     }
 
     fn source(&self, same: impl Fn(&Past) -> bool) -> Source {
@@ -198,6 +285,7 @@ impl Model {
         let hour = |at: Timestamp| at.0 / 3_600_000;
         // A lagging arrival is seen now, whatever its own clock says.
         let mut accounts = BTreeSet::new();
+        let mut answered = BTreeSet::new();
         let mut failed = BTreeSet::new();
         let mut latest = Timestamp(0);
         for past in &attempts {
@@ -209,9 +297,11 @@ impl Model {
         }
         for past in &attempts {
             let Some(account) = past.accounts.first() else { continue };
-            let is_failure = past.became == Became::Answered(Outcome::Failed) && past.event.tries_a_secret();
-            if is_failure && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
-                failed.insert(*account);
+            if past.landed && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
+                answered.insert(*account);
+                if past.became == Became::Answered(Outcome::Failed) {
+                    failed.insert(*account);
+                }
             }
         }
         let counts =
@@ -220,6 +310,7 @@ impl Model {
             minute: counts(MINUTE),
             hour: counts(HOUR),
             accounts: accounts.len() as u32,
+            answered_accounts: answered.len() as u32,
             failed_accounts: failed.len() as u32,
             in_flight: in_flight(now, &attempts),
         }
@@ -228,17 +319,15 @@ impl Model {
     fn account(&self, key: Pseudonym, seen: &Observation<'_>) -> Account {
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.accounts.contains(&key)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
-        let counts = |same: &dyn Fn(&Past) -> bool| {
-            let matching = attempts.iter().filter(|past| same(past));
-            let first = |past: &Past| past.accounts.first() == Some(&key);
-            sum(now, TEN_MINUTES, matching.map(|past| (past.at, contribution(past, true, first(past)))))
-        };
-        let network = counts(&|past| past.network == seen.network);
-        let device = counts(&|past| past.device == seen.device);
+        let here = [From::Network(seen.network), From::Device(seen.device)];
+        let refused = |from| self.refusal(key, from, now).map(|refusal| refusal.stood).unwrap_or_default();
+        // Rounding must not decide between equals.
+        let busier =
+            |[network, device]: [Counts; 2]| if device.attempts > network.attempts + 1e-7 { device } else { network };
         Account {
-            recent: counts(&|_| true),
-            // Rounding must not decide between equals.
-            from_here: if device.attempts > network.attempts + 1e-7 { device } else { network },
+            recent: self.counts(key, |_| true),
+            from_here: busier(here.map(|from| self.counts(key, |past| from.sent(past)))),
+            refused_here: busier(here.map(refused)),
             in_flight: in_flight(now, &attempts),
             known_source: seen.accounts.first() == Some(&key)
                 && attempts.iter().any(|past| {

@@ -3,6 +3,7 @@
 use crate::harness::http::{BROWSER, form, post, send};
 use crate::harness::origin::{Answer, Origin};
 use crate::harness::{Gate, SHOP};
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_persons_login_goes_through_and_is_recorded_twice() {
@@ -205,28 +206,103 @@ async fn a_program_is_told_of_the_step_up_in_json() {
     assert!(answer.json()["challenge"]["url"].as_str().unwrap().starts_with("/.tollgate/challenge/"));
 }
 
+/// The shop with one more rule before forwarding.
+fn shop_with(rule: &str) -> String {
+    SHOP.replace("    otherwise: allow", &format!("      - {rule}\n    otherwise: allow"))
+}
+
+/// A login from a browser at this address; gives the whole answer.
+async fn login(gate: &Gate, ip: &str, body: &str) -> crate::harness::http::Answer {
+    send(gate.address, post("/login", body, &format!("{BROWSER}X-Forwarded-For: {ip}\r\n"))).await
+}
+
+/// How many of the attempts came through before the first was refused, and how many after.
+fn before_and_after(statuses: &[u16], refused: u16) -> (usize, usize) {
+    let first = statuses.iter().position(|status| *status == refused).expect("nothing was refused");
+    (first, statuses[first..].iter().filter(|status| **status != refused).count())
+}
+
 #[tokio::test]
-async fn twenty_accounts_from_one_address_are_stuffing_and_ten_tries_of_one_person_are_not() {
+async fn sixty_accounts_from_one_address_are_refused_to_the_last_and_one_persons_ten_tries_are_not() {
     let origin = Origin::shop().await;
-    let rule = SHOP.replace(
-        "    otherwise: allow",
-        "      - { name: stuffing, when: fired.credential_stuffing, action: deny }\n    otherwise: allow",
-    );
-    let gate = Gate::start(&rule, &origin).await;
+    let gate =
+        Gate::start(&shop_with("{ name: stuffing, when: fired.credential_stuffing, action: deny }"), &origin).await;
     for _ in 0..10 {
-        let headers = format!("{BROWSER}X-Forwarded-For: 198.51.100.20\r\n");
-        assert_eq!(send(gate.address, post("/login", "login=forgetful&password=x", &headers)).await.status, 401);
+        assert_eq!(login(&gate, "198.51.100.20", "login=forgetful&password=x").await.status, 401);
     }
-    let mut refused_at = None;
-    for n in 1..=30 {
-        let headers = format!("{BROWSER}X-Forwarded-For: 198.51.100.30\r\n");
-        let body = format!("login=user{n}&password=x");
-        if send(gate.address, post("/login", &body, &headers)).await.status == 403 {
-            refused_at.get_or_insert(n);
+    let mut statuses = Vec::new();
+    for n in 0..60 {
+        statuses.push(login(&gate, "198.51.100.30", &format!("login=user{n}&password=x")).await.status);
+        if n % 20 == 0 {
+            let person = login(&gate, "198.51.100.40", "login=anna&password=right").await;
+            assert_eq!(person.status, 302, "a person elsewhere, at attempt {n}");
         }
     }
-    let refused_at = refused_at.expect("stuffing was never refused");
-    assert!(refused_at <= 20, "refused only at attempt {refused_at}");
+    assert_eq!(before_and_after(&statuses, 403), (10, 0), "{statuses:?}");
+    // The list again, at once and then in the next hour: what was refused is as unknown as before.
+    let again = (0..20).map(|n| format!("login=user{}&password=x", 40 + n));
+    let again: Vec<_> = again.collect();
+    let at_once = futures::future::join_all(again.iter().map(|body| login(&gate, "198.51.100.30", body))).await;
+    assert!(at_once.iter().all(|answer| answer.status == 403), "twenty at once");
+    gate.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(login(&gate, "198.51.100.30", &again[0]).await.status, 403);
+    // The address is somebody else's by now.
+    gate.clock.advance(Duration::from_secs(3 * 3_600));
+    assert_eq!(login(&gate, "198.51.100.30", "login=bert&password=right").await.status, 302);
+}
+
+#[tokio::test]
+async fn an_address_that_stuffs_is_challenged_until_its_people_succeed() {
+    let origin = Origin::shop().await;
+    let rule = "{ name: stuffing, when: fired.credential_stuffing, action: challenge, challenge: proof_of_work }";
+    let gate = Gate::start(&shop_with(rule), &origin).await;
+    let office = "198.51.100.30";
+    let mut statuses = Vec::new();
+    for n in 0..60 {
+        statuses.push(login(&gate, office, &format!("login=user{n}&password=x")).await.status);
+    }
+    assert_eq!(before_and_after(&statuses, 303), (10, 0), "{statuses:?}");
+    assert_eq!(origin.requests().len(), 10);
+
+    let mut solved = 0;
+    loop {
+        let body = format!("login=colleague{solved}&password=right");
+        let answer = login(&gate, office, &body).await;
+        if answer.status == 302 {
+            break;
+        }
+        assert!(solved < 20, "the office is never heard again");
+        let location = answer.header("location").unwrap();
+        let solution = crate::challenge::solve(gate.address, location).await;
+        let cleared = send(gate.address, post(location, &solution, BROWSER)).await;
+        let cookie = cleared.header("set-cookie").unwrap().split(';').next().unwrap();
+        let headers = format!("{BROWSER}X-Forwarded-For: {office}\r\nCookie: {cookie}\r\n");
+        assert_eq!(send(gate.address, post("/login", &body, &headers)).await.status, 302, "who solved it signs in");
+        solved += 1;
+    }
+    assert!(solved >= 5, "{solved} successes forgave ten failures");
+}
+
+#[tokio::test]
+async fn who_guesses_at_an_account_stays_refused_while_it_goes_on_and_the_owner_signs_in() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&shop_with("{ name: guessing, when: fired.brute_force, action: deny }"), &origin).await;
+    let (home, elsewhere) = ("192.0.2.10", "198.51.100.30");
+    assert_eq!(login(&gate, home, "login=anna&password=right").await.status, 302);
+    let mut statuses = Vec::new();
+    for n in 0..120 {
+        gate.clock.advance(Duration::from_secs(30));
+        statuses.push(login(&gate, elsewhere, &format!("login=anna&password=guess{n}")).await.status);
+        if n % 10 == 9 {
+            let owner = login(&gate, home, "login=anna&password=right").await;
+            assert_eq!(owner.status, 302, "the owner, at guess {n}");
+        }
+    }
+    let (before, after) = before_and_after(&statuses, 403);
+    assert!((12..20).contains(&before), "{statuses:?}");
+    assert_eq!(after, 0, "{statuses:?}");
+    gate.clock.advance(Duration::from_secs(601));
+    assert_eq!(login(&gate, elsewhere, "login=anna&password=x").await.status, 401, "ten minutes of silence end it");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Stories through the real proxy on sockets: one binary, so that it links once.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a story that cannot go on has failed")]
+
 mod harness;
 
 mod browser;
@@ -13,4 +15,5 @@ mod process;
 mod proxy;
 mod recognition;
 mod refusals;
+mod regressions;
 mod tidy;

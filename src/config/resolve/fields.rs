@@ -1,11 +1,12 @@
 //! Where a request's fields are: `account: form:login`.
 
 use super::Resolver;
-use crate::config::later::{closest, listed};
+use crate::config::later::listed;
 use crate::config::settings::FieldSource;
 use crate::config::slot::{Many, Pairs, Slot};
 use crate::config::tree::NodeId;
 use crate::engine::attempt::Field;
+use crate::engine::policy::spelling::nearest;
 
 /// Sources of one field.
 const MOST_SOURCES: usize = 16;
@@ -54,7 +55,7 @@ impl Resolver<'_, '_> {
             "tel" | "telephone" | "mobile" => Some("phone"),
             "total" | "price" => Some("amount"),
             "zip" | "postcode" | "postalcode" => Some("shipping_zip"),
-            _ => closest(name, known.into_iter()),
+            _ => nearest(name, known),
         };
         let help = meant
             .map_or_else(|| format!("known fields: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
@@ -104,7 +105,7 @@ impl Resolver<'_, '_> {
                 None
             }
             _ => {
-                let help = closest(place, PLACES.into_iter()).map_or_else(
+                let help = nearest(place, PLACES).map_or_else(
                     || format!("places are {}", listed(&PLACES)),
                     |close| format!("did you mean `{close}:{name}`?"),
                 );

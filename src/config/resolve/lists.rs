@@ -3,11 +3,12 @@
 use super::Resolver;
 use super::listen::network;
 use crate::config::file::{EffectName, List};
-use crate::config::later::{closest, listed};
+use crate::config::later::listed;
 use crate::config::settings::{ListOf, ListSource};
 use crate::config::slot::{Many, Pairs, Slot};
 use crate::config::tree::NodeId;
 use crate::engine::evidence::{Country, ListEffect};
+use crate::engine::policy::spelling::nearest;
 
 impl Resolver<'_, '_> {
     pub(super) fn lists(&self, slot: &Slot<Pairs<List>>) -> Vec<ListSource> {
@@ -53,7 +54,7 @@ impl Resolver<'_, '_> {
         let (at, text) = self.required(&keys.of, node, "of", &format!("write `of:` with one of {}", listed(&known)))?;
         let found = ListOf::ALL.into_iter().find(|of| of.name() == text);
         if found.is_none() {
-            let help = closest(text, known.into_iter())
+            let help = nearest(text, known)
                 .map_or_else(|| format!("lists are of {}", listed(&known)), |close| format!("did you mean `{close}`?"));
             self.error(at, format!("there are no lists of `{text}`"), &*help);
         }

@@ -2,10 +2,10 @@
 
 use super::Resolver;
 use crate::config::file::Match;
-use crate::config::later::closest;
 use crate::config::settings::{Matching, PathPattern, ValueCondition, ValuePlace};
 use crate::config::slot::{Many, Pairs, Slot};
 use crate::config::tree::NodeId;
+use crate::engine::policy::spelling::nearest;
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 /// Longest pattern, and the compiled size of one regular expression.
@@ -33,7 +33,7 @@ impl Resolver<'_, '_> {
         for (node, text) in slot.get().into_iter().flat_map(Many::good) {
             let method = text.to_ascii_uppercase();
             if !METHODS.contains(&method.as_str()) {
-                let help = match (text.as_str(), closest(&method, METHODS.into_iter())) {
+                let help = match (text.as_str(), nearest(&method, METHODS)) {
                     ("*" | "any" | "ANY", _) => "leave `method` out for any method".to_owned(),
                     (_, Some(close)) => format!("did you mean `{close}`?"),
                     (_, None) => format!("methods are {}", METHODS.join(", ")),

@@ -5,7 +5,6 @@ use super::policies::Policies;
 use crate::config::file::{
     AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
 };
-use crate::config::later::closest;
 use crate::config::settings::{
     Ambiguous, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
 };
@@ -15,6 +14,7 @@ use crate::engine::attempt::Field;
 use crate::engine::event::Event;
 use crate::engine::outcome::{AnswerRule, OutcomeRules};
 use crate::engine::pattern::Glob;
+use crate::engine::policy::spelling::nearest;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl Resolver<'_, '_> {
             "signout" | "sign_out" | "log_out" => Some("logout"),
             "2fa" | "mfa" | "otp" => Some("verification"),
             "payment" | "order" => Some("checkout"),
-            other => closest(other, known.iter().copied()),
+            other => nearest(other, known.iter().copied()),
         };
         let help = match (meant, text.strip_prefix("custom:")) {
             (_, Some(_)) => {
@@ -130,7 +130,7 @@ impl Resolver<'_, '_> {
             _ => return event.map(|event| policies.standard(event)),
         };
         let Some(entry) = policies.entry(name) else {
-            let help = closest(name, policies.names()).map_or_else(
+            let help = nearest(name, policies.names()).map_or_else(
                 || "define it under `policies`, or leave `policy` out for the built-in one".to_owned(),
                 |close| format!("did you mean `{close}`?"),
             );
@@ -162,7 +162,7 @@ impl Resolver<'_, '_> {
                 let message = format!(
                     "the policy `{name}` has `on_success`, but no `succeeded` rule of this route is about the answer's head"
                 );
-                let help = "tell success by `status`, `location`, `set_cookie` or `header`: a body would be on its way already";
+                let help = "tell success by `status`, `location`, `set_cookie` or `header` alone, without `json` or `body_contains`: the body would be on its way already";
                 self.error(keys.outcome.node().unwrap_or(node), message, help);
             }
         } else if !outcome.succeeded.iter().all(AnswerRule::is_about_head)

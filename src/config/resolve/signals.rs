@@ -3,10 +3,11 @@
 
 use super::Resolver;
 
-use crate::config::later::{closest, listed};
+use crate::config::later::listed;
 use crate::config::slot::{Anything, Slot};
 use crate::config::tree::{Kind, NodeId};
 use crate::engine::assessment::Model;
+use crate::engine::policy::spelling::nearest;
 use crate::engine::signals::{Override, SIGNALS, Signal, SignalId, WEIGHT_RANGE};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,7 +106,7 @@ impl Resolver<'_, '_> {
         if self.document.is_full() {
             return;
         }
-        let help = match closest(name, known.clone()) {
+        let help = match nearest(name, known.clone()) {
             Some(close) => format!("did you mean `{close}`?"),
             None => format!("known here: {}", listed(&known.collect::<Vec<_>>())),
         };

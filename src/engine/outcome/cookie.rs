@@ -4,7 +4,7 @@
 //! failure a success. Attributes are read as browsers read them (RFC 6265, section 5.2): the last one of a name
 //! counts, `Max-Age` beats `Expires`, what cannot be read is ignored.
 
-use crate::engine::time::Timestamp;
+use crate::engine::time::{Timestamp, days_from_civil};
 use std::borrow::Cow;
 
 /// The name of the cookie that the header sets; `None` for a deletion: an empty value, or an expiry that is past.
@@ -101,16 +101,6 @@ fn time_of_day(token: &[u8]) -> Option<i64> {
     };
     let (hour, minute, second) = (field(23, false)?, field(59, false)?, field(59, true)?);
     Some(hour * 3600 + minute * 60 + second)
-}
-
-/// Days since the epoch of a civil date (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! A rule is a CEL expression, because operators know that language from elsewhere. cel parses it; it has no type
 //! checker, and a rule that fails at three in the morning is worse than one that is refused at start. So a checker of
-//! our own ([`check`]) walks what was parsed over one closed table ([`VARIABLES`]) and turns it into a typed tree
-//! ([`condition`]) that has no way left to fail. Whatever could be wrong with a rule is a [`RuleError`], all of them at
+//! our own (`check`) walks what was parsed over one closed table ([`VARIABLES`]) and turns it into a typed tree
+//! (`condition`) that has no way left to fail. Whatever could be wrong with a rule is a [`RuleError`], all of them at
 //! once, each with its place in the rule's text.
 
 mod check;

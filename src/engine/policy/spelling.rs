@@ -1,4 +1,4 @@
-//! What a misspelt name may have meant. Names are short and the tables small, so the textbook distance does; the engine
+//! What a misspelt name may have meant, in rules and everywhere else in the configuration. Names are short and the tables small, so the textbook distance does; the engine
 //! takes no crate for it.
 
 /// The candidate nearest to `word`, if it is near enough to be a slip of the finger.
@@ -51,6 +51,7 @@ mod tests {
             ("Tor_Exit", Some("tor_exit")),
             ("vpni_p", Some("vpn_ip")),
             ("vpnip", Some("vpn_ip")),
+            ("brute-force", Some("brute_force")),
             ("weather", None),
             ("", None),
         ] {

@@ -54,9 +54,9 @@ const PROOF: Action = Action::Challenge(ChallengeKind::ProofOfWork);
 #[test]
 fn a_decision_prints_as_documented() {
     let (evidence, decision) = (evidence(), decision(PROOF));
-    let key = "ab".repeat(16);
+    let key = "07".repeat(16);
     let expected = [
-        r#"{"id":"00000000000000000000000001","at":"2026-11-22T01:02:03.456Z","event":"$login","status":"$attempted","#,
+        r#"{"id":"01JM000000E008000000000001","at":"2026-11-22T01:02:03.456Z","event":"$login","status":"$attempted","#,
         r#""moment":"before","product":"shop","route":"sign-in","#,
         r#""risk":96.23,"account_abuse":12.0,"account_takeover":37.75,"bot":93.11,"risk_low":95.9,"risk_high":96.6,"#,
         r#""signals":["datacenter_ip","http_client_library"],"blind":["impossible_travel"],"#,
@@ -64,7 +64,7 @@ fn a_decision_prints_as_documented() {
         r#""contributions":{"bot":{"intercept":-3.1,"datacenter_ip":1.2346,"http_client_library":4.5},"#,
         r#""account_takeover":{"intercept":-4.0},"account_abuse":{"intercept":-2.0}},"#,
         r#""policy":{"name":"login","rule":"automated","action":"challenge","challenge":"proof_of_work"},"#,
-        r#""enforced":"challenged","mode":"enforce","severity":"critical","campaign":null,"#,
+        r#""enforced":"challenged","mode":"enforce","severity":"critical","campaign":null,"cleared":[],"#,
         &format!(r#""user":{{"user_id":"{key}","email_domain":"example.com"}},"#),
         r#""client":{"country":"DE","asn":14061,"org":"DigitalOcean"},"#,
         r#""device":{"device_id":null,"name":"curl on Linux","ip":"203.0.113.7","location":"Frankfurt, HE, DE"},"#,
@@ -103,7 +103,7 @@ fn an_answer_that_was_judged_carries_the_second_decision() {
     let second = record(&evidence, &decision, Enforcement::Monitored(Action::Deny));
     let printed: Value = serde_json::from_str(&second.answered(at, Outcome::Succeeded, answer).line()).unwrap();
     for (field, value) in [
-        ("id", json!("00000000000000000000000001")),
+        ("id", json!("01JM000000E008000000000001")),
         ("at", json!("2026-11-22T01:02:03.543Z")),
         ("status", json!("$succeeded")),
         ("moment", json!("after")),
@@ -122,9 +122,9 @@ fn an_answer_that_was_not_judged_is_short() {
     let record =
         OutcomeRecord::new(&evidence.attempt, Timestamp(0), Outcome::Aborted, answer, Enforcement::Forwarded, CONTEXT);
     let expected = [
-        r#"{"id":"00000000000000000000000001","at":"1970-01-01T00:00:00.000Z","event":"$login","status":"$aborted","#,
+        r#"{"id":"01JM000000E008000000000001","at":"1970-01-01T00:00:00.000Z","event":"$login","status":"$aborted","#,
         r#""moment":"after","product":"shop","route":"sign-in","enforced":"forwarded","mode":"enforce","#,
-        &format!(r#""user":{{"user_id":"{}","email_domain":"example.com"}},"#, "ab".repeat(16)),
+        &format!(r#""user":{{"user_id":"{}","email_domain":"example.com"}},"#, "07".repeat(16)),
         r#""config":"0123456789ab","version":"0.1.0","outcome":{"rule":null,"status":null,"ms":12}}"#,
     ]
     .concat();

@@ -6,6 +6,14 @@
 //! one time are bounded, so that guessing in parallel is no way round. Only events that try a secret are judged: who asks
 //! for a reset after ten failures does what they should. Blind without history.
 //!
+//! # How long it holds
+//! What stood against one source on one account stays as it was while attempts of that source on that account are refused
+//! with less than ten minutes between them (`account.refused_here`): whoever is refused and goes on guessing stays
+//! refused, and ten minutes of silence, or a solved challenge and the right password, end it. Refused attempts count as no
+//! failure, neither here nor for anybody else. Failures from all sources are a rate and not a hold: they age whatever
+//! is refused, so that strangers together get a guess in now and then (at 20, one in 43 seconds), because otherwise whoever
+//! likes could keep the owner's next device out for as long as they like.
+//!
 //! # Why it matters
 //! Given enough tries, a weak password falls. Given enough senders, no counter by address sees it; the account's does.
 //!
@@ -18,7 +26,7 @@
 //! # Parameters
 //! `failures_here`: failures of one source that never succeeded on the account. `failures_all`: failures from all sources, as
 //! strangers meet it. `failures_known`: failures of a source that succeeded before. All three decay with a
-//! half-life of ten minutes. `share`: the share of failures that must be reached as well. `prior_share`: what an unanswered
+//! half-life of ten minutes, but for what a refusal holds. `share`: the share of failures that must be reached as well. `prior_share`: what an unanswered
 //! attempt counts as. `in_flight`: attempts on one account that may wait for an answer at one time. `unanswered`: attempts
 //! without a final answer, aborted and half-way ones included, in the ten minutes or so.
 
@@ -113,9 +121,10 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     let (sources, seen) = if known { ("one", &account.from_here) } else { ("all", &account.recent) };
     let waiting = f64::from(account.in_flight).min(if known { account.from_here.open } else { f64::INFINITY });
 
-    let findings = if mostly_failed(&account.from_here, limit_here) {
-        report("one", failures(&account.from_here, prior_share), limit_here)
-            .number("failure_share", account.from_here.failure_share(prior_share))
+    let here = [&account.from_here, &account.refused_here].into_iter().find(|counts| mostly_failed(counts, limit_here));
+
+    let findings = if let Some(here) = here {
+        report("one", failures(here, prior_share), limit_here).number("failure_share", here.failure_share(prior_share))
     } else if !known && mostly_failed(&account.recent, failures_all) {
         report("all", failures(&account.recent, prior_share), failures_all)
             .number("failure_share", account.recent.failure_share(prior_share))
@@ -123,6 +132,8 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
         report(sources, waiting, in_flight).flag("in_flight", true)
     } else if seen.open >= unanswered {
         report(sources, seen.open, unanswered).flag("unanswered", true)
+    } else if account.refused_here.open >= unanswered {
+        report("one", account.refused_here.open, unanswered).flag("unanswered", true)
     } else {
         return Reading::Quiet;
     };
@@ -160,7 +171,7 @@ mod tests {
     }
 
     fn check(known_source: bool, from_here: Counts, recent: Counts, in_flight: u32) -> Reading {
-        read(&evidence(Account { recent, from_here, in_flight, known_source }), &DEFAULTS)
+        read(&evidence(Account { recent, from_here, in_flight, known_source, ..Account::default() }), &DEFAULTS)
     }
 
     fn has_fired(reading: &Reading) -> bool {
@@ -200,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn holds_while_refused_by_what_stood_and_not_by_what_was_refused() {
+        for (what, stood, known_source, fires) in [
+            ("twelve guesses, long ago", answered(12.0, 0.0), false, true),
+            ("the same at the owner's", answered(12.0, 0.0), true, false),
+            ("thirty at the owner's", answered(30.0, 0.0), true, true),
+            ("forty that hung up", unanswered(40.0), false, true),
+            ("three, and a program that is challenged each time", answered(3.0, 0.0), false, false),
+            ("a shared account in constant use, whose phone is challenged", answered(15.0, 200.0), true, false),
+        ] {
+            let now = answered(0.1, 0.1);
+            let account = Account { recent: now, from_here: now, refused_here: stood, in_flight: 1, known_source };
+            assert_eq!(has_fired(&read(&evidence(account), &DEFAULTS)), fires, "{what}");
+        }
+    }
+
+    #[test]
     fn fires_on_a_known_source_only_beyond_its_own_wide_budget() {
         assert_eq!(check(true, answered(25.0, 0.0), answered(25.0, 0.0), 1), Reading::Quiet);
         assert!(has_fired(&check(true, answered(30.0, 0.0), answered(30.0, 0.0), 1)));
@@ -224,7 +251,7 @@ mod tests {
     #[test]
     fn innocents_who_ask_for_a_reset_after_failing_stay_quiet() {
         let counts = answered(50.0, 0.0);
-        let account = Account { recent: counts, from_here: counts, in_flight: 1, known_source: false };
+        let account = Account { recent: counts, from_here: counts, in_flight: 1, ..Account::default() };
         let mut evidence = evidence(account);
         for event in [Event::Reset, Event::Register, Event::Checkout] {
             evidence.attempt.event = event;

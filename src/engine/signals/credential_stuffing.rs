@@ -2,10 +2,17 @@
 //!
 //! # What it reads
 //! What the client's network and its device did lately (`history.network`, `history.device`): how many distinct accounts were
-//! tried, how many of these failed, how many wait for an answer. Shares are over *accounts*, not attempts, so that a
-//! success on an account of the attacker's own, repeated, dilutes nothing. An account that waits for its answer counts at a
-//! prior share, and the accounts that wait at one time are bounded, because two hundred requests in parallel have not
-//! failed yet. Only events that try a secret are judged. Blind without history.
+//! tried, how many of these were answered, how many failed, how many wait for an answer. Shares are over *accounts*, not
+//! attempts, so that a success on an account of the attacker's own, repeated, dilutes nothing. And they are over accounts that
+//! were *answered*: one that waits or was given up counts at the source's own share, which is to leave it out, and the
+//! accounts that wait at one time are bounded, because two hundred requests in parallel have not failed yet. Only events
+//! that try a secret are judged. Blind without history.
+//!
+//! # How long it holds
+//! Attempts that the gate refused are answered by nobody, so they neither dilute the share nor raise it. Once fired, it fires
+//! for every attempt of that source until enough of its attempts land and succeed (people who solve their challenges), or
+//! until the hour in which the failures fell and the next one are over; a source that goes on all the while is heard again
+//! then as well, for as many failures as it takes.
 //!
 //! # Why it matters
 //! Lists of names and passwords from other sites' leaks are tried by the million, and one or two in a hundred fit. It is
@@ -19,7 +26,7 @@
 //!
 //! # Parameters
 //! `failed_accounts`: distinct accounts that must have failed, over the last hour or two. `share`: the share of accounts that
-//! must have failed. `prior_share`: what an unanswered account counts as. `in_flight`: distinct accounts that may wait for
+//! must have failed. `prior_share`: the share presumed of a source, with the weight of two accounts. `in_flight`: distinct accounts that may wait for
 //! an answer at one time. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs.
 
 use super::{Findings, Parameter, Reading, Signal, Weights};
@@ -51,7 +58,7 @@ pub static SIGNAL: Signal = Signal {
         },
         Parameter {
             name: "prior_share",
-            summary: "share of failures at which unanswered accounts count",
+            summary: "share of failures presumed of a source, with the weight of two accounts",
             default: 0.2,
             min: 0.0,
             max: 1.0,
@@ -90,7 +97,10 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     if network.mostly_failed(failed_accounts, share) {
         return network.failures("network", failed_accounts);
     }
-    if device.mostly_failed(needed_of_device, share) {
+    // Without a cookie a device is known only within its network: a browser of which nobody knows where it stands is
+    // everybody's.
+    let is_somebody = is_strong || evidence.intel.asn.is_some();
+    if is_somebody && device.mostly_failed(needed_of_device, share) {
         return device.failures("device", needed_of_device);
     }
     if history.account.known_source {
@@ -108,23 +118,22 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
 /// What became of the distinct accounts of one source.
 struct Accounts {
     tried: f64,
+    answered: f64,
     failed: f64,
     /// Waiting for an answer right now.
     waiting: f64,
-    /// The share of failures, unanswered accounts at the prior.
+    /// The share of failures among the answered, with the prior's weight.
     share: f64,
 }
 
 impl Accounts {
     fn of(source: &Source, prior_share: f64) -> Accounts {
-        let tried = f64::from(source.accounts.max(source.failed_accounts));
         let failed = f64::from(source.failed_accounts);
-        let not_failed = tried - failed;
-        let waiting = f64::from(source.in_flight).min(not_failed);
-        // Aborted and pending attempts are unanswered as well, and known as decayed attempts only.
-        let unanswered = source.hour.open.max(waiting).min(not_failed);
-        let share = (failed + prior_share * (unanswered + PRIOR_ACCOUNTS)) / (tried + PRIOR_ACCOUNTS);
-        Accounts { tried, failed, waiting, share }
+        let answered = f64::from(source.answered_accounts).max(failed);
+        let tried = f64::from(source.accounts).max(answered);
+        let waiting = f64::from(source.in_flight).min(tried - failed);
+        let share = (failed + prior_share * PRIOR_ACCOUNTS) / (answered + PRIOR_ACCOUNTS);
+        Accounts { tried, answered, failed, waiting, share }
     }
 
     fn mostly_failed(&self, least: f64, share: f64) -> bool {
@@ -133,7 +142,7 @@ impl Accounts {
 
     /// Whether so many wait that, should they fail, most will have failed.
     fn mostly_waiting(&self, most: f64, share: f64) -> bool {
-        self.waiting >= most && self.failed + self.waiting >= share * self.tried
+        self.waiting >= most && self.failed + self.waiting >= share * (self.answered + self.waiting).min(self.tried)
     }
 
     fn failures(&self, source: &str, limit: f64) -> Reading {
@@ -145,7 +154,11 @@ impl Accounts {
     }
 
     fn findings(&self, source: &str) -> Findings {
-        Findings::new().text("source", source).number("accounts", self.tried).number("failure_share", self.share)
+        Findings::new()
+            .text("source", source)
+            .number("accounts", self.tried)
+            .number("answered", self.answered)
+            .number("failure_share", self.share)
     }
 }
 
@@ -171,7 +184,8 @@ mod tests {
         let attempts = failed + succeeded_attempts + 1.0;
         let hour = Counts { attempts, failed, succeeded: succeeded_attempts, open: 1.0 };
         let accounts = succeeded.max(1) + failed_accounts;
-        Source { minute: hour, hour, accounts, failed_accounts, in_flight: 1 }
+        let answered_accounts = succeeded + failed_accounts;
+        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts, in_flight: 1 }
     }
 
     /// A source that sent so many at once, after some that succeeded.
@@ -182,7 +196,8 @@ mod tests {
             open: f64::from(in_flight),
             failed: 0.0,
         };
-        Source { minute: hour, hour, accounts, failed_accounts: 0, in_flight }
+        let answered_accounts = accounts.saturating_sub(in_flight);
+        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts: 0, in_flight }
     }
 
     fn has_fired(evidence: &Evidence) -> bool {
@@ -228,10 +243,37 @@ mod tests {
         assert!(has_fired(&evidence(source, fixture::first_attempt())));
     }
 
+    /// What a source that did this looks like after it tried so many more accounts in vain, some of them in parallel.
+    fn refused(more: u32, at_once: u32, source: &Source) -> Source {
+        let attempts = source.hour.attempts + f64::from(more);
+        let hour = Counts { attempts, open: f64::from(at_once), ..source.hour };
+        Source { minute: hour, hour, accounts: source.accounts + more, in_flight: at_once, ..*source }
+    }
+
+    #[test]
+    fn holds_whatever_is_refused_and_is_not_made_to_fire_by_it() {
+        for at_once in [1, 5, 20, 29] {
+            for more in [at_once, 50, 1_000, 7_000] {
+                let fired = refused(more, at_once, &one_by_one(4, 10, 10));
+                assert!(has_fired(&evidence(fired, fixture::first_attempt())), "{more} refused, {at_once} at once");
+                let quiet = refused(more, at_once, &one_by_one(30, 10, 10));
+                let quiet = read(&evidence(quiet, fixture::first_attempt()), &DEFAULTS);
+                assert_eq!(quiet, Reading::Quiet, "{more} refused, {at_once} at once");
+            }
+        }
+    }
+
+    #[test]
+    fn innocents_recover_as_their_challenges_are_solved() {
+        let office = |solved: u32| refused(40, 1, &one_by_one(4 + solved, 12, 12));
+        let recovered = (0..40).find(|&solved| !has_fired(&evidence(office(solved), fixture::first_attempt())));
+        assert_eq!(recovered, Some(3));
+    }
+
     #[test]
     fn innocents_stay_quiet() {
         let alone = fixture::first_attempt;
-        let one_person = Source { accounts: 1, failed_accounts: 1, ..one_by_one(0, 1, 10) };
+        let one_person = Source { accounts: 1, ..one_by_one(0, 1, 10) };
         let double_clicks = Source { accounts: 1, ..at_once(40, 40) };
         for (who, network, device) in [
             ("the first attempt ever", alone(), alone()),

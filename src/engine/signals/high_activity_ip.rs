@@ -5,6 +5,11 @@
 //! of a minute and of an hour. A steady rate of `r` in a half-life reads as `1.44 r`. Plain limits for now, the same for every
 //! address. Blind without history.
 //!
+//! # How long it holds
+//! Refused attempts count like all others, so a source that is refused and goes on at its rate stays above the limit for as
+//! long as it does. Who stops
+//! is below it after one half-life for each doubling above it.
+//!
 //! # Why it matters
 //! Whatever is automated is automated for volume: guesses, registrations, reset mails.
 //!

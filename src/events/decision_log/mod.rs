@@ -21,6 +21,10 @@ use std::time::{Duration, Instant};
 const MOST_LINES: usize = 65_536;
 /// Most bytes that wait to be written; as many again may be in the writer's hands.
 const MOST_BYTES: usize = 16 << 20;
+/// How long lines gather before they are written together.
+const GATHER: Duration = Duration::from_millis(25);
+/// Bytes that are written without waiting for more.
+const BATCH: usize = 256 << 10;
 /// How long an unwritable file is left alone before the next try.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the operator is told that it still is unwritable.
@@ -78,6 +82,8 @@ struct Queue {
     lines: usize,
     /// Lines in the writer's hands.
     writing: usize,
+    /// The writer is awake and waits a moment for more lines.
+    gathering: bool,
     reopen: bool,
     closing: bool,
     ended: bool,
@@ -116,9 +122,10 @@ impl DecisionLog {
         queue.text.extend_from_slice(record.as_bytes());
         queue.text.push(b'\n');
         queue.lines += 1;
-        let first = queue.lines == 1;
+        let (first, full) = (queue.lines == 1, queue.text.len() >= BATCH);
+        let wakes = if queue.gathering { full } else { first };
         drop(queue);
-        if first {
+        if wakes {
             self.shared.work.notify_one();
         }
     }
@@ -188,6 +195,15 @@ fn write_until_closed(shared: &Shared, mut output: Output) {
         while queue.lines == 0 && !queue.reopen && !queue.closing {
             shared.work.wait(&mut queue);
         }
+        // Lines gather for a moment: waking for each would cost the request that wrote it more than the line itself.
+        queue.gathering = true;
+        let enough = Instant::now() + GATHER;
+        while !queue.reopen && !queue.closing && queue.text.len() < BATCH {
+            if shared.work.wait_until(&mut queue, enough).timed_out() {
+                break;
+            }
+        }
+        queue.gathering = false;
         std::mem::swap(&mut queue.text, &mut text);
         queue.writing = std::mem::take(&mut queue.lines);
         let (lines, closing) = (queue.writing, queue.closing);

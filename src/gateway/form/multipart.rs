@@ -7,10 +7,11 @@
 
 use super::charset::Charset;
 use super::oddity::{Oddities, Oddity};
-use super::parameters::{Parameter, Parameters, first_word, is_token};
+use super::parameters::{Parameter, Parameters, first_word};
 use super::values::Values;
 use super::wanted::{Kin, Place, fold};
 use super::{MAX_FIELDS, MAX_VALUE, Unreadable};
+use crate::gateway::is_token;
 use memchr::memmem::Finder;
 
 /// Most bytes of one part's headers.
@@ -184,16 +185,19 @@ fn disposition<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {
     let mut sound = kind.eq_ignore_ascii_case(b"form-data");
     let (mut names, mut files) = (0, 0);
     for parameter in Parameters::new(rest) {
-        let Ok(Parameter { name, value, escaped }) = parameter else {
+        let Ok(Parameter { name, value, escaped, quoted }) = parameter else {
             sound = false;
             break;
         };
+        sound &= !has_quote(name, value, quoted);
         if name.eq_ignore_ascii_case(b"name") {
             names += 1;
-            sound &= !escaped;
+            // Not every parser ignores case here, and every browser writes it small.
+            sound &= !escaped && name == b"name";
             head.name = Some(value);
         } else if name.eq_ignore_ascii_case(b"filename") {
             files += 1;
+            sound &= name == b"filename";
             // Old browsers send `C:\pictures\me.png`; only an escaped quote moves the end of the value.
             sound &= !escaped || memchr::memmem::find(value, b"\\\"").is_none();
             head.file = true;
@@ -205,6 +209,18 @@ fn disposition<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {
         }
     }
     sound && names == 1 && files <= 1
+}
+
+/// Whether an apostrophe stands where PHP takes it for a quotation mark. `filename*=utf-8''me.png` opens none.
+fn has_quote(name: &[u8], value: &[u8], quoted: bool) -> bool {
+    let apostrophe = |text: &[u8]| memchr::memchr(b'\'', text).is_some();
+    if quoted || !apostrophe(value) {
+        return apostrophe(name);
+    }
+    let extended = name.eq_ignore_ascii_case(b"filename*")
+        && memchr::memmem::find(value, b"''")
+            .is_some_and(|at| !apostrophe(&value[..at]) && !apostrophe(&value[at + 2..]));
+    !extended
 }
 
 fn part_type<'a>(value: &'a [u8], head: &mut Head<'a>) -> bool {

@@ -3,6 +3,8 @@
 //! Strict, and candid about what it saw: a backslash in a quoted string ends it for one parser and not for the next, so
 //! the caller is told rather than given a guess.
 
+use crate::gateway::is_token;
+
 /// One parameter as written; `name` may be in any case.
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a [u8],
@@ -10,6 +12,8 @@ pub(super) struct Parameter<'a> {
     pub(super) value: &'a [u8],
     /// Whether the quoted value holds a backslash.
     pub(super) escaped: bool,
+    /// Whether the value stands in quotation marks.
+    pub(super) quoted: bool,
 }
 
 /// The text is no list of parameters.
@@ -60,7 +64,7 @@ impl<'a> Parameters<'a> {
                 }
             }
             self.rest = &quoted[end + 1..];
-            return Ok(Some(Parameter { name, value: &quoted[..end], escaped }));
+            return Ok(Some(Parameter { name, value: &quoted[..end], escaped, quoted: true }));
         }
         // .NET leaves names like `user[login]` unquoted, so more than a token is taken.
         let (value, rest) = split_where(rest, |byte| matches!(byte, b';' | b'"' | b'\\' | b',' | 0..=b' ' | 0x7f..));
@@ -68,7 +72,7 @@ impl<'a> Parameters<'a> {
             return Err(Malformed);
         }
         self.rest = rest;
-        Ok(Some(Parameter { name, value, escaped: false }))
+        Ok(Some(Parameter { name, value, escaped: false, quoted: false }))
     }
 }
 
@@ -88,10 +92,6 @@ impl<'a> Iterator for Parameters<'a> {
 /// The first word (a media type, a disposition) and the rest.
 pub(super) fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
     split_where(trim_start(text), |byte| !(is_token(byte) || byte == b'/'))
-}
-
-pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 fn trim_start(mut text: &[u8]) -> &[u8] {

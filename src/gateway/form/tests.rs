@@ -212,3 +212,36 @@ proptest! {
         prop_assert!(values.odd().is_empty(), "{:?}", values.odd());
     }
 }
+
+#[test]
+fn an_apostrophe_that_quotes_for_php_is_odd() {
+    let part = |disposition: &str| {
+        format!("--XX\r\nContent-Disposition: form-data; {disposition}\r\n\r\na\r\n--XX--\r\n").into_bytes()
+    };
+    for (disposition, odd) in [
+        ("name='login'", true),
+        ("namE=\"login\"", true),
+        ("name=a'b; name=\"login\"", true),
+        ("x='; name=\"login\"; y='", true),
+        ("x'='; name=\"login\"", true),
+        ("name=\"login\"; filename*=utf-8''a'b", true),
+        ("name=\"login\"", false),
+        ("name=\"o'clock\"", false),
+        ("name=\"picture\"; filename=\"it's me.png\"", false),
+        ("name=\"picture\"; filename*=utf-8''me.png", false),
+    ] {
+        let values = read(PARTS, &part(disposition)).ok().unwrap();
+        assert_eq!(values.odd().contains(Oddity::MultipartHeader), odd, "{disposition}");
+    }
+}
+
+#[test]
+fn brackets_around_a_name_hide_nothing() {
+    for body in ["x=1&[login]=a", "x=1&%5Blogin%5D=a", "x=1&[login]b=a", "x=1&[login][]=a", "login[=a", "x=1&login[b=a"]
+    {
+        let values = read(FORM, body.as_bytes()).ok().unwrap();
+        let readings = values.form("login");
+        assert_eq!(texts(readings), ["a"], "{body}");
+        assert!(readings.iter().all(|reading| reading.kin() == Kin::Lookalike), "{body}");
+    }
+}

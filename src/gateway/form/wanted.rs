@@ -173,7 +173,7 @@ impl Want {
         };
         let (head, tail) = key_folded.split_at_checked(self.folded.len())?;
         let alike = !self.folded.is_empty()
-            && matches!(tail.first(), None | Some(&BRACKET))
+            && matches!(tail.first(), None | Some(&(BRACKET | OPEN)))
             && head.iter().zip(&self.folded).all(|(a, b)| interchangeable(*a, *b));
         alike.then_some(same_body)
     }
@@ -181,24 +181,37 @@ impl Want {
 
 const BRACKET: u8 = 1;
 const DOT: u8 = 2;
+/// A bracket that is never closed: an underscore to PHP, a step inside to Node's qs.
+const OPEN: u8 = 3;
 
 fn interchangeable(a: u8, b: u8) -> bool {
-    a == b || matches!((a, b), (DOT, b'_' | BRACKET) | (b'_' | BRACKET, DOT))
+    a == b || matches!((a, b), (DOT | OPEN, b'_' | BRACKET) | (b'_' | BRACKET, DOT | OPEN))
 }
 
-/// Brings a form name to what the forgiving backends make of it: without byte-order mark, leading spaces and `!`, cut at
-/// NUL, in one case, its separators told apart only where some backend does.
+/// Brings a form name to what the forgiving backends make of it: without byte-order mark, leading spaces, `!` and
+/// brackets (`[login]` is `login` to Node's qs and to Rack), cut at NUL, in one case, its separators told apart only
+/// where some backend does.
 pub(super) fn fold(name: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut rest = name.strip_prefix("\u{feff}".as_bytes()).unwrap_or(name);
-    while let [b' ' | b'!', tail @ ..] = rest {
+    let mut begins_in_brackets = false;
+    while let [first @ (b' ' | b'!' | b'[' | b']'), tail @ ..] = rest {
+        begins_in_brackets |= *first == b'[';
         rest = tail;
     }
     let closed = memchr::memrchr(b']', rest);
     let mut ascii = |place: usize, byte: u8| match byte {
         b'[' if closed.is_some_and(|end| end > place) => out.push(BRACKET),
-        b'[' | b' ' => out.push(b'_'),
+        b'[' => out.push(OPEN),
+        b' ' => out.push(b'_'),
         b'.' => out.push(DOT),
+        // What follows `[login]` is beside the name.
+        b']' if begins_in_brackets => {
+            begins_in_brackets = false;
+            if !matches!(rest.get(place + 1), None | Some(b'[' | b']')) {
+                out.push(BRACKET);
+            }
+        }
         b']' => {}
         _ => out.push(byte.to_ascii_lowercase()),
     };
@@ -264,6 +277,13 @@ mod tests {
             ("user_login", "user.login", Some(Lookalike)),
             ("user_login", "user login", Some(Lookalike)),
             ("user_login", "user[login", Some(Lookalike)),
+            ("login", "login[", Some(Lookalike)),
+            ("login", "login[x", Some(Lookalike)),
+            ("login", "[login]", Some(Lookalike)),
+            ("login", "[login][]", Some(Lookalike)),
+            ("login", "[login]x", Some(Lookalike)),
+            ("login", "]login]", Some(Lookalike)),
+            ("user[login]", "[user][login]", Some(Lookalike)),
             ("user[login]", "user.login", Some(Lookalike)),
             ("user[login]", "user[login][]", Some(Lookalike)),
             ("pass", "pa\u{17f}s", Some(Lookalike)),
@@ -272,6 +292,8 @@ mod tests {
             ("password", "password2", None),
             ("user_login", "user[login]", None),
             ("login", "user[login]", None),
+            ("login", "[user]login", None),
+            ("login", "[loginx]", None),
             ("user", "user_id", None),
             ("login", "logi", None),
             ("login", "", None),

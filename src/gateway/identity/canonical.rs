@@ -76,19 +76,7 @@ fn address(plain: &str, rules: IdentityRules) -> Address {
     };
     let domain = canonical_domain(domain);
     let gmail = rules.merge_gmail && matches!(domain.as_str(), "gmail.com" | "googlemail.com");
-    let mut local = unquoted(local.trim_end());
-    if rules.strip_tags || gmail {
-        // `+` first is no tag but the whole name.
-        if let Some(plus) = local.find('+').filter(|plus| *plus > 0) {
-            local = &local[..plus];
-        }
-    }
-    let mut name = Zeroizing::new(String::with_capacity(local.len()));
-    if gmail && local.bytes().any(|byte| byte != b'.') {
-        name.extend(local.chars().filter(|character| *character != '.'));
-    } else {
-        name.push_str(local);
-    }
+    let mut name = mailbox(local, gmail, rules);
     if rules.fold_case || gmail {
         name = folded(name);
     }
@@ -103,6 +91,29 @@ fn address(plain: &str, rules: IdentityRules) -> Address {
             text
         },
     }
+}
+
+/// The local part without quotes, tag and dots that do not count. Each step can make work for another (`"a" +tag` has its
+/// quotes at the end only once the tag is gone), so they go round until none has any.
+fn mailbox(local: &str, gmail: bool, rules: IdentityRules) -> Zeroizing<String> {
+    let mut rest = local;
+    loop {
+        let before = rest.len();
+        rest = unquoted(rest.trim());
+        if rules.strip_tags || gmail {
+            // `+` first is no tag but the whole name.
+            rest = rest.find('+').filter(|plus| *plus > 0).map_or(rest, |plus| &rest[..plus]);
+        }
+        if rest.len() == before {
+            break;
+        }
+    }
+    if gmail && rest.contains('.') && rest.bytes().any(|byte| byte != b'.') {
+        let mut undotted = Zeroizing::new(String::with_capacity(rest.len()));
+        undotted.extend(rest.chars().filter(|character| *character != '.'));
+        return mailbox(&undotted, gmail, rules);
+    }
+    Zeroizing::new(rest.to_owned())
 }
 
 /// Without what cannot be seen, trimmed, in NFKC.
@@ -168,13 +179,13 @@ fn is_invisible(character: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Lower-case punycode without a final dot; what IDNA refuses stays in lower case.
 /// A domain as it is compared: lower-case ASCII without trailing dot. `None` if nothing visible is in it.
 pub fn domain(text: &str) -> Option<String> {
     let domain = canonical_domain(&normalized(text)?);
     (!domain.is_empty()).then(|| domain.to_string())
 }
 
+/// Lower-case punycode without a final dot; what IDNA refuses stays in lower case.
 fn canonical_domain(domain: &str) -> Zeroizing<String> {
     let domain = domain.trim_matches(|character: char| character.is_whitespace() || character == '.');
     if domain.len() > MAX_IDENTIFIER {
@@ -260,8 +271,13 @@ mod tests {
             ("alice+x@example.com", IdentityRules { strip_tags: true, ..DEFAULT }, "alice@example.com"),
             ("+x@example.com", IdentityRules { strip_tags: true, ..DEFAULT }, "+x@example.com"),
             ("...@gmail.com", DEFAULT, "...@gmail.com"),
+            // What one step leaves is work for another.
+            ("alice +x@example.com", IdentityRules { strip_tags: true, ..DEFAULT }, "alice@example.com"),
+            ("\"alice\" +x@example.com", IdentityRules { strip_tags: true, ..DEFAULT }, "alice@example.com"),
+            (".\"alice\" .@gmail.com", DEFAULT, "alice@gmail.com"),
         ] {
             assert_eq!(account(text, rules).expect("visible").as_str(), expected, "{text}");
+            assert_eq!(account(expected, rules).expect("visible").as_str(), expected, "{text}");
         }
     }
 

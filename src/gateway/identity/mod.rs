@@ -2,7 +2,7 @@
 //!
 //! Applications fold case, trim spaces and look past Gmail's dots before they look a visitor up. An attacker who types
 //! `V.ictim+1@GoogleMail.com` for `victim@gmail.com` must meet the same counters, so identifiers are brought to one
-//! canonical form first ([`canonical`]) and hashed under the identity key afterwards ([`keys`]). The canonical text is
+//! canonical form first (`canonical`) and hashed under the identity key afterwards (`keys`). The canonical text is
 //! held only while the operator's lists are asked, in buffers that are wiped and cannot be printed.
 //!
 //! An account may be a user name or an e-mail address. Addresses are hashed as addresses wherever they stand, so that

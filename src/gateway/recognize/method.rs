@@ -92,8 +92,9 @@ pub(super) fn fit<'m>(accepted: &[Box<str>], readings: impl Iterator<Item = &'m 
     }
 }
 
-/// Whether a header name is `known`, with underscores for hyphens if need be: behind CGI and WSGI they are the same.
-pub(super) fn is_spelt(name: &str, known: &str) -> bool {
-    name.len() == known.len()
-        && name.bytes().zip(known.bytes()).all(|(a, b)| a == b || (a == b'_' && b == b'-') || (a == b'-' && b == b'_'))
+/// Whether a (lower-case) header name is `known`, with underscores or dots for hyphens if need be: behind CGI and WSGI,
+/// and to PHP, they are the same.
+pub fn is_spelt(name: &str, known: &str) -> bool {
+    let separates = |byte| matches!(byte, b'-' | b'_' | b'.');
+    name.len() == known.len() && name.bytes().zip(known.bytes()).all(|(a, b)| a == b || (separates(a) && separates(b)))
 }

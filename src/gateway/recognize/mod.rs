@@ -2,7 +2,7 @@
 //!
 //! A gate that reads a path in one way and an application that reads it in another are a bypass, and nobody knows how
 //! every application reads. So a request is on a route if *any* plausible reading of it is: the path after every order
-//! of the rewritings that servers do ([`steps`]), each host and each method that the request names, each value of a
+//! of the rewritings that servers do (`steps`), each host and each method that the request names, each value of a
 //! repeated parameter. The request itself is forwarded as it came; where its readings lead to different routes, that is
 //! recorded. What cannot be read within bounds (a path over 8 KiB, a pile of disguises) might be any route's: each route
 //! whose method, host and query fit is then a candidate. Passing it unseen is the one thing that must not happen.
@@ -29,7 +29,7 @@ mod values;
 
 pub use candidates::{Candidates, Recognized};
 pub use host::canonical as canonical_host;
-pub use method::METHOD_HEADERS;
+pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 

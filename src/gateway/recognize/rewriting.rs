@@ -51,8 +51,8 @@ pub fn headers_to_remove(headers: &HeaderMap, from_trusted_proxy: bool) -> impl 
     headers.keys().filter(move |name| {
         let name = name.as_str();
         // Nearly every header is told apart by its first bytes.
-        let suspicious =
-            name.starts_with(['x', 's', 'p']) && matches!(name.as_bytes().get(1), Some(b'-' | b'_' | b'c' | b'a'));
+        let suspicious = name.starts_with(['x', 's', 'p'])
+            && matches!(name.as_bytes().get(1), Some(b'-' | b'_' | b'.' | b'c' | b'a'));
         suspicious
             && (OVERRIDE_HEADERS.iter().any(|known| is_spelt(name, known))
                 || (!from_trusted_proxy && MOUNT_HEADERS.iter().any(|known| is_spelt(name, known))))
@@ -68,7 +68,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         for name in OVERRIDE_HEADERS.iter().chain(MOUNT_HEADERS) {
             headers.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), "/x".parse().unwrap());
-            headers.insert(HeaderName::from_bytes(name.replace('-', "_").as_bytes()).unwrap(), "/x".parse().unwrap());
+            for separator in ["_", "."] {
+                let spelt = name.replace('-', separator);
+                headers.insert(HeaderName::from_bytes(spelt.as_bytes()).unwrap(), "/x".parse().unwrap());
+            }
         }
         let listed = headers.len();
         for name in
@@ -77,6 +80,6 @@ mod tests {
             headers.insert(name, "1".parse().unwrap());
         }
         assert_eq!(headers_to_remove(&headers, false).count(), listed);
-        assert_eq!(headers_to_remove(&headers, true).count(), listed - 2 * MOUNT_HEADERS.len());
+        assert_eq!(headers_to_remove(&headers, true).count(), listed - 3 * MOUNT_HEADERS.len());
     }
 }

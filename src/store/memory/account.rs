@@ -5,16 +5,23 @@
 //! the least activity goes (a flood of single tries from everywhere cannot hide the one that tries all the time);
 //! `known` holds who has succeeded, and only a success can push a success out. So no number of failures makes the gate
 //! forget the owner's own device.
+//!
+//! Refused attempts count for nothing here, or anybody could lock the owner out by being refused. But a count that only
+//! decays would let a source through again a few seconds after it was refused, and again after each guess. So a refusal
+//! keeps what stood against that one source from ageing, for as long as it goes on ([`Refusal`]).
 
-use super::decay::{self, Change, Present, TEN_MINUTES};
+use super::decay::{self, Change, Present, SET_BACK, TEN_MINUTES};
 use super::in_flight::InFlight;
 use crate::engine::evidence::{Account, Counts};
 use crate::engine::time::Timestamp;
+use std::time::Duration;
 
 /// Most sources of each list. An attempt brings two: its network and its device.
 const MOST_SOURCES: usize = 16;
 /// A source whose activity decayed below this no longer takes room (a single try is there after four hours).
 const NEGLIGIBLE: f64 = 1e-7;
+/// How long after a refusal what stood against its source is kept: the half-life of the counts.
+const HOLD: Duration = Duration::from_secs(600);
 
 /// Where an attempt comes from, as accounts know it.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +31,13 @@ pub struct Here {
     /// Whether the device is told by its cookie. A fingerprint is shared by all who run the same software, so that
     /// having seen it succeed says nothing about who it is now.
     pub device_is_proof: bool,
+}
+
+impl Here {
+    /// Whether that is this network, or this device by proof.
+    fn is(&self, tag: u64) -> bool {
+        tag == self.network || (self.device_is_proof && tag == self.device)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,10 +50,21 @@ pub struct AccountEntry {
     known: Vec<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct RecentSource {
     tag: u64,
     counts: Counts,
+    /// Boxed: few sources are ever refused.
+    refusal: Option<Box<Refusal>>,
+}
+
+/// What the counts of a source were when it was refused. It adds nothing to them, so that who is refused for other reasons
+/// (a program that is challenged again and again) does not look as if it had guessed.
+#[derive(Clone, Copy, Debug)]
+struct Refusal {
+    /// Of the last refused attempt.
+    at: Timestamp,
+    stood: Counts,
 }
 
 impl AccountEntry {
@@ -64,11 +89,29 @@ impl AccountEntry {
     pub fn turn(&mut self, at: Timestamp, change: Change, landed: bool, here: Here) {
         let weight = self.present.weight(at, TEN_MINUTES);
         decay::add(&mut self.all, change, weight);
-        for source in self.recent.iter_mut().filter(|source| source.tag == here.network || source.tag == here.device) {
-            decay::add(&mut source.counts, change, weight);
+        for tag in [here.network, here.device] {
+            // A held success that is released counts again, and its source may have given up its room in between.
+            if change.attempts > 0 || self.recent.iter().any(|source| source.tag == tag) {
+                decay::add(&mut self.source(tag).counts, change, weight);
+            }
         }
         if landed {
             self.in_flight.leave(at);
+        }
+    }
+
+    /// The attempt of `at` from here is about to be taken off because it was refused.
+    pub fn refuse(&mut self, at: Timestamp, here: Here) {
+        let now = self.present.instant();
+        for source in self.recent.iter_mut().filter(|source| here.is(source.tag)) {
+            source.refuse(at, now);
+        }
+    }
+
+    /// Ends what was kept against this source: it knew the password.
+    pub fn forgive(&mut self, here: Here) {
+        for source in self.recent.iter_mut().filter(|source| here.is(source.tag)) {
+            source.refusal = None;
         }
     }
 
@@ -89,12 +132,15 @@ impl AccountEntry {
     }
 
     pub fn read(&self, here: Here) -> Account {
-        let counts_of = |tag| self.recent.iter().find(|source| source.tag == tag).map(|source| source.counts);
-        let network = counts_of(here.network).unwrap_or_default();
-        let device = counts_of(here.device).unwrap_or_default();
+        let now = self.present.instant();
+        let of = |tag| self.recent.iter().find(|source| source.tag == tag);
+        let counts = |tag| of(tag).map(|source| source.counts).unwrap_or_default();
+        let refused = |tag| of(tag).map(|source| source.refused(now)).unwrap_or_default();
+        let refused_device = if here.device_is_proof { refused(here.device) } else { Counts::default() };
         Account {
             recent: self.all,
-            from_here: if device.attempts > network.attempts + NEGLIGIBLE { device } else { network },
+            from_here: busier(counts(here.network), counts(here.device)),
+            refused_here: busier(refused(here.network), refused_device),
             in_flight: self.in_flight.total(),
             known_source: self.known.contains(&here.network)
                 || (here.device_is_proof && self.known.contains(&here.device)),
@@ -111,10 +157,11 @@ impl AccountEntry {
     }
 
     fn make_room(&mut self, tag: u64) -> usize {
-        let new = RecentSource { tag, counts: Counts::default() };
-        self.recent.retain(|source| source.counts.attempts > NEGLIGIBLE);
+        let new = RecentSource { tag, counts: Counts::default(), refusal: None };
+        let now = self.present.instant();
+        self.recent.retain(|source| source.activity(now) > NEGLIGIBLE);
         let least = |(_, a): &(usize, &RecentSource), (_, b): &(usize, &RecentSource)| {
-            a.counts.attempts.total_cmp(&b.counts.attempts)
+            a.activity(now).total_cmp(&b.activity(now))
         };
         match self.recent.iter().enumerate().min_by(least).map(|(place, _)| place) {
             Some(place) if self.recent.len() >= MOST_SOURCES => {
@@ -130,6 +177,41 @@ impl AccountEntry {
             }
         }
     }
+}
+
+impl RecentSource {
+    /// `at` is the refused attempt's, which may be one of the earlier ones that are in flight.
+    fn refuse(&mut self, at: Timestamp, now: Timestamp) {
+        let kept = self.refused(now);
+        let last =
+            self.refusal.as_ref().filter(|refusal| refusal.is_recent(now)).map_or(at, |refusal| refusal.at.max(at));
+        self.refusal = Some(Box::new(Refusal { at: last, stood: decay::largest(self.counts, kept) }));
+    }
+
+    /// What is kept against this source at `now`.
+    fn refused(&self, now: Timestamp) -> Counts {
+        match &self.refusal {
+            Some(refusal) if refusal.is_recent(now) => refusal.stood,
+            _ => Counts::default(),
+        }
+    }
+
+    /// Who is refused and goes on is active, or a flood from elsewhere would make the gate forget them.
+    fn activity(&self, now: Timestamp) -> f64 {
+        self.counts.attempts.max(self.refused(now).attempts)
+    }
+}
+
+impl Refusal {
+    /// A refusal from ahead of the present was before the clock was set back, and says nothing about now.
+    fn is_recent(&self, now: Timestamp) -> bool {
+        now.since(self.at) <= HOLD && self.at.since(now) <= SET_BACK
+    }
+}
+
+/// The counts of whichever did more. Rounding must not decide between equals.
+fn busier(network: Counts, device: Counts) -> Counts {
+    if device.attempts > network.attempts + NEGLIGIBLE { device } else { network }
 }
 
 #[cfg(test)]
@@ -156,6 +238,67 @@ mod tests {
         assert_eq!(entry.read(from(2)).from_here.attempts, 1_000.0);
         assert_eq!(entry.read(from(2)).recent.attempts, 2_000.0);
         assert!(entry.recent.len() <= MOST_SOURCES);
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_does_not_free_who_is_refused_and_goes_on() {
+        let mut entry = AccountEntry::new();
+        let start = 1_000_000;
+        for secs in 0..20 {
+            entry.arrive(Timestamp::from_secs(start + secs), ARRIVED, from(2));
+        }
+        let last = Timestamp::from_secs(start + 19);
+        entry.refuse(last, from(2));
+        entry.turn(last, Change::default() - ARRIVED, true, from(2));
+        let stood = entry.read(from(2)).refused_here;
+        assert!(stood.attempts > 19.0);
+        for round in 0..300 {
+            let at = Timestamp::from_secs(start + 20 + round * 100);
+            for stranger in 0..20 {
+                entry.arrive(at, ARRIVED, from(100 + 20 * round + stranger));
+            }
+            entry.arrive(at, ARRIVED, from(2));
+            assert_eq!(entry.read(from(2)).refused_here, stood, "round {round}");
+            entry.refuse(at, from(2));
+            entry.turn(at, Change::default() - ARRIVED, true, from(2));
+        }
+        assert!(entry.recent.len() <= MOST_SOURCES);
+    }
+
+    #[test]
+    fn a_refusal_does_not_hold_all_who_run_the_same_software() {
+        let mut entry = AccountEntry::new();
+        let at = Timestamp::from_secs(1_000_000);
+        let guesser = Here { device_is_proof: false, ..from(1) };
+        entry.arrive(at, ARRIVED, guesser);
+        entry.refuse(at, guesser);
+        assert_eq!(entry.read(guesser).refused_here.attempts, 1.0);
+        assert_eq!(entry.read(Here { network: 2, ..guesser }).refused_here, Counts::default());
+    }
+
+    #[test]
+    fn a_refusal_that_is_told_late_shortens_none() {
+        let mut entry = AccountEntry::new();
+        let [first, last] = [1_000_000, 1_000_300].map(Timestamp::from_secs);
+        entry.arrive(first, ARRIVED, from(1));
+        entry.arrive(last, ARRIVED, from(1));
+        entry.refuse(last, from(1));
+        let stood = entry.read(from(1)).refused_here;
+        entry.turn(last, Change::default() - ARRIVED, true, from(1));
+        entry.refuse(first, from(1));
+        entry.arrive(Timestamp::from_secs(1_000_900), ARRIVED, from(1));
+        assert_eq!(entry.read(from(1)).refused_here, stood);
+    }
+
+    #[test]
+    fn a_clock_set_back_ends_a_refusal() {
+        let mut entry = AccountEntry::new();
+        for (secs, refused) in [(90_000, false), (90_010, true), (90_005, true), (3_600, false), (3_610, true)] {
+            let at = Timestamp::from_secs(secs);
+            entry.arrive(at, ARRIVED, from(1));
+            assert_eq!(entry.read(from(1)).refused_here.attempts > 0.0, refused, "at {secs} s");
+            entry.refuse(at, from(1));
+        }
     }
 
     #[test]

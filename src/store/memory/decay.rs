@@ -16,7 +16,7 @@ pub const HOUR: f64 = 3_600_000.0;
 
 /// An instant further back than this is no late arrival: the clock was set back, and what was counted before stands as
 /// of the new present. Otherwise a clock that ran ahead for a day would leave the gate blind for a day.
-const SET_BACK: Duration = Duration::from_secs(60);
+pub const SET_BACK: Duration = Duration::from_secs(60);
 
 /// The present of one entry: the latest instant it has seen.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +34,10 @@ impl Present {
             self.0 = at;
         }
         0.0
+    }
+
+    pub fn instant(self) -> Timestamp {
+        self.0
     }
 
     /// What an event of instant `at` still counts.
@@ -61,6 +65,11 @@ pub fn add(counts: &mut Counts, change: Change, weight: f64) {
     counts.failed = added(counts.failed, change.failed);
     counts.succeeded = added(counts.succeeded, change.succeeded);
     counts.open = added(counts.open, change.open);
+}
+
+/// The largest of each number.
+pub fn largest(one: Counts, other: Counts) -> Counts {
+    Counts { succeeded: one.succeeded.max(other.succeeded), ..larger(one, other) }
 }
 
 /// The larger of each number, but for `succeeded`, which is the first's.

@@ -1,10 +1,16 @@
-//! How many distinct accounts a source tried, and how many of them it failed on, over the last hour or two.
+//! How many distinct accounts a source tried, of how many of them the application told it anything, and how many it
+//! failed on, over the last hour or two.
+//!
+//! Accounts are seen on arrival, so that attempts in parallel see each other, and answered when an attempt on them lands.
+//! The share of failures is over the answered ones: an account on which every attempt was refused is seen and nothing
+//! else, and so needs no mark of its own that would have to be taken off again, in the right order, when attempts on it
+//! run in parallel or when one of them lands at last.
 //!
 //! Two windows of an hour turn: what was seen in the running or the previous one counts. Up to 64 accounts are told
-//! apart exactly (by 28 bits of their keyed hash: two of 64 are taken for one in 8 of a million cases). A source that
+//! apart exactly (by 26 bits of their keyed hash: two of 64 are taken for one in 30 of a million cases). A source that
 //! tries more becomes a bitmap with linear counting (Whang et al., 1990): 1024 bits, within 3 % up to a thousand
 //! accounts and 10 % at six thousand, saturated at 7,098. That is far above any threshold, and an attacker's source costs
-//! 512 bytes instead of what the attacker likes.
+//! 768 bytes instead of what the attacker likes.
 
 use crate::engine::attempt::Pseudonym;
 use crate::engine::time::Timestamp;
@@ -14,12 +20,25 @@ pub const EXACT: usize = 64;
 const BITS: usize = 1024;
 const WORDS: usize = BITS / 64;
 
-// An account in the exact list: 28 bits of tag above four flags.
-const SEEN: u32 = 0b0001;
-const SEEN_BEFORE: u32 = 0b0010;
-const FAILED: u32 = 0b0100;
-const FAILED_BEFORE: u32 = 0b1000;
-const FLAGS: u32 = 0b1111;
+// An account in the exact list: 26 bits of tag above six flags, each of the running window beside the one before.
+const SEEN: u32 = 0b00_0001;
+const SEEN_BEFORE: u32 = 0b00_0010;
+const ANSWERED: u32 = 0b00_0100;
+const ANSWERED_BEFORE: u32 = 0b00_1000;
+const FAILED: u32 = 0b01_0000;
+const FAILED_BEFORE: u32 = 0b10_0000;
+const FLAG_BITS: u32 = 6;
+const FLAGS: u32 = (1 << FLAG_BITS) - 1;
+
+/// Distinct accounts of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    pub seen: u32,
+    /// Of those seen.
+    pub answered: u32,
+    /// Of those answered.
+    pub failed: u32,
+}
 
 #[derive(Clone, Debug)]
 pub struct DistinctAccounts {
@@ -38,6 +57,8 @@ enum Members {
 struct Bitmaps {
     seen: [u64; WORDS],
     seen_before: [u64; WORDS],
+    answered: [u64; WORDS],
+    answered_before: [u64; WORDS],
     failed: [u64; WORDS],
     failed_before: [u64; WORDS],
 }
@@ -84,8 +105,8 @@ impl DistinctAccounts {
         }
     }
 
-    /// Counts a failure of an attempt that arrived at `at`, if its window is still there.
-    pub fn fail(&mut self, at: Timestamp, account: &Pseudonym) {
+    /// Counts an answer to an attempt that arrived at `at`, if its window is still there.
+    pub fn answer(&mut self, at: Timestamp, account: &Pseudonym, failed: bool) {
         let before = match self.hour.checked_sub(hour_of(at)) {
             // An instant ahead of the running window was counted in it.
             None | Some(0) => false,
@@ -96,23 +117,35 @@ impl DistinctAccounts {
         match &mut self.members {
             Members::Exact(list) => {
                 if let Some(member) = list.iter_mut().find(|member| **member & !FLAGS == tag) {
-                    *member |= if before { FAILED_BEFORE } else { FAILED };
+                    *member |= if before { ANSWERED_BEFORE } else { ANSWERED };
+                    if failed {
+                        *member |= if before { FAILED_BEFORE } else { FAILED };
+                    }
                 }
             }
-            Members::Estimated(maps) => set(if before { &mut maps.failed_before } else { &mut maps.failed }, tag),
+            Members::Estimated(maps) => {
+                set(if before { &mut maps.answered_before } else { &mut maps.answered }, tag);
+                if failed {
+                    set(if before { &mut maps.failed_before } else { &mut maps.failed }, tag);
+                }
+            }
         }
     }
 
-    /// Distinct accounts tried, and those of them with a failure.
-    pub fn count(&self) -> (u32, u32) {
+    pub fn count(&self) -> Tally {
         match &self.members {
             Members::Exact(list) => {
-                let failed = list.iter().filter(|member| **member & (FAILED | FAILED_BEFORE) != 0).count();
-                (list.len() as u32, failed as u32)
+                let with = |flags: u32| list.iter().filter(|member| **member & flags != 0).count() as u32;
+                Tally {
+                    seen: list.len() as u32,
+                    answered: with(ANSWERED | ANSWERED_BEFORE),
+                    failed: with(FAILED | FAILED_BEFORE),
+                }
             }
             Members::Estimated(maps) => {
                 let seen = estimate(&maps.seen, &maps.seen_before);
-                (seen, estimate(&maps.failed, &maps.failed_before).min(seen))
+                let answered = estimate(&maps.answered, &maps.answered_before).min(seen);
+                Tally { seen, answered, failed: estimate(&maps.failed, &maps.failed_before).min(answered) }
             }
         }
     }
@@ -125,7 +158,7 @@ impl Members {
             Members::Exact(list) => {
                 list.retain(|member| member & SEEN != 0);
                 for member in list.iter_mut() {
-                    *member = (*member & !FLAGS) | ((*member & (SEEN | FAILED)) << 1);
+                    *member = (*member & !FLAGS) | ((*member & (SEEN | ANSWERED | FAILED)) << 1);
                 }
                 if list.is_empty() {
                     *list = Vec::new();
@@ -137,6 +170,7 @@ impl Members {
                     return;
                 }
                 maps.seen_before = std::mem::take(&mut maps.seen);
+                maps.answered_before = std::mem::take(&mut maps.answered);
                 maps.failed_before = std::mem::take(&mut maps.failed);
             }
         }
@@ -150,6 +184,8 @@ impl Bitmaps {
             for (flag, map) in [
                 (SEEN, &mut maps.seen),
                 (SEEN_BEFORE, &mut maps.seen_before),
+                (ANSWERED, &mut maps.answered),
+                (ANSWERED_BEFORE, &mut maps.answered_before),
                 (FAILED, &mut maps.failed),
                 (FAILED_BEFORE, &mut maps.failed_before),
             ] {
@@ -163,7 +199,7 @@ impl Bitmaps {
 }
 
 fn set(map: &mut [u64; WORDS], tag: u32) {
-    let bit = (tag >> 4) as usize % BITS;
+    let bit = (tag >> FLAG_BITS) as usize % BITS;
     map[bit / 64] |= 1 << (bit % 64);
 }
 
@@ -174,7 +210,7 @@ fn estimate(map: &[u64; WORDS], other: &[u64; WORDS]) -> u32 {
     (BITS as f64 * (BITS as f64 / f64::from(zeros)).ln()).round() as u32
 }
 
-/// 28 bits of a keyed hash, above the flags.
+/// 26 bits of a keyed hash, above the flags.
 fn tag_of(account: &Pseudonym) -> u32 {
     let [a, b, c, d, ..] = account.0;
     u32::from_be_bytes([a, b, c, d]) & !FLAGS
@@ -216,25 +252,62 @@ mod tests {
         ] {
             accounts.advance(at(secs));
             accounts.see(&account(number));
-            assert_eq!(accounts.count().0, count, "at {secs} s");
+            assert_eq!(accounts.count().seen, count, "at {secs} s");
         }
     }
 
+    fn tally(seen: u32, answered: u32, failed: u32) -> Tally {
+        Tally { seen, answered, failed }
+    }
+
     #[test]
-    fn failures_count_in_the_window_of_their_attempt() {
+    fn answers_count_in_the_window_of_their_attempt() {
         let mut accounts = DistinctAccounts::default();
         accounts.advance(at(HOUR));
         accounts.see(&account(1));
         accounts.see(&account(2));
         accounts.advance(at(2 * HOUR));
         accounts.see(&account(2));
-        accounts.fail(at(HOUR), &account(1));
-        accounts.fail(at(HOUR), &account(2));
-        assert_eq!(accounts.count(), (2, 2));
+        accounts.answer(at(HOUR), &account(1), false);
+        accounts.answer(at(HOUR), &account(2), true);
+        assert_eq!(accounts.count(), tally(2, 2, 1));
         accounts.advance(at(3 * HOUR));
-        assert_eq!(accounts.count(), (1, 0), "the second account is still seen, its failure is too old");
-        accounts.fail(at(HOUR), &account(2));
-        assert_eq!(accounts.count(), (1, 0), "and too old to be told now");
+        assert_eq!(accounts.count(), tally(1, 0, 0), "the second account is still seen, its answer is too old");
+        accounts.answer(at(HOUR), &account(2), true);
+        assert_eq!(accounts.count(), tally(1, 0, 0), "and too old to be told now");
+    }
+
+    #[test]
+    fn what_never_landed_is_seen_and_nothing_else_until_it_lands() {
+        // Few accounts are told apart, many are estimated: the same must hold.
+        for many in [10, 300] {
+            let mut accounts = DistinctAccounts::default();
+            accounts.advance(at(HOUR));
+            for number in 0..many {
+                accounts.see(&account(number));
+            }
+            for number in 0..10 {
+                accounts.answer(at(HOUR), &account(number), true);
+            }
+            let before = accounts.count();
+            assert!(before.answered.abs_diff(10) <= 1 && before.failed == before.answered, "{before:?}");
+            for number in 1_000..1_020 {
+                accounts.see(&account(number));
+            }
+            let refused = accounts.count();
+            assert!(refused.seen > before.seen);
+            assert_eq!((refused.answered, refused.failed), (before.answered, before.failed));
+            // In the next hour one that was refused is tried again, and lands.
+            accounts.advance(at(2 * HOUR));
+            accounts.see(&account(1_000));
+            accounts.answer(at(2 * HOUR), &account(1_000), false);
+            let landed = accounts.count();
+            assert_eq!(landed.seen, refused.seen);
+            assert!(landed.answered > refused.answered);
+            assert_eq!(landed.failed, refused.failed);
+            accounts.advance(at(3 * HOUR));
+            assert_eq!(accounts.count(), tally(1, 1, 0));
+        }
     }
 
     #[test]
@@ -245,18 +318,19 @@ mod tests {
             for number in 0..many {
                 accounts.see(&account(number));
                 if number % 2 == 0 {
-                    accounts.fail(at(HOUR), &account(number));
+                    accounts.answer(at(HOUR), &account(number), number % 4 == 0);
                 }
             }
-            let (seen, failed) = accounts.count();
-            for (estimated, exact) in [(seen, many as f64), (failed, many as f64 / 2.0)] {
+            let Tally { seen, answered, failed } = accounts.count();
+            let many = many as f64;
+            for (estimated, exact) in [(seen, many), (answered, many / 2.0), (failed, many / 4.0)] {
                 assert!((f64::from(estimated) / exact - 1.0).abs() < error, "{estimated} for {exact}");
             }
             accounts.advance(at(2 * HOUR));
-            assert_eq!(accounts.count().0, seen);
+            assert_eq!(accounts.count(), tally(seen, answered, failed));
             accounts.advance(at(3 * HOUR));
             accounts.see(&account(1));
-            assert_eq!(accounts.count(), (1, 0));
+            assert_eq!(accounts.count(), tally(1, 0, 0));
         }
     }
 

@@ -11,9 +11,9 @@
 //! has a serial: one that was evicted and made anew in the meantime is left alone).
 //!
 //! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168 bytes, open
-//! attempt 232. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 512
-//! (a source with more than 64 accounts); 80 bytes for an account's first source, at most 768 (16 recent and 16 known ones). A test here
-//! holds the fixed sizes; `benches/stores.rs` measures the whole, allocator included: 270 bytes an entry resident, so
+//! attempt 232. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 768
+//! (a source with more than 64 accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known
+//! ones), and 40 for each recent source of an account that was refused. A test here holds the fixed sizes; `benches/stores.rs` measures the whole, allocator included: 270 bytes an entry resident, so
 //! that a million networks, devices and accounts each take 0.8 GB.
 
 mod account;
@@ -181,14 +181,16 @@ impl Memory {
     fn turn(&self, id: AttemptId, to: Standing, at: Timestamp) -> Settled {
         let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
         let landed = from == Standing::InFlight;
-        let failed = to == Standing::Answered(Outcome::Failed) && open.secret;
+        let failed = to == Standing::Answered(Outcome::Failed);
+        let answered = open.secret && to.tells();
+        let refused = open.secret && to.is_refusal();
         let account = open.accounts[0].map(|alias| alias.key);
 
         let change = to.at_source(open.secret) - from.at_source(open.secret);
         let settle_source = |entry: &mut SourceEntry| {
             entry.turn(open.at, change, landed);
-            if let (true, Some(account)) = (failed, &account) {
-                entry.fail(open.at, account);
+            if let (true, Some(account)) = (answered, &account) {
+                entry.answer(open.at, account, failed);
             }
         };
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
@@ -200,9 +202,18 @@ impl Memory {
             let first = place == 0;
             let change = to.at_account(open.secret, first) - from.at_account(open.secret, first);
             self.accounts.existing(&alias.key, alias.serial, |entry| {
+                if refused {
+                    // Before the attempt is taken off: what stood is what it was judged by.
+                    entry.refuse(open.at, here);
+                }
                 entry.turn(open.at, change, landed, here);
-                if first && open.proves_identity && to == Standing::Answered(Outcome::Succeeded) {
-                    entry.know(here);
+                if first && to == Standing::Answered(Outcome::Succeeded) {
+                    if open.secret {
+                        entry.forgive(here);
+                    }
+                    if open.proves_identity {
+                        entry.know(here);
+                    }
                 }
             });
         }
@@ -224,6 +235,7 @@ fn larger(account: &Account, alias: &Account) -> Account {
     Account {
         recent: decay::larger(account.recent, alias.recent),
         from_here: decay::larger(account.from_here, alias.from_here),
+        refused_here: decay::larger(account.refused_here, alias.refused_here),
         in_flight: account.in_flight.max(alias.in_flight),
         known_source: account.known_source,
     }

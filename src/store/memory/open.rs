@@ -55,6 +55,22 @@ impl Standing {
         }
     }
 
+    /// Whether the application answered. One that was given up may still be answered, and nobody will know what.
+    pub fn tells(self) -> bool {
+        match self {
+            Standing::Answered(Outcome::Succeeded | Outcome::Failed | Outcome::Pending | Outcome::Unknown) => true,
+            Standing::Answered(Outcome::Aborted) | Standing::InFlight | Standing::Withdrawn(_) => false,
+        }
+    }
+
+    /// Whether the gate refused it. One whose answer is held has passed with the right password.
+    pub fn is_refusal(self) -> bool {
+        match self {
+            Standing::Withdrawn(Withdrawal::Denied | Withdrawal::Challenged) => true,
+            Standing::Withdrawn(Withdrawal::Held) | Standing::InFlight | Standing::Answered(_) => false,
+        }
+    }
+
     fn may_become(self, next: Standing) -> bool {
         match (self, next) {
             (_, Standing::InFlight) => false,

@@ -42,14 +42,21 @@ impl SourceEntry {
         }
     }
 
-    /// The attempt of `at` on this account was answered with a failure.
-    pub fn fail(&mut self, at: Timestamp, account: &Pseudonym) {
-        self.accounts.fail(at, account);
+    /// The application answered the attempt of `at` on this account.
+    pub fn answer(&mut self, at: Timestamp, account: &Pseudonym, failed: bool) {
+        self.accounts.answer(at, account, failed);
     }
 
     pub fn read(&self) -> Source {
-        let (accounts, failed_accounts) = self.accounts.count();
-        Source { minute: self.minute, hour: self.hour, accounts, failed_accounts, in_flight: self.in_flight.total() }
+        let accounts = self.accounts.count();
+        Source {
+            minute: self.minute,
+            hour: self.hour,
+            accounts: accounts.seen,
+            answered_accounts: accounts.answered,
+            failed_accounts: accounts.failed,
+            in_flight: self.in_flight.total(),
+        }
     }
 
     fn add(&mut self, at: Timestamp, change: Change) {

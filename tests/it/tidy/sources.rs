@@ -1,6 +1,8 @@
 //! Sources as text: files, their lines without comments, what is compiled for tests only, and the few questions that the
 //! rules ask of a line.
 
+#![allow(clippy::unwrap_used, reason = "a source that cannot be read fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;

@@ -1,11 +1,16 @@
 //! What every store promises, as tests that every store runs: [`suite!`] makes one test a promise and store.
 
+mod bounds;
+mod tokens;
+
 use super::memory::{Limits, Memory};
 use super::*;
-use crate::engine::evidence::Counts;
+use crate::engine::evidence::{Account, Counts, Source};
+use bounds::*;
 use std::net::IpAddr;
 use std::sync::Barrier;
 use std::thread;
+use tokens::*;
 
 /// Runs the suite against the store that `$make` opens with the given bounds.
 macro_rules! suite {
@@ -36,7 +41,14 @@ every_store!(
     pending_and_aborted_stay_open_and_unknown_does_not,
     a_pending_attempt_may_be_settled_for_good,
     withdrawn_attempts_stay_on_the_source_only,
+    what_is_refused_neither_dilutes_nor_raises_a_share,
+    an_account_that_was_refused_counts_when_an_attempt_on_it_lands,
+    refused_and_landing_in_parallel_is_landed,
+    what_stood_does_not_age_while_it_is_refused_and_goes_on,
+    a_refusal_holds_its_source_alone,
+    a_success_ends_a_refusal,
     a_held_success_counts_when_it_is_released,
+    a_held_success_counts_whoever_came_in_between,
     an_outcome_counts_at_the_time_of_its_attempt,
     counts_halve_with_their_half_life,
     distinct_accounts_count_on_arrival_and_failed_ones_on_outcome,
@@ -260,6 +272,163 @@ fn withdrawn_attempts_stay_on_the_source_only(make: impl Fn(Limits) -> Store) {
     assert_eq!((history.account.in_flight, history.account.known_source), (1, false));
 }
 
+/// Distinct accounts of the network: tried, answered, failed.
+fn tally(history: &History) -> (u32, u32, u32) {
+    let Source { accounts, answered_accounts, failed_accounts, .. } = history.network;
+    (accounts, answered_accounts, failed_accounts)
+}
+
+fn what_is_refused_neither_dilutes_nor_raises_a_share(make: impl Fn(Limits) -> Store) {
+    // Few accounts, which are counted exactly, and many, which are estimated.
+    for (answered, refused) in [(12, 40), (12, 600), (300, 600)] {
+        let store = make(limits());
+        for id in 0..answered {
+            see(&store, &login(id, NOON, 1, &[name(id as u64)]));
+            settle(&store, id, if id % 3 == 0 { Outcome::Succeeded } else { Outcome::Failed });
+        }
+        let first = see(&store, &login(999, NOON, 1, &[name(999)]));
+        if answered == 12 {
+            assert_eq!(tally(&first), (13, 12, 8));
+        }
+        for id in 1_000..1_000 + refused {
+            let history = see(&store, &login(id, NOON, 1, &[name(id as u64)]));
+            // The first to make a list into a bitmap turns counts into estimates.
+            assert!(tally(&history).1.abs_diff(tally(&first).1) <= 1, "{history:?}");
+            assert!(tally(&history).2.abs_diff(tally(&first).2) <= 1, "{history:?}");
+            let how = [Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held][id as usize % 3];
+            assert_eq!(withdraw(&store, id, how), Settled::Counted);
+        }
+        assert!(see(&store, &login(9_999, NOON, 1, &[name(0)])).network.accounts > 13 + refused as u32 / 2);
+    }
+}
+
+fn an_account_that_was_refused_counts_when_an_attempt_on_it_lands(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let hour = |hours: u64, secs: u64| NOON.after(Duration::from_secs(hours * 3_600 + secs));
+    let mut id = 0;
+    let mut attempt = |at: Timestamp, whom: u64| {
+        id += 1;
+        (id, tally(&see(&store, &login(id, at, 1, &[name(whom)]))))
+    };
+    let refuse = |(id, seen)| {
+        wait(store.withdraw(AttemptId(id), Withdrawal::Challenged, NOON)).unwrap();
+        seen
+    };
+    let land = |(id, seen), outcome| {
+        settle(&store, id, outcome);
+        seen
+    };
+    assert_eq!(refuse(attempt(hour(0, 0), 1)), (1, 0, 0));
+    assert_eq!(refuse(attempt(hour(0, 1), 2)), (2, 0, 0));
+    assert_eq!(land(attempt(hour(0, 2), 1), Outcome::Aborted), (2, 0, 0));
+    assert_eq!(land(attempt(hour(0, 3), 1), Outcome::Succeeded), (2, 0, 0), "an aborted attempt has no answer");
+    assert_eq!(refuse(attempt(hour(0, 4), 1)), (2, 1, 0), "what landed has landed");
+    assert_eq!(refuse(attempt(hour(1, 0), 1)), (2, 1, 0));
+    assert_eq!(land(attempt(hour(1, 1), 2), Outcome::Failed), (2, 1, 0), "refused in the hour before");
+    assert_eq!(refuse(attempt(hour(1, 2), 3)), (3, 2, 1));
+    assert_eq!(refuse(attempt(hour(2, 0), 3)), (3, 1, 1), "the first account's answer is two hours old");
+    assert_eq!(refuse(attempt(hour(3, 0), 3)), (1, 0, 0));
+}
+
+fn refused_and_landing_in_parallel_is_landed(make: impl Fn(Limits) -> Store) {
+    for refused_first in [true, false] {
+        let store = make(limits());
+        see(&store, &login(1, NOON, 1, &[name(1)]));
+        see(&store, &login(2, NOON, 1, &[name(1)]));
+        let refuse = || withdraw(&store, 1, Withdrawal::Denied);
+        let land = || settle(&store, 2, Outcome::Failed);
+        let both = if refused_first { [refuse(), land()] } else { [land(), refuse()] };
+        assert_eq!(both, [Settled::Counted; 2]);
+        assert_eq!(tally(&see(&store, &login(3, NOON, 1, &[name(2)]))), (2, 1, 1));
+    }
+}
+
+/// Twelve guesses at an account from source 1, ten seconds apart; the thirteenth, at 120 s, is refused.
+fn guess(store: &Store, whom: Pseudonym) -> History {
+    for id in 0..12 {
+        see(store, &login(id, secs(10 * id as u64), 1, &[whom]));
+        settle(store, id, Outcome::Failed);
+    }
+    let history = see(store, &login(12, secs(120), 1, &[whom]));
+    check(history.account.refused_here, [0.0; 4]);
+    assert_eq!(withdraw(store, 12, Withdrawal::Denied), Settled::Counted);
+    history
+}
+
+fn refuse_at(store: &Store, id: u128, at: Timestamp, from: u32, whom: Pseudonym) -> Account {
+    let account = see(store, &login(id, at, from, &[whom])).account;
+    assert_eq!(wait(store.withdraw(AttemptId(id), Withdrawal::Challenged, at)).unwrap(), Settled::Counted);
+    account
+}
+
+fn what_stood_does_not_age_while_it_is_refused_and_goes_on(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let stood = guess(&store, name(1)).account.from_here;
+    for nth in 0..50u64 {
+        // Nearly ten minutes between two.
+        let account = refuse_at(&store, 100 + u128::from(nth), secs(120 + 600 * (nth + 1)), 1, name(1));
+        check(account.refused_here, [stood.attempts, stood.failed, stood.succeeded, stood.open]);
+        assert!(account.recent.failed < stood.failed, "the account's own counts age");
+        check(account.from_here, [account.recent.attempts, account.recent.failed, 0.0, 1.0]);
+    }
+    let last = 120 + 600 * 50;
+    let silence = see(&store, &login(999, secs(last + 601), 1, &[name(1)])).account;
+    check(silence.refused_here, [0.0; 4]);
+    assert!(silence.from_here.failed < 0.001);
+    // What is refused now keeps what stands now.
+    withdraw(&store, 999, Withdrawal::Denied);
+    assert!(refuse_at(&store, 1_000, secs(last + 602), 1, name(1)).refused_here.failed < 0.001);
+}
+
+fn a_refusal_holds_its_source_alone(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    guess(&store, name(1));
+    let elsewhere = see(&store, &login(20, secs(130), 2, &[name(1)])).account;
+    check(elsewhere.refused_here, [0.0; 4]);
+    let other_account = see(&store, &login(21, secs(130), 1, &[name(2)])).account;
+    check(other_account.refused_here, [0.0; 4]);
+    let of = |id, network, device| {
+        let attempt = Observation { network, device, ..login(id, secs(130), 1, &[]) };
+        see(&store, &Observation { accounts: &[name(1)], ..attempt }).account.refused_here.failed
+    };
+    let device = login(0, NOON, 1, &[]).device;
+    assert!(of(22, network(77), device) > 10.0, "the device that moved on");
+    assert!(of(23, network(1), DeviceKey::Cookie(name(78))) > 10.0, "another device at the same address");
+    let alias = see(&store, &login(24, secs(130), 1, &[name(3), name(1)])).account;
+    assert!(alias.refused_here.failed > 10.0, "another name beside it");
+    // Being refused something that tries no secret is not going on.
+    let reset = Observation { event: Event::Reset, ..login(25, secs(700), 1, &[]) };
+    see(&store, &Observation { accounts: &[name(1)], ..reset });
+    withdraw(&store, 25, Withdrawal::Denied);
+    let later = see(&store, &login(26, secs(721), 1, &[name(1)])).account;
+    check(later.refused_here, [0.0; 4]);
+}
+
+fn a_success_ends_a_refusal(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    guess(&store, name(1));
+    for (id, outcome, goes_on) in [
+        (20, Outcome::Failed, true),
+        (21, Outcome::Aborted, true),
+        (22, Outcome::Unknown, true),
+        (23, Outcome::Succeeded, false),
+    ] {
+        see(&store, &login(id, secs(130), 1, &[name(1)]));
+        settle(&store, id, outcome);
+        let history = see(&store, &login(100 + id, secs(130), 1, &[name(1)]));
+        assert_eq!(history.account.refused_here.failed > 10.0, goes_on, "{outcome:?}");
+    }
+}
+
+fn a_held_success_counts_whoever_came_in_between(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    see(&store, &login(1, NOON, 1, &[name(1)]));
+    withdraw(&store, 1, Withdrawal::Held);
+    see(&store, &login(2, NOON, 2, &[name(1)]));
+    assert_eq!(settle(&store, 1, Outcome::Succeeded), Settled::Counted);
+    check(see(&store, &login(3, NOON, 1, &[name(1)])).account.from_here, [2.0, 0.0, 1.0, 1.0]);
+}
+
 fn a_held_success_counts_when_it_is_released(make: impl Fn(Limits) -> Store) {
     let store = make(limits());
     for id in [1, 2] {
@@ -419,119 +588,4 @@ fn a_clock_set_back_keeps_counting(make: impl Fn(Limits) -> Store) {
     assert_eq!((history.network.in_flight, history.network.accounts), (5, 5));
     let history = see(&store, &login(5, secs(60), 1, &[name(5)]));
     check(history.network.minute, [3.5, 0.0, 0.0, 3.5]);
-}
-
-fn a_flood_of_keys_stays_within_bounds(make: impl Fn(Limits) -> Store) {
-    let keys: u32 = if cfg!(debug_assertions) { 100_000 } else { 10_000_000 };
-    let store = make(limits());
-    for key in 0..keys {
-        see(&store, &login(key.into(), NOON, key, &[name(key.into())]));
-    }
-    for kind in store.stats().kinds {
-        assert!(kind.entries <= kind.capacity, "{kind:?}");
-        let counted = kind.kind != "token" && kind.kind != "held";
-        assert_eq!(kind.entries + kind.evicted, if counted { keys.into() } else { 0 }, "{kind:?}");
-        assert!(!counted || kind.capacity <= 10_000, "{kind:?}");
-    }
-    let history = see(&store, &login(u128::MAX, NOON, keys - 1, &[name(u64::from(keys) - 1)]));
-    check(history.network.minute, [2.0, 0.0, 0.0, 2.0]);
-}
-
-fn an_evicted_entry_is_not_settled_into_its_successor(make: impl Fn(Limits) -> Store) {
-    let store = make(Limits { entries: 1, ..limits() });
-    see(&store, &login(1, NOON, 1, &[name(1)]));
-    see(&store, &login(2, NOON, 2, &[name(2)]));
-    see(&store, &login(3, NOON, 1, &[name(1)]));
-    settle(&store, 1, Outcome::Failed);
-    let history = see(&store, &login(4, NOON, 1, &[name(1)]));
-    check(history.network.minute, [2.0, 0.0, 0.0, 2.0]);
-    assert_eq!(history.network.in_flight, 2);
-}
-
-fn a_token_burns_exactly_once(make: impl Fn(Limits) -> Store) {
-    let store = make(limits());
-    let barrier = Barrier::new(64);
-    for round in 0..20u8 {
-        let burn = || {
-            barrier.wait();
-            wait(store.burn([round; 16], Duration::from_secs(60), NOON)).unwrap()
-        };
-        let first = thread::scope(|scope| {
-            let runs: Vec<_> = (0..64).map(|_| scope.spawn(burn)).collect();
-            runs.into_iter().map(|run| run.join().unwrap()).filter(|burn| *burn == Burn::First).count()
-        });
-        assert_eq!(first, 1);
-    }
-}
-
-fn a_full_store_refuses_tokens_and_forgets_none(make: impl Fn(Limits) -> Store) {
-    let store = make(Limits { tokens: 3, ..limits() });
-    let burn = |token: u8| wait(store.burn([token; 16], Duration::from_secs(60), NOON));
-    for token in 0..3 {
-        assert_eq!(burn(token), Ok(Burn::First));
-    }
-    assert_eq!(burn(3), Err(StoreError::Full("spent token")));
-    for token in 0..3 {
-        assert_eq!(burn(token), Ok(Burn::AlreadyUsed));
-    }
-    let stats = store.stats();
-    let tokens = stats.kinds.iter().find(|kind| kind.kind == "token").unwrap();
-    assert_eq!((tokens.entries, tokens.evicted, tokens.refused), (3, 0, 1));
-}
-
-fn an_expired_token_makes_room(make: impl Fn(Limits) -> Store) {
-    let store = make(Limits { tokens: 2, ..limits() });
-    let burn = |token: u8, lifetime, at| wait(store.burn([token; 16], Duration::from_secs(lifetime), secs(at)));
-    assert_eq!(burn(1, 60, 0), Ok(Burn::First));
-    assert_eq!(burn(2, 300, 0), Ok(Burn::First));
-    assert!(burn(3, 60, 59).is_err());
-    assert_eq!(burn(3, 60, 60), Ok(Burn::First));
-    assert_eq!(burn(2, 60, 60), Ok(Burn::AlreadyUsed));
-}
-
-fn an_answer_is_taken_exactly_once(make: impl Fn(Limits) -> Store) {
-    let store = make(limits());
-    let barrier = Barrier::new(16);
-    wait(store.hold([1; 16], Bytes::from_static(b"sealed"), Duration::from_secs(300), NOON)).unwrap();
-    let take = || {
-        barrier.wait();
-        wait(store.take([1; 16], secs(1))).unwrap()
-    };
-    let taken: Vec<Bytes> = thread::scope(|scope| {
-        let runs: Vec<_> = (0..16).map(|_| scope.spawn(take)).collect();
-        runs.into_iter().filter_map(|run| run.join().unwrap()).collect()
-    });
-    assert_eq!(taken, [Bytes::from_static(b"sealed")]);
-    assert_eq!(wait(store.take([2; 16], NOON)).unwrap(), None);
-    assert_eq!(store.stats().held_bytes, 0);
-}
-
-fn held_answers_are_bounded_and_never_overwritten(make: impl Fn(Limits) -> Store) {
-    let store = make(Limits { held: 3, held_bytes: 100, ..limits() });
-    let hold =
-        |id: u8, bytes: usize| wait(store.hold([id; 16], Bytes::from(vec![id; bytes]), Duration::from_secs(300), NOON));
-    let full = Err(StoreError::Full("held answer"));
-    assert_eq!(hold(1, 60), Ok(()));
-    assert_eq!(hold(1, 10), Err(StoreError::Exists));
-    assert_eq!(hold(2, 41), full);
-    assert_eq!(hold(2, 40), Ok(()));
-    assert_eq!(hold(3, 0), Ok(()));
-    assert_eq!(hold(4, 0), full);
-    let stats = store.stats();
-    let held = stats.kinds.iter().find(|kind| kind.kind == "held").unwrap();
-    assert_eq!((stats.held_bytes, held.entries, held.refused), (100, 3, 2));
-    assert_eq!(wait(store.take([1; 16], NOON)).unwrap(), Some(Bytes::from(vec![1; 60])));
-    assert_eq!(hold(4, 60), Ok(()));
-}
-
-fn a_held_answer_expires(make: impl Fn(Limits) -> Store) {
-    let store = make(Limits { held: 1, ..limits() });
-    let hold =
-        |id: u8, at| wait(store.hold([id; 16], Bytes::from_static(b"x"), Duration::from_secs(300), secs(at))).is_ok();
-    assert!(hold(1, 0));
-    assert!(!hold(2, 299));
-    assert_eq!(wait(store.take([1; 16], secs(300))).unwrap(), None);
-    assert!(hold(2, 300));
-    assert!(hold(3, 600), "what has expired makes room");
-    assert_eq!(store.stats().held_bytes, 1);
 }
