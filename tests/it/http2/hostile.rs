@@ -65,16 +65,17 @@ async fn who_leaves_before_the_answer_says_what_it_is_has_aborted() {
     }
 }
 
-#[tokio::test]
+// The application's pause must not stop the gate's clocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
     let origin = Origin::start(|request| {
         if request.target == "/slow" {
-            std::thread::sleep(Duration::from_millis(2500));
+            std::thread::sleep(Duration::from_secs(4));
         }
         Answer::new("200 OK", &[], "hello")
     })
     .await;
-    let idle = SHOP.replace("routes:", "limits: { client_idle: 1s }\nroutes:");
+    let idle = SHOP.replace("routes:", "limits: { client_idle: 2s }\nroutes:");
     let secured = Secured::start(&idle, &origin).await;
     let http2 = async {
         let client = secured.http2().await;
