@@ -241,10 +241,14 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
     let took = judged.forwarded.elapsed();
     let finding = match std::mem::replace(&mut judged.answer, Answer::Awaited) {
         Answer::Read(finding) => finding,
-        // The body ended early, or never came: what is there is what the rules get.
+        // No body came, or not all of it.
         Answer::Reading(head, beginning) => {
             let (outcome, rule) = judged.route.outcome.by_body(&View(&head.header), now, &beginning);
-            Finding { outcome, rule, status: head.status }
+            match (error, outcome) {
+                (None, _) | (Some(_), Outcome::Failed) => Finding { outcome, rule, status: head.status },
+                // What was not seen could have said otherwise, and who leaves early must not choose what counts.
+                (Some(error), _) => Finding { outcome: without_answer(error), rule: None, status: head.status },
+            }
         }
         Answer::Kept(mut kept) => {
             if kept.too_large && kept.hold.take().is_some() {
@@ -265,17 +269,24 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
             return;
         }
         Answer::Awaited => {
-            let left = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream);
-            if !left {
+            let outcome = error.map_or(Outcome::Unknown, without_answer);
+            if outcome == Outcome::Unknown {
                 gate.metrics.upstream_failed(error.map_or("broken", upstream_fault));
             }
-            let outcome = if left { Outcome::Aborted } else { Outcome::Unknown };
             // What the visitor read was the gate's own error: the application answered nothing.
             Finding { outcome, rule: None, status: 0 }
         }
     };
     gate.settle(id, finding.outcome, now).await;
     gate.record_outcome(judged, &finding, took);
+}
+
+/// What an exchange comes to that ended in an error before the answer told.
+fn without_answer(error: &Error) -> Outcome {
+    match error.esource() {
+        ErrorSource::Downstream => Outcome::Aborted,
+        ErrorSource::Upstream | ErrorSource::Internal | ErrorSource::Unset => Outcome::Unknown,
+    }
 }
 
 /// Puts a kept answer into the store, where the solved challenge finds it.

@@ -1,9 +1,9 @@
 //! The proxy's hooks, in the order Pingora calls them: each is a line or two that says what happens then, and the work is
 //! in the module of that stage.
 //!
-//! `request_filter` (before any upstream exists): [`judge`](super::judge). `upstream_peer`, `upstream_request_filter`,
-//! `request_body_filter`: [`forward`](super::forward). `response_filter`, `response_body_filter`, `logging`:
-//! [`answer`](super::answer).
+//! `request_filter` (before any upstream exists): [`judge`]. `upstream_peer`, `upstream_request_filter`,
+//! `request_body_filter`: [`forward`]. `response_filter`, `response_body_filter`, `logging`:
+//! [`answer`].
 
 use super::answer::{self, Answer};
 use super::clock::Clock;

@@ -25,7 +25,11 @@ struct Secured {
 
 impl Secured {
     async fn start(yaml: &str, origin: &Origin) -> Secured {
-        let (gate, identity) = (Gate::start(yaml, origin).await, Identity::new());
+        Secured::start_at(yaml, &origin.address.to_string()).await
+    }
+
+    async fn start_at(yaml: &str, origin: &str) -> Secured {
+        let (gate, identity) = (Gate::start_at(yaml, origin).await, Identity::new());
         let address = tls::listen(&gate, &identity).await;
         Secured { gate, identity, address }
     }

@@ -47,7 +47,14 @@ pub fn form(path: &str, body: &str, headers: &[(&str, &str)]) -> Request<()> {
 
 impl Client {
     pub async fn over(tls: Tls) -> Client {
-        let (send, connection) = super::within("an HTTP/2 handshake", ::h2::client::handshake(tls)).await.unwrap();
+        Client::with_window(tls, 65_535).await
+    }
+
+    /// One that takes no more than so many bytes of an answer's body before it has read some.
+    pub async fn with_window(tls: Tls, bytes: u32) -> Client {
+        let mut builder = ::h2::client::Builder::new();
+        builder.initial_window_size(bytes);
+        let (send, connection) = super::within("an HTTP/2 handshake", builder.handshake(tls)).await.unwrap();
         Client { send, connection: tokio::spawn(connection) }
     }
 

@@ -1,51 +1,68 @@
 //! What no well-behaved client does: disguises, frames that HTTP/1.1 has no words for, streams reset, silence.
 
 use super::{RIGHT, Secured};
-use crate::harness::h2::{Fate, Raw, form, read, write};
+use crate::harness::h2::{Client, Fate, Raw, form, read, request, write};
 use crate::harness::http::{get, send};
 use crate::harness::origin::{Answer, Origin};
 use crate::harness::{SHOP, within};
+use http::Method;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// Sends a login, waits for the head of the answer (if there is one to come), takes nothing of its body and leaves.
+async fn leave_after_the_head(secured: &Secured, status: Option<u16>) {
+    let tls = secured.identity.connect(secured.address, "h2").await;
+    let client = Client::with_window(tls, 0).await;
+    let (answer, mut stream) = client.begin(form("/login", RIGHT, &[]), false).await;
+    assert!(write(&mut stream, RIGHT.into(), true).await);
+    match status {
+        Some(status) => assert_eq!(within("the head", answer).await.unwrap().status(), status),
+        None => drop(secured.gate.records(1).await),
+    }
+    stream.send_reset(::h2::Reason::CANCEL);
+    // The reset is on its way when another stream was answered.
+    let (answer, _) = client.begin(request(Method::GET, "/.tollgate/", &[]), true).await;
+    assert!(within("the head", answer).await.unwrap().status().is_client_error());
+}
 
 #[tokio::test]
-async fn who_resets_each_stream_before_the_answer_is_counted_all_the_same() {
-    // The visitor never learns whether a guess was right; whoever does this all the same is stuffing all the same.
-    let origin = Origin::shop().await;
-    let rule = SHOP.replace(
-        "    otherwise: allow",
-        "      - { name: stuffing, when: fired.credential_stuffing, action: deny }\n    otherwise: allow",
-    );
-    let secured = Secured::start(&rule, &origin).await;
-    let client = secured.http2().await;
-    let mut denied_at = None;
-    for n in 0..50 {
-        let body = format!("login=user{n}&password=x");
-        let from = [("x-forwarded-for", "198.51.100.30")];
-        let (answer, mut stream) = client.begin(form("/login", &body, &from), false).await;
-        write(&mut stream, body.into(), true).await;
-        let attempted = |records: &[serde_json::Value]| {
-            records.iter().filter(|record| record["status"] == "$attempted").cloned().collect::<Vec<_>>()
-        };
-        let last = within("the attempt to be judged", async {
-            loop {
-                let records = attempted(&secured.gate.records(n + 1).await);
-                if records.len() > n {
-                    return records[n].clone();
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
-        stream.send_reset(::h2::Reason::CANCEL);
-        drop(answer);
-        if last["enforced"] == "denied" {
-            denied_at = Some(n);
-            break;
-        }
+async fn who_saw_the_answer_cannot_hide_it_by_a_reset() {
+    let by_body = SHOP.replace("[{ status: 401 }]", "[{ status: 200, body_contains: wrong }]");
+    for (rule, status) in [(SHOP, "401 Unauthorized"), (&*by_body, "200 OK")] {
+        let page = "wrong password, said at length. ".repeat(10_000);
+        let origin = Origin::start(move |_| Answer::new(status, &[], &page)).await;
+        let secured = Secured::start(rule, &origin).await;
+        leave_after_the_head(&secured, status[..3].parse().ok()).await;
+        assert_eq!(secured.gate.records(2).await[1]["status"], "$failed", "{status}");
     }
-    // An attempt without an answer counts by the usual share of failures, so it takes a few more than twenty.
-    assert!(denied_at.is_some_and(|n| n < 40), "denied first at {denied_at:?}");
+}
+
+#[tokio::test]
+async fn who_leaves_before_the_answer_says_what_it_is_has_aborted() {
+    // Without the second step on the page, status 200 would be a success.
+    let by_body = SHOP
+        .replace(
+            "      succeeded: [{ status: 302",
+            "      pending: [{ body_contains: code }]\n      succeeded: [{ status: 200",
+        )
+        .replace(", set_cookie: \"session\" }]", " }]");
+    for beginning in ["", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly a part of the page"] {
+        // Says so much, and then nothing more.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let mut sockets = Vec::new();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                socket.write_all(beginning.as_bytes()).await.unwrap();
+                sockets.push(socket);
+            }
+        });
+        let secured = Secured::start_at(&by_body, &origin).await;
+        leave_after_the_head(&secured, (!beginning.is_empty()).then_some(200)).await;
+        // Neither a failure nor an answer: it stays open at the source.
+        assert_eq!(secured.gate.records(2).await[1]["status"], "$aborted", "{beginning:?}");
+    }
 }
 
 #[tokio::test]
