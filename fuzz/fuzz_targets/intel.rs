@@ -13,7 +13,8 @@ use tollgate::engine::evidence::ListEffect;
 use tollgate::gateway::identity::{account, domain, email};
 use tollgate::intel::{Agents, Intel, IntelProblem, Subject};
 
-static INTEL: LazyLock<Intel> = LazyLock::new(|| Intel::load(&IntelFiles::default(), &[], &canonical).expect("embedded"));
+static INTEL: LazyLock<Intel> =
+    LazyLock::new(|| Intel::load(&IntelFiles::default(), &[], &canonical).expect("embedded"));
 
 /// All that a refused entry may be told: lists name people, and what stands in a log is the same for all of them.
 static REFUSALS: LazyLock<HashSet<String>> = LazyLock::new(|| {
@@ -87,7 +88,7 @@ fn entry(of: ListOf, text: &str) {
     match of {
         ListOf::Ip => match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
             (Ok(ip), _) => subject.ip = ip,
-            (_, Ok(net)) => subject.ip = net.broadcast(),
+            (_, Ok(net)) => subject.ip = net.network(),
             // A span.
             _ => return,
         },
@@ -100,4 +101,3 @@ fn entry(of: ListOf, text: &str) {
     let (evidence, _) = intel.look_up(&subject);
     assert_eq!(evidence.lists.len(), 1, "{of:?} {text:?}");
 }
-

@@ -17,7 +17,8 @@ fuzz_target!(|body: &[u8]| {
     let Some(parts) = block_on(parts(body)) else { return };
     for name in NAMES {
         let Some(found) = exact(values.form(name)) else { continue };
-        if !found.iter().all(|reading| reading.odd().is_empty()) {
+        // What may be a file, or in another charset, is marked value by value.
+        if !values.form(name).iter().all(|reading| reading.odd().is_empty()) {
             continue;
         }
         let found: Vec<&[u8]> = found.iter().map(|reading| AsRef::<str>::as_ref(*reading).as_bytes()).collect();

@@ -77,7 +77,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.scalar(|| value.to_string());
+        // With a point or an exponent, near to what was written: `1.0` is no `1`, and `1e300` no three hundred digits.
+        self.scalar(|| serde_json::Value::from(value).to_string());
         Ok(())
     }
 
@@ -146,11 +147,13 @@ mod tests {
 
     #[test]
     fn a_pointer_finds_what_it_names() {
-        let body = br#"{"ok":true,"n":-12,"f":1.5,"text":"a\"b","none":null,"list":[1,{"x":"y"}],"a/b":{"m~n":"deep"},"o":{}}"#;
+        let body = br#"{"ok":true,"n":-12,"f":1.5,"big":3e64,"one":1.0,"text":"a\"b","none":null,"list":[1,{"x":"y"}],"a/b":{"m~n":"deep"},"o":{}}"#;
         for (pointer, expected) in [
             ("/ok", value("true")),
             ("/n", value("-12")),
             ("/f", value("1.5")),
+            ("/big", value("3e+64")),
+            ("/one", value("1.0")),
             ("/text", value("a\"b")),
             ("/none", Place::Absent),
             ("/list", value("[]")),
