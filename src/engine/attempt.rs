@@ -15,20 +15,36 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct AttemptId(pub u128);
 
-impl fmt::Display for AttemptId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AttemptId {
+    /// As printed, without the formatting machinery: every record and the application's headers hold it.
+    pub fn text(self) -> [u8; 26] {
         const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut text = [0u8; 26];
-        for (place, byte) in text.iter_mut().enumerate() {
-            *byte = ALPHABET[(self.0 >> (125 - 5 * place)) as usize & 31];
+        // Two halves, because shifting 128 bits for each letter costs more than all the rest: 13 letters are 65 bits.
+        let (mut high, mut low) = ((self.0 >> 65) as u64, self.0 as u64);
+        let middle = (self.0 >> 60) as usize & 31;
+        for place in (0..13).rev() {
+            text[place] = ALPHABET[high as usize & 31];
+            high >>= 5;
         }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        text[13] = ALPHABET[middle];
+        for place in (14..26).rev() {
+            text[place] = ALPHABET[low as usize & 31];
+            low >>= 5;
+        }
+        text
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
 impl Serialize for AttemptId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -37,9 +53,21 @@ impl Serialize for AttemptId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pseudonym(pub [u8; 16]);
 
+impl Pseudonym {
+    fn text(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
+}
+
 impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
@@ -51,7 +79,7 @@ impl fmt::Debug for Pseudonym {
 
 impl Serialize for Pseudonym {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The set is open at one end only: an operator may name events of their own (`custom:<name>`), but the ones that
 //! carry meaning for signals and policies are variants, so that a `match` over them is exhaustive.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -68,10 +69,29 @@ impl Event {
 }
 
 /// As published: `$login`; an operator's own as `$gift_card`.
+impl Event {
+    /// As records have it: `$login`, `$gift_card`.
+    pub fn published(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Event::Login => "$login",
+            Event::Register => "$register",
+            Event::Reset => "$reset",
+            Event::ResetComplete => "$reset_complete",
+            Event::PasswordChange => "$password_change",
+            Event::Checkout => "$checkout",
+            Event::Logout => "$logout",
+            Event::ProfileUpdate => "$profile_update",
+            Event::Verification => "$verification",
+            Event::Custom(name) => {
+                return Cow::Owned(format!("${}", name.strip_prefix("custom:").unwrap_or(name)));
+            }
+        })
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        write!(f, "${}", name.strip_prefix("custom:").unwrap_or(name))
+        f.write_str(&self.published())
     }
 }
 

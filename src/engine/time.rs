@@ -38,9 +38,9 @@ pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-/// RFC 3339 in UTC with milliseconds: `2026-11-22T01:02:03.456Z`.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// RFC 3339 in UTC with milliseconds: `2026-11-22T01:02:03.456Z`.
+    fn text(self) -> [u8; 24] {
         let (days, ms) = (self.0 / 86_400_000, self.0 % 86_400_000);
         // The reverse of `days_from_civil`.
         let z = days as i64 + 719_468;
@@ -71,13 +71,20 @@ impl fmt::Display for Timestamp {
         put(16, minute as i64);
         put(19, second as i64);
         put(23, milli as i64);
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        text
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-22T01:02:03.456Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

@@ -142,7 +142,7 @@ impl ProxyHttp for Hooks {
         if session.as_ref().get_keepalive().is_some() {
             session.set_keepalive(Some(live.settings.limits.client_idle.as_secs().max(1)));
         }
-        *visit = Box::pin(judge::request(&self.0, live, session)).await?;
+        *visit = judge::request(&self.0, live, session).await?;
         Ok(matches!(visit, Visit::Answered))
     }
 

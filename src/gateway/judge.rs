@@ -30,11 +30,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Takes a request from its head to the decision.
+/// Takes a request from its head to the decision. What no route matches is told at once; only for the rest a future is
+/// made, which is large, and so lives on the heap.
 pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pingora::Result<Visit> {
     let began = Instant::now();
     if own_pages::are_meant(session.req_header()) {
-        own_pages::serve(gate, &live, session).await?;
+        Box::pin(own_pages::serve(gate, &live, session)).await?;
         return Ok(Visit::Answered);
     }
     let Some(candidates) = live.routes.candidates(&head(session)) else {
@@ -44,7 +45,7 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
     gate.metrics.requested(true);
     gate.metrics.passed(Stage::Recognise, began.elapsed());
     let call = Call { gate, live, began, id: new_id(gate.clock.now()), ip: IpAddr::from([0, 0, 0, 0]) };
-    call.protected(session, candidates).await
+    Box::pin(call.protected(session, candidates)).await
 }
 
 /// What recognition reads of this request.

@@ -30,7 +30,7 @@ impl Gate {
         enforcement: Enforcement,
         took: Duration,
     ) {
-        self.metrics.enforced(live.metrics_of(route), &enforcement.to_string());
+        self.metrics.enforced(live.metrics_of(route), enforcement);
         self.metrics.passed(Stage::Total, took);
         if self.sinks.0.is_empty() {
             return;

@@ -5,6 +5,7 @@ use super::gate::Gate;
 use super::live::Live;
 use crate::engine::attempt::AttemptId;
 use crate::engine::outcome::Outcome;
+use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
@@ -58,7 +59,7 @@ pub async fn record(gate: &Gate, live: &Live, waiting: &Waiting, now: Timestamp)
     gate.settle(waiting.attempt, Outcome::Succeeded, now).await;
     if let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(&waiting.record) {
         if let Some(metrics) = record["route"].as_str().and_then(|route| live.metrics_by_name(route)) {
-            gate.metrics.enforced(metrics, "released");
+            gate.metrics.enforced(metrics, Enforcement::Released);
         }
         record["at"] = now.to_string().into();
         gate.sinks.send(&record.to_string());

@@ -13,6 +13,7 @@ use crate::engine::assessment::Scores;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::Moment;
 use crate::engine::outcome::Outcome;
+use crate::engine::record::Enforcement;
 use crate::engine::signals::{SIGNALS, SignalId};
 use crate::events::decision_log::LogStats;
 use crate::store::{Stats, StoreError};
@@ -217,10 +218,9 @@ impl Metrics {
         route.outcomes[outcome_place(outcome)].inc();
     }
 
-    /// What was really done: the word of the record's `enforced`.
-    pub fn enforced(&self, route: &RouteMetrics, enforced: &str) {
-        let place = ENFORCED.iter().position(|word| *word == enforced).unwrap_or(ENFORCED.len() - 1);
-        route.enforced[place].inc();
+    /// What was really done.
+    pub fn enforced(&self, route: &RouteMetrics, enforced: Enforcement) {
+        route.enforced[enforced_place(enforced)].inc();
     }
 
     /// A stage was passed.
@@ -334,6 +334,18 @@ fn action_place(action: Action) -> usize {
         Action::Allow => 0,
         Action::Challenge(_) => 1,
         Action::Deny => 2,
+    }
+}
+
+/// Its word's place in `ENFORCED`.
+fn enforced_place(enforced: Enforcement) -> usize {
+    match enforced {
+        Enforcement::Forwarded => 0,
+        Enforcement::Challenged => 1,
+        Enforcement::Denied => 2,
+        Enforcement::Released => 3,
+        Enforcement::Monitored(action) => 4 + action_place(action),
+        Enforcement::Refused(_) | Enforcement::Unscored(_) => ENFORCED.len() - 1,
     }
 }
 

@@ -37,7 +37,7 @@ fn busy() -> Metrics {
     let route = metrics.route("sign-in");
     metrics.requested(true);
     metrics.decided(&route, &decision(Moment::Before, Action::Deny));
-    metrics.enforced(&route, "denied");
+    metrics.enforced(&route, Enforcement::Denied);
     metrics.settled(&route, Outcome::Failed);
     metrics.refused_capture("too_large");
     metrics.upstream_failed("connect");
@@ -95,8 +95,11 @@ fn a_decision_is_counted_by_route_moment_and_action() {
 fn each_word_is_counted_as_itself() {
     let metrics = Metrics::new().unwrap();
     let route = metrics.route("sign-in");
-    for word in ["denied", "released", "monitored:challenge", "monitored:challenge", "invented"] {
-        metrics.enforced(&route, word);
+    let challenge = Enforcement::Monitored(Action::Challenge(ChallengeKind::ProofOfWork));
+    let refused = Enforcement::Refused("slow");
+    for enforced in [Enforcement::Denied, Enforcement::Released, challenge, challenge, refused] {
+        metrics.enforced(&route, enforced);
+        assert!(matches!(enforced, Enforcement::Refused(_)) || ENFORCED.contains(&&*enforced.to_string()));
     }
     for outcome in OUTCOMES {
         metrics.settled(&route, outcome);

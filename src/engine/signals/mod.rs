@@ -184,7 +184,12 @@ impl SignalSet {
 
     /// In table order.
     pub fn iter(self) -> impl Iterator<Item = SignalId> {
-        (0..64u8).map(SignalId).filter(move |id| self.contains(*id))
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let place = rest.trailing_zeros();
+            rest &= rest.wrapping_sub(1);
+            (place < u64::BITS).then_some(SignalId(place as u8))
+        })
     }
 
     /// Names in table order.

@@ -118,6 +118,11 @@ fn mailbox(local: &str, gmail: bool, rules: IdentityRules) -> Zeroizing<String> 
 
 /// Without what cannot be seen, trimmed, in NFKC.
 fn normalized(text: &str) -> Option<Zeroizing<String>> {
+    // Nearly all are plain ASCII.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        let trimmed = text.trim();
+        return (!trimmed.is_empty()).then(|| Zeroizing::new(trimmed.to_owned()));
+    }
     let mut seen = Zeroizing::new(String::with_capacity(text.len()));
     seen.extend(text.chars().filter(|character| !is_invisible(*character)));
     let mut plain = Zeroizing::new(seen.trim().to_owned());
