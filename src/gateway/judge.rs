@@ -38,7 +38,8 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
         Box::pin(own_pages::serve(gate, &live, session)).await?;
         return Ok(Visit::Answered);
     }
-    let Some(candidates) = live.routes.candidates(&head(session)) else {
+    let has_body = has_body(session);
+    let Some(candidates) = live.routes.candidates(&head(session, has_body)) else {
         gate.metrics.requested(false);
         return Ok(Visit::Passing { live, held: None, tries: 0 });
     };
@@ -48,18 +49,27 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
     Box::pin(call.protected(session, candidates)).await
 }
 
+/// Whether a body may follow. HTTP/2 need not announce one, but says with the head when there is none.
+fn has_body(session: &mut Session) -> bool {
+    let header = session.req_header();
+    match header.version {
+        http::Version::HTTP_2 => !session.as_mut().is_body_empty(),
+        _ => {
+            header.headers.contains_key(http::header::CONTENT_LENGTH)
+                || header.headers.contains_key(http::header::TRANSFER_ENCODING)
+        }
+    }
+}
+
 /// What recognition reads of this request.
-fn head(session: &Session) -> Head<'_> {
+fn head(session: &Session, has_body: bool) -> Head<'_> {
     let header = session.req_header();
     Head {
         method: header.method.as_str(),
         target: header.raw_path(),
         authority: header.uri.authority().map(|authority| authority.as_str()),
         headers: &header.headers,
-        // HTTP/2 need not announce a body.
-        has_body: header.version == http::Version::HTTP_2
-            || header.headers.contains_key(http::header::CONTENT_LENGTH)
-            || header.headers.contains_key(http::header::TRANSFER_ENCODING),
+        has_body,
     }
 }
 
@@ -262,7 +272,7 @@ impl Call<'_> {
 
     fn framing(&self, session: &Session) -> Result<(), FramingFault> {
         let limit = self.live.settings.limits.header;
-        framing::check(raw_head(session).as_deref(), &head(session), session.req_header().version, limit)
+        framing::check(raw_head(session).as_deref(), &head(session, true), session.req_header().version, limit)
     }
 
     fn monitors(&self, route: &Route) -> bool {
