@@ -9,6 +9,7 @@ mod table;
 
 pub use self::table::{Kind, Spec, TABLE, table};
 
+use super::pages::UpstreamHealth;
 use crate::engine::assessment::Scores;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::Moment;
@@ -105,6 +106,7 @@ pub struct Metrics {
 
 #[derive(Debug)]
 struct Taken {
+    upstream_servers: IntGaugeVec,
     entries: IntGaugeVec,
     capacity: IntGaugeVec,
     evictions: IntCounterVec,
@@ -124,6 +126,13 @@ pub struct RouteMetrics {
     decisions: [[IntCounter; 3]; 2],
     enforced: [IntCounter; 8],
     outcomes: [IntCounter; 5],
+}
+
+impl RouteMetrics {
+    /// How many answers were successes, since the program started.
+    pub fn succeeded(&self) -> u64 {
+        self.outcomes[outcome_place(Outcome::Succeeded)].get()
+    }
 }
 
 impl Metrics {
@@ -164,6 +173,7 @@ impl Metrics {
             config_loaded: of.gauge(table::CONFIG_LOADED)?,
             data: of.gauges(table::DATA)?,
             taken: Mutex::new(Taken {
+                upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
                 entries: of.gauges(table::STORE_ENTRIES)?,
                 capacity: of.gauges(table::STORE_CAPACITY)?,
                 evictions: of.counters(table::STORE_EVICTIONS)?,
@@ -285,6 +295,18 @@ impl Metrics {
     /// A piece of intelligence in use and its date in Unix seconds.
     pub fn data(&self, name: &str, date: u64) {
         self.data.with_label_values(&[name]).set(i64::try_from(date).unwrap_or(i64::MAX));
+    }
+
+    /// Takes over how the servers behind the gate were last found.
+    pub fn take_upstreams(&self, upstreams: &[UpstreamHealth]) {
+        let taken = self.taken.lock();
+        // Also what is no longer configured.
+        taken.upstream_servers.reset();
+        for upstream in upstreams {
+            let servers = |state: &str| taken.upstream_servers.with_label_values(&[&*upstream.name, state]);
+            servers("up").set(upstream.up as i64);
+            servers("down").set(upstream.down.len() as i64);
+        }
     }
 
     /// Takes the store's sizes and losses over, when somebody asks.

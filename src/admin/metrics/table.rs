@@ -54,6 +54,7 @@ metrics! {
     CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
     STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";
     UPSTREAM_ERRORS = Counter "upstream_errors_total" ["why"] "Requests that an application's server did not answer.";
+    UPSTREAM_SERVERS = Gauge "upstream_servers" ["upstream", "state"] "Servers of each upstream (`default`, or its first host), by whether they accept connections: `up`, `down`.";
     CONNECTIONS = Gauge "connections" [] "Client connections open now.";
     CONNECTIONS_REFUSED = Counter "connections_refused_total" [] "Client connections refused because too many were open.";
     BODIES_HELD = Gauge "held_body_bytes" [] "Bytes of request bodies held now.";
