@@ -20,6 +20,10 @@ use pingora::proxy::Session;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// So many successes that a route's rules recognised, since the program started, prove that they tell answers apart. A
+/// thief cannot make them few again; where the rules do not fit the application there are none at all.
+const SUCCESSES_THAT_TELL: u64 = 10;
+
 /// Who asks, and when.
 pub struct Visitor {
     pub id: AttemptId,
@@ -63,6 +67,7 @@ pub async fn evidence(
         event: route.event.clone(),
         network,
         device: DeviceKey::of(&device, intel.asn),
+        told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
         accounts: &identity.aliases,
     };
     let history = match gate.store.observe(&observation).await {

@@ -42,6 +42,7 @@ every_store!(
     a_pending_attempt_may_be_settled_for_good,
     withdrawn_attempts_stay_on_the_source_only,
     what_is_refused_neither_dilutes_nor_raises_a_share,
+    an_answer_that_no_rule_matches_dilutes_only_where_none_ever_matched,
     an_account_that_was_refused_counts_when_an_attempt_on_it_lands,
     refused_and_landing_in_parallel_is_landed,
     what_stood_does_not_age_while_it_is_refused_and_goes_on,
@@ -102,6 +103,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         event: Event::Login,
         network: network(from),
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
+        told_apart: false,
         accounts: whom,
     }
 }
@@ -299,6 +301,18 @@ fn what_is_refused_neither_dilutes_nor_raises_a_share(make: impl Fn(Limits) -> S
             assert_eq!(withdraw(&store, id, how), Settled::Counted);
         }
         assert!(see(&store, &login(9_999, NOON, 1, &[name(0)])).network.accounts > 13 + refused as u32 / 2);
+    }
+}
+
+fn an_answer_that_no_rule_matches_dilutes_only_where_none_ever_matched(make: impl Fn(Limits) -> Store) {
+    for (told_apart, answered) in [(true, 5), (false, 25)] {
+        let store = make(limits());
+        for id in 0..25 {
+            see(&store, &Observation { told_apart, ..login(id, NOON, 1, &[name(id as u64)]) });
+            settle(&store, id, if id < 5 { Outcome::Failed } else { Outcome::Unknown });
+        }
+        let seen = tally(&see(&store, &login(99, NOON, 1, &[name(0)])));
+        assert_eq!(seen, (25, answered, 5), "told apart: {told_apart}");
     }
 }
 
