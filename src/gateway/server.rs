@@ -65,7 +65,7 @@ impl Gate {
         let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
         let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
         let settings::Store::Memory { entries } = settings.store;
-        let store = Arc::new(Store::Memory(Memory::new(Limits::of_entries(entries))));
+        let store = Arc::new(Store::Memory(Memory::new(Limits::of_entries(entries)).into()));
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
