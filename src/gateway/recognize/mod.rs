@@ -36,6 +36,7 @@ pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 
 use crate::config::settings::{PathPattern, Route, ValueCondition, ValuePlace};
+use crate::gateway::form::QueryParameter;
 use candidates::Candidate;
 use host::{HostFit, Hosts};
 use http::HeaderMap;
@@ -182,7 +183,9 @@ impl<'h> Asked<'h> {
     /// Whether a condition holds, if the head can tell, and what the query says about it.
     fn holds(&self, condition: &ValueCondition) -> (Option<bool>, ValueReadings) {
         let in_query = match condition.place {
-            ValuePlace::Query | ValuePlace::Param => ValueReadings::in_query(self.target.query, &condition.name),
+            ValuePlace::Query | ValuePlace::Param => {
+                ValueReadings::in_query(self.target.query, &QueryParameter::new(&condition.name))
+            }
             ValuePlace::Form | ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true },
         };
         let holds = in_query.accepted(&condition.accept);
