@@ -8,7 +8,7 @@ use super::host_of;
 use super::live::Live;
 use super::raw_head;
 use crate::config::settings::Route;
-use crate::engine::attempt::{Attempt, AttemptId, Client, Device, Network, RequestFacts};
+use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Device, Network, RequestFacts};
 use crate::engine::clearance::Clearance;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::time::Timestamp;
@@ -44,11 +44,10 @@ pub async fn evidence(
 ) -> Evidence {
     let header = session.req_header();
     let Captured { identity, form, missing, ambiguities, raw } = captured;
-    let user_agent = header.headers.get(http::header::USER_AGENT);
     let device = Device {
         id: None,
         fingerprint: headers::fingerprint(header.version, &header.headers, raw_head(session).as_deref()),
-        agent: live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref()),
+        agent: agent(live, header),
     };
     let (intel, mut degraded) = live.intel.look_up(&Subject {
         ip: visitor.ip,
@@ -92,6 +91,12 @@ pub async fn evidence(
         ambiguities,
     };
     Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+}
+
+/// What the client calls itself.
+pub fn agent(live: &Live, header: &RequestHeader) -> Arc<Agent> {
+    let user_agent = header.headers.get(http::header::USER_AGENT);
+    live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref())
 }
 
 /// What the record shows of a request.

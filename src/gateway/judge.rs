@@ -14,14 +14,14 @@ use super::own_pages::{self, Spending};
 use super::recognize::{Candidates, Head, Recognized};
 use super::reply;
 use super::{host_of, new_id, raw_head, socket_peer};
-use crate::admin::metrics::Stage;
+use crate::admin::metrics::{ChallengeStep, Stage};
 use crate::challenge::Order;
 use crate::config::settings::{Ambiguous, Mode, Route, TooLarge, Unreadable as WhenUnreadable};
 use crate::engine::attempt::{Ambiguity, AttemptId};
 use crate::engine::clearance::Clearance;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::{Evidence, Moment};
-use crate::engine::record::Enforcement;
+use crate::engine::record::{Enforcement, Refusal};
 use crate::engine::{self};
 use crate::secrets::NoRandomness;
 use crate::store::Withdrawal;
@@ -155,6 +155,7 @@ impl Call<'_> {
         {
             evidence.clearance = self.clearance(session, &route, &evidence).await;
             if evidence.clearance.covers(kind) {
+                self.gate.metrics.challenge(Some(kind), ChallengeStep::Cleared);
                 decision = engine::decide(&evidence, &route.policy.rules);
             }
         }
@@ -220,6 +221,7 @@ impl Call<'_> {
                 };
                 let visit = own_pages::visit(self.gate, session);
                 let issued = self.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+                self.gate.metrics.challenge(Some(kind), ChallengeStep::Offered);
                 reply::write(session, &issued.reply(&visit)).await?;
                 Ok(Visit::Answered)
             }
@@ -308,6 +310,17 @@ impl Call<'_> {
         let bytes =
             header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let request = gather::request_facts(header, &host_of(header), bytes.unwrap_or(0));
-        self.gate.record_refusal(&self.live, route, self.id, self.ip, &request, enforcement);
+        let agent = gather::agent(&self.live, header);
+        let refusal = Refusal {
+            id: self.id,
+            at: self.gate.clock.now(),
+            event: &route.event,
+            route: &route.name,
+            ip: self.ip,
+            device: &agent.name,
+            request: &request,
+            enforced: enforcement,
+        };
+        self.gate.record_refusal(&self.live, route, refusal);
     }
 }

@@ -26,6 +26,11 @@ async fn odd_framing_on_a_protected_route_is_a_400() {
         assert_eq!(answer.status, 400, "{framing}");
     }
     assert!(origin.requests().is_empty());
+    let records = gate.records(cases.len()).await;
+    assert!(
+        records.iter().all(|record| record["device"]["name"].as_str().unwrap().contains(" on Linux")),
+        "{records:?}"
+    );
 }
 
 #[tokio::test]

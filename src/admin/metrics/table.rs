@@ -50,6 +50,7 @@ metrics! {
     SCORES = Histogram "score" ["score", "moment"] "Scores of decisions, 0 to 100.";
     RULE_ERRORS = Counter "rule_errors_total" ["policy", "rule"] "Rules that erred while being evaluated.";
     OUTCOMES = Counter "outcomes_total" ["route", "outcome"] "What applications answered.";
+    CHALLENGES = Counter "challenges_total" ["kind", "what"] "Challenges: `offered`, `solved`, `cleared` (let an attempt pass), `released` (a kept answer); solutions that were `failed` (wrong), `expired`, `reused`, `foreign` (no ticket of this gate for this visitor), or `unavailable` (the gate's own fault).";
     AMBIGUOUS = Counter "ambiguous_requests_total" [] "Attempts that gate and application could read differently.";
     CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
     STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";

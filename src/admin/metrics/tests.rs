@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::engine::assessment::Assessment;
-use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::Ruling;
 use crate::engine::signals::SignalSet;
 use crate::store::KindStats;
