@@ -6,7 +6,7 @@ SECONDS = 60
 # Where `make install` puts things; DESTDIR goes before all of it, for who builds packages.
 PREFIX = /usr
 SYSCONFDIR = /etc
-UNITDIR = /lib/systemd/system
+UNITDIR = $(PREFIX)/lib/systemd/system
 
 .PHONY: help demo demo-up test lint bench fuzz data generated install deb deb-test
 
