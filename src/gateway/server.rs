@@ -2,8 +2,8 @@
 //!
 //! Pingora's server runs the listeners, the threads and the signals. Four things are added. A listener that cannot be
 //! had ends the process with a sentence before anything starts (Pingora only fails the one task and lives on without
-//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process leaves as soon as the last connection is gone, not only when the grace period
-//! is over. And SIGHUP reopens the decision log, so that it can be rotated.
+//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process
+//! leaves as soon as the last connection is gone, not only when the grace period is over. And SIGHUP reopens the decision log, so that it can be rotated.
 
 use super::clock::Clock;
 use super::door::Door;
@@ -11,6 +11,7 @@ use super::gate::{Gate, Hooks};
 use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
+use super::service_manager::ServiceManager;
 use super::tls::{Certificate, CertificateError};
 use crate::admin::metrics::Metrics;
 use crate::admin::pages::{AdminState, Part};
@@ -82,6 +83,7 @@ impl Gate {
             sinks,
             admin: Arc::new(admin),
             connections: Arc::default(),
+            proxy_runtime: Arc::default(),
             secrets,
             keys,
             budget,
@@ -96,7 +98,8 @@ impl Gate {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.client_idle);
         proxy.server_options = Some(options);
-        Door::new(proxy, self.connections.clone(), limits.connections, limits.head, self.metrics.clone())
+        let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
+        Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
     }
 }
 
@@ -148,6 +151,7 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
         tracing::info!(%address, "admin listener: /healthz /readyz /metrics");
     }
     server.add_service(background_service("upkeep", Upkeep { gate: gate.clone() }));
+    server.add_service(background_service("service manager", ServiceManager { gate: gate.clone() }));
     server.add_service(background_service("farewell", Farewell { gate }));
     server.run_forever()
 }
