@@ -186,7 +186,7 @@ impl<'h> Asked<'h> {
             ValuePlace::Query | ValuePlace::Param => {
                 ValueReadings::in_query(self.target.query, &QueryParameter::new(&condition.name))
             }
-            ValuePlace::Form | ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true },
+            ValuePlace::Form | ValuePlace::Json => ValueReadings::absent(),
         };
         let holds = in_query.accepted(&condition.accept);
         // Further readings cannot take back what one has granted; they can end an absence.

@@ -181,7 +181,10 @@ fn values_decide_between_routes_as_wordpress_needs() {
     check(&routes, "POST /wp-login.php", &[], &Body::form("action", &["lostpassword"]), "reset");
     check(&routes, "POST /wp-login.php?action=login", &[], &Body::form("action", &["register"]), "login");
     check(&routes, "POST /wp-login.php?action=register&action=login", &[], none, "login");
-    check(&routes, "POST /wp-login.php/x.css?action[]=lostpassword", &[], none, "reset path:path_info");
+    // An array is no action to WordPress, which then shows its login.
+    check(&routes, "POST /wp-login.php/x.css?action[]=lostpassword", &[], none, "login path:path_info");
+    check(&routes, "POST /wp-login.php?action[]=register", &[], none, "login");
+    check(&routes, "POST /wp-login.php?Action=register", &[], none, "login");
     assert!(ask(&routes, "POST", b"/wp-login.php", &[]).unwrap().needs_body());
     assert!(!ask(&routes, "POST", b"/wp-login.php?action=login", &[]).unwrap().needs_body());
     assert_eq!(&*ask(&routes, "POST", b"/wp-login.php", &[]).unwrap().presumed().name, "login");

@@ -11,6 +11,14 @@ pub trait BodyValues {
     fn form(&self, name: &str) -> Vec<Cow<'_, str>>;
     /// Every reading of the value at a JSON Pointer, printed as text (`true`, `12`, `text`).
     fn json(&self, pointer: &str) -> Vec<Cow<'_, str>>;
+    /// Whether the field is there to every server, and not only to those that take another spelling for its name.
+    fn has_form(&self, name: &str) -> bool {
+        !self.form(name).is_empty()
+    }
+    /// As [`BodyValues::has_form`], for a JSON Pointer.
+    fn has_json(&self, pointer: &str) -> bool {
+        !self.json(pointer).is_empty()
+    }
 }
 
 /// The empty body.
@@ -36,6 +44,11 @@ pub(super) struct ValueReadings {
 }
 
 impl ValueReadings {
+    /// No such name.
+    pub fn absent() -> ValueReadings {
+        ValueReadings { values: Vec::new(), absent: true }
+    }
+
     /// Readings of a parameter of a query string, found as capture finds it ([`QueryParameter`]). A spelling of the name
     /// that only some servers take for it is there and absent. Values are read in more ways than capture keeps: servers
     /// in front of an application compare them undecoded as well.
@@ -74,12 +87,11 @@ impl ValueReadings {
         }
     }
 
-    /// Together with the readings of the same name elsewhere: absent only if absent from both.
-    pub fn joined<'v>(&self, more: impl IntoIterator<Item = Cow<'v, str>>) -> ValueReadings {
+    /// Together with the readings of the same name elsewhere: absent only if absent from both. `present`: whether it is
+    /// there to every server.
+    pub fn joined<'v>(&self, more: impl IntoIterator<Item = Cow<'v, str>>, present: bool) -> ValueReadings {
         let mut joined = self.clone();
-        let mut present = false;
         for value in more {
-            present = true;
             joined.add(value.into_owned());
         }
         joined.absent &= !present;
