@@ -105,7 +105,7 @@ impl Candidate {
 
 fn holds(condition: &ValueCondition, in_query: &ValueReadings, body: &dyn BodyValues) -> bool {
     let readings = match condition.place {
-        ValuePlace::Query => return in_query.accepted(&condition.accept),
+        ValuePlace::Query | ValuePlace::Header => return in_query.accepted(&condition.accept),
         ValuePlace::Param => in_query.joined(body.form(&condition.name)),
         ValuePlace::Form => ValueReadings { values: Vec::new(), absent: true }.joined(body.form(&condition.name)),
         ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true }.joined(body.json(&condition.name)),
