@@ -8,6 +8,7 @@ mod browser;
 mod capture;
 mod challenge;
 mod documentation;
+mod examples;
 mod http2;
 mod journey;
 mod outcomes;
