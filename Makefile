@@ -8,7 +8,7 @@ PREFIX = /usr
 SYSCONFDIR = /etc
 UNITDIR = $(PREFIX)/lib/systemd/system
 
-.PHONY: help demo demo-up test lint bench fuzz data generated install deb deb-test
+.PHONY: help demo demo-up test trials lint bench fuzz data generated install deb deb-test
 
 help:            ## This list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -23,10 +23,16 @@ demo-up:         ## The same two programs, left running for a look
 	@cargo build --locked
 	@tests/apps/demo up
 
-test:            ## Unit, integration and browser tests
-	@tests/setup build apps browser service
+test:            ## Unit, integration and browser tests, three examples before their applications
+	@tests/setup build apps trials browser service
 	cargo test --locked --lib --tests
 	cargo test --locked --no-default-features --lib
+	@tests/apps/trials/run django spa woocommerce
+
+trials:          ## Every file of conf/examples before its application, WordPress with MariaDB among them
+	@tests/setup build trials wordpress
+	@cargo build --locked
+	@tests/apps/trials/run
 
 lint:            ## Formatting, clippy, licences, documentation
 	cargo fmt --check
@@ -74,6 +80,8 @@ install: generated ## The program, its unit, configuration, manual pages and com
 	install -D -m 644 target/package/tollgate.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_tollgate
 	install -D -m 644 target/package/tollgate.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/tollgate.fish
 	install -m 644 README.md CHANGELOG.md LICENSE conf/data/NOTICE.md conf/tollgate.yaml conf/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/tollgate/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/tollgate/examples
+	install -m 644 conf/examples/*.yaml $(DESTDIR)$(PREFIX)/share/doc/tollgate/examples/
 	@echo "Next: edit $(SYSCONFDIR)/tollgate/tollgate.yaml, tollgate check it, systemctl enable --now tollgate"
 
 deb: generated   ## A Debian package in target/debian

@@ -91,8 +91,8 @@
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
-//! proxy on sockets), `tests/fixtures` (corpora as data), `tests/apps` (the demonstration), `benches`, `fuzz` (a target for
-//! every parser of a visitor's bytes).
+//! proxy on sockets), `tests/fixtures` (corpora as data), `tests/apps` (the demonstration, and the trials of
+//! `conf/examples` before real applications), `benches`, `fuzz` (a target for every parser of a visitor's bytes).
 //!
 //! # Invariants
 //!

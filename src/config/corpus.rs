@@ -135,6 +135,7 @@ fn the_hash_names_the_file_as_it_was_read() {
 #[test]
 fn the_tree_agrees_with_yaml_serde() {
     let mut files = files("conf");
+    files.extend(super::corpus::files("conf/examples"));
     files.extend(super::corpus::files("tests/fixtures/config/good"));
     files.extend(super::corpus::files("tests/fixtures/config/bad"));
     let mut compared = 0;

@@ -177,6 +177,8 @@ pub(super) struct Match {
     pub param: Slot<Pairs<Many<String>>>,
     /// By JSON Pointer.
     pub json: Slot<Pairs<Many<String>>>,
+    /// Headers of the request.
+    pub header: Slot<Pairs<Many<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -25,7 +25,11 @@ const DEEPER: &[(&str, &[&str], &str)] = &[
     ("File", &["servers", "timeouts", "health"], "upstream"),
     ("File", &["trusted_proxies"], "client_ip"),
     ("File", &["proof_of_work"], "challenge"),
-    ("Route", &["method", "path", "path_prefix", "path_glob", "path_regex", "host", "query", "form", "param"], "match"),
+    (
+        "Route",
+        &["method", "path", "path_prefix", "path_glob", "path_regex", "host", "query", "form", "param", "header"],
+        "match",
+    ),
     ("Route", &["account", "username", "email", "password", "phone"], "fields"),
     ("Route", &["succeeded", "failed", "pending"], "outcome"),
     ("Outcome", &["status", "location", "set_cookie", "header", "body_contains"], "succeeded` or `failed"),

@@ -173,7 +173,7 @@ pub enum PathPattern {
 #[derive(Clone, Debug)]
 pub struct ValueCondition {
     pub place: ValuePlace,
-    /// Parameter name; for JSON a pointer.
+    /// Parameter or header name; for JSON a pointer.
     pub name: Box<str>,
     pub accept: Globs,
 }
@@ -185,12 +185,14 @@ pub enum ValuePlace {
     /// Query or form.
     Param,
     Json,
+    /// By its name in lower case.
+    Header,
 }
 
 impl ValuePlace {
     /// Whether the body must be held to tell.
     pub fn needs_body(self) -> bool {
-        !matches!(self, ValuePlace::Query)
+        !matches!(self, ValuePlace::Query | ValuePlace::Header)
     }
 }
 

@@ -68,6 +68,8 @@ impl Wanted {
                         names.asked.extend([(Place::Form, &*condition.name), (Place::Query, &*condition.name)]);
                     }
                     ValuePlace::Json => names.asked.push((Place::Json, &condition.name)),
+                    // Read from the head, and already decided.
+                    ValuePlace::Header => {}
                 }
             }
         }

@@ -57,7 +57,7 @@ pub struct Head<'a> {
     pub target: &'a [u8],
     /// HTTP/2's `:authority`, if the target does not hold it.
     pub authority: Option<&'a str>,
-    /// `Host` is read from here, and the headers that tunnel a method.
+    /// `Host` is read from here, the headers that tunnel a method, and those that a route asks for.
     pub headers: &'a HeaderMap,
     /// Whether a body may follow.
     pub has_body: bool,
@@ -180,12 +180,13 @@ impl<'h> Asked<'h> {
         Some(Candidate { route: route.clone(), names, method, method_open, open })
     }
 
-    /// Whether a condition holds, if the head can tell, and what the query says about it.
+    /// Whether a condition holds, if the head can tell, and what the query or the headers say about it.
     fn holds(&self, condition: &ValueCondition) -> (Option<bool>, ValueReadings) {
         let in_query = match condition.place {
             ValuePlace::Query | ValuePlace::Param => {
                 ValueReadings::in_query(self.target.query, &QueryParameter::new(&condition.name))
             }
+            ValuePlace::Header => ValueReadings::in_headers(self.head.headers, &condition.name),
             ValuePlace::Form | ValuePlace::Json => ValueReadings::absent(),
         };
         let holds = in_query.accepted(&condition.accept);

@@ -203,6 +203,30 @@ fn json_values_and_forms_need_the_body() {
 }
 
 #[test]
+fn headers_decide_without_the_body() {
+    let api = || matching(&[], PathPattern::Prefix("/api/".into()));
+    let routes = Routes::new(&[
+        route("basic", when(api(), ValuePlace::Header, "authorization", &["Basic *"])),
+        route("other", when(api(), ValuePlace::Header, "authorization", &["*"])),
+    ]);
+    let none = &() as &dyn BodyValues;
+    check(&routes, "POST /api/x", &[], none, "");
+    check(&routes, "POST /api/x", &[("authorization", "Basic eDp5")], none, "basic");
+    check(&routes, "POST /api/x", &[("Authorization", " Bearer x")], none, "other");
+    // Servers take the first or the last of several, or join them.
+    check(&routes, "POST /api/x", &[("authorization", "Bearer x"), ("authorization", "Basic eDp5")], none, "basic");
+    check(&routes, "GET /api/x?authorization=Basic%20x", &[("x-authorization", "Basic x")], none, "");
+    let routes = Routes::new(&[route("form", when(api(), ValuePlace::Header, "content-type", &["!image/*"]))]);
+    check(&routes, "POST /api/x", &[], none, "form");
+    check(&routes, "POST /api/x", &[("content-type", "image/png")], none, "");
+    // One that is excluded beside another hides nothing.
+    check(&routes, "POST /api/x", &[("content-type", "image/png"), ("content-type", "text/plain")], none, "form");
+    let routes = Routes::new(&[route("tenant", when(api(), ValuePlace::Header, "x-tenant", &["shop"]))]);
+    check(&routes, "GET /api/", &[("X_Tenant", "shop")], none, "tenant");
+    assert!(!ask(&routes, "POST", b"/api/", &[("x-tenant", "shop")]).unwrap().needs_body());
+}
+
+#[test]
 fn more_conditions_come_first_then_the_order_of_the_file() {
     let routes = Routes::new(&[
         route("any", matching(&[], PathPattern::Any)),

@@ -3,6 +3,7 @@
 
 use crate::engine::pattern::Globs;
 use crate::gateway::form::{self, Given, QueryParameter};
+use http::HeaderMap;
 use std::borrow::Cow;
 
 /// What the body says, by name; capture's side of recognition. An empty answer means that the body has no such value.
@@ -47,6 +48,27 @@ impl ValueReadings {
     /// No such name.
     pub fn absent() -> ValueReadings {
         ValueReadings { values: Vec::new(), absent: true }
+    }
+
+    /// Readings of a header: each of several, and all joined, as servers do. CGI, and so WSGI and PHP, cannot tell `-` from
+    /// `_` in a name, and some servers let a dot pass for either.
+    pub fn in_headers(headers: &HeaderMap, name: &str) -> ValueReadings {
+        let folded = |byte: u8| if matches!(byte, b'_' | b'.') { b'-' } else { byte };
+        let is_named = |sent: &str| sent.len() == name.len() && sent.bytes().map(folded).eq(name.bytes().map(folded));
+        let mut found = ValueReadings::default();
+        let mut given: Vec<String> = Vec::new();
+        for (_, value) in headers.iter().filter(|(sent, _)| is_named(sent.as_str())) {
+            if given.len() == MAX_VALUES {
+                given.remove(MAX_VALUES / 2);
+            }
+            given.push(String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+        }
+        found.absent = given.is_empty();
+        if given.len() > 1 {
+            found.add(given.join(", "));
+        }
+        given.into_iter().for_each(|value| found.add(value));
+        found
     }
 
     /// Readings of a parameter of a query string, found as capture finds it ([`QueryParameter`]). A spelling of the name
