@@ -53,14 +53,15 @@ impl Files {
         Files(self.0.keys().map(|path| (path.clone(), Stamp::of(path))).collect())
     }
 
+    /// Looks again at those that were not there.
+    pub fn find_missing(&mut self) {
+        let missing = self.0.iter_mut().filter(|(_, stamp)| stamp.is_none());
+        missing.for_each(|(path, stamp)| *stamp = Stamp::of(path));
+    }
+
     /// The files that are not as they were in `earlier`, in order; also those that it does not know.
     pub fn differing<'f>(&'f self, earlier: &'f Files) -> impl Iterator<Item = &'f Path> {
         self.0.iter().filter(|(path, stamp)| earlier.0.get(*path) != Some(stamp)).map(|(path, _)| path.as_path())
-    }
-
-    /// In order.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.0.keys().map(PathBuf::as_path)
     }
 }
 
