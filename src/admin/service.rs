@@ -119,7 +119,9 @@ mod tests {
         };
         assert_eq!(status(Method::POST, Some("Bearer secret"), Some("secret")), None);
         assert_eq!(status(Method::POST, Some("bearer  secret "), Some("secret")), None);
-        for header in [None, Some(""), Some("Bearer"), Some("Bearer "), Some("secret"), Some("Basic secret"), Some("Bearer x")] {
+        for header in
+            [None, Some(""), Some("Bearer"), Some("Bearer "), Some("secret"), Some("Basic secret"), Some("Bearer x")]
+        {
             assert_eq!(status(Method::POST, header, Some("secret")), Some(401), "{header:?}");
         }
         assert_eq!(status(Method::POST, Some("Bearer "), None), Some(403));

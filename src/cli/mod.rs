@@ -46,10 +46,12 @@ enum Command {
     },
     /// Have the running gate load its configuration again, with every file it names: all of it, or nothing if anything is
     /// wrong. Prints what changed and what needs a restart, or the report of `check`.
-    #[command(after_help = "Needs `admin.address` and `admin.token_file` in the configuration, and the right to read the \
+    #[command(
+        after_help = "Needs `admin.address` and `admin.token_file` in the configuration, and the right to read the \
                             token.\n\nExit codes: 0 reloaded, 1 the gate could not be asked, 64 wrong usage, 78 \
                             mistakes found: the configuration before stays in force.\n\nExample:\n  tollgate reload \
-                            --config /etc/tollgate/tollgate.yaml")]
+                            --config /etc/tollgate/tollgate.yaml"
+    )]
     Reload {
         /// The configuration that the gate runs on: tells where it listens and where its token is.
         #[arg(long, short, value_name = "FILE", default_value = "conf/tollgate.yaml")]

@@ -25,7 +25,10 @@ const MOST: u64 = 4 * 1024 * 1024;
 pub fn reload(file: &Path) -> u8 {
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     let reading = config::read(file);
-    let (address, token) = match (reading.admin.as_ref().map(|admin| (admin.address, &admin.token_file)), reading.result) {
+    let (address, token) = match (
+        reading.admin.as_ref().map(|admin| (admin.address, &admin.token_file)),
+        reading.result,
+    ) {
         (Some((Some(address), Some(token))), _) => (address, token.clone()),
         (_, Err(report)) => {
             let _ = write!(err, "{report}");

@@ -90,13 +90,7 @@ fn parse_in(
 }
 
 /// As [`parse_in`], adding to `files` what the configuration names.
-fn parse_noting(
-    name: &str,
-    text: &str,
-    base: &Path,
-    environment: tree::Environment<'_>,
-    files: Files,
-) -> Reading {
+fn parse_noting(name: &str, text: &str, base: &Path, environment: tree::Environment<'_>, files: Files) -> Reading {
     if text.len() as u64 > LARGEST {
         let report = Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None);
         return Reading { result: Err(report), files, admin: None };

@@ -52,10 +52,9 @@ impl Upstreams {
     pub fn after(earlier: Option<&Upstreams>, upstreams: &[settings::Upstream]) -> Upstreams {
         let default = upstreams.iter().position(|upstream| upstream.is_default).unwrap_or(0);
         let earlier = earlier.map_or(&[][..], |upstreams| &upstreams.all);
-        let all = upstreams.iter().map(|settings| Upstream {
-            settings: settings.clone(),
-            pool: Pool::after(earlier, settings),
-        });
+        let all = upstreams
+            .iter()
+            .map(|settings| Upstream { settings: settings.clone(), pool: Pool::after(earlier, settings) });
         Upstreams { all: all.collect(), default }
     }
 
@@ -86,7 +85,6 @@ impl Upstreams {
 }
 
 impl Upstream {
-
     /// The `Host` to send, if it is fixed.
     pub fn fixed_host(&self) -> Option<&str> {
         self.settings.host.as_deref()
@@ -110,7 +108,6 @@ impl Upstream {
             }
         }
     }
-
 }
 
 impl Pool {

@@ -76,13 +76,29 @@ impl Intel {
         LazyLock::force(&embedded::DISPOSABLE);
         let mut problems = Vec::new();
         let intel = Intel {
-            country: database(files.country.as_deref(), earlier.and_then(|intel| intel.country.as_ref()), &mut problems),
+            country: database(
+                files.country.as_deref(),
+                earlier.and_then(|intel| intel.country.as_ref()),
+                &mut problems,
+            ),
             city: database(files.city.as_deref(), earlier.and_then(|intel| intel.city.as_ref()), &mut problems),
             asn: database(files.asn.as_deref(), earlier.and_then(|intel| intel.asn.as_ref()), &mut problems),
-            anonymous: database(files.anonymous.as_deref(), earlier.and_then(|intel| intel.anonymous.as_ref()), &mut problems),
-            tor_exit: addresses(files.tor_exit.as_deref(), earlier.and_then(|intel| intel.tor_exit.as_ref()), &mut problems),
+            anonymous: database(
+                files.anonymous.as_deref(),
+                earlier.and_then(|intel| intel.anonymous.as_ref()),
+                &mut problems,
+            ),
+            tor_exit: addresses(
+                files.tor_exit.as_deref(),
+                earlier.and_then(|intel| intel.tor_exit.as_ref()),
+                &mut problems,
+            ),
             vpn: addresses(files.vpn.as_deref(), earlier.and_then(|intel| intel.vpn.as_ref()), &mut problems),
-            datacenter: addresses(files.datacenter.as_deref(), earlier.and_then(|intel| intel.datacenter.as_ref()), &mut problems),
+            datacenter: addresses(
+                files.datacenter.as_deref(),
+                earlier.and_then(|intel| intel.datacenter.as_ref()),
+                &mut problems,
+            ),
             disposable: files.disposable.as_deref().and_then(|path| {
                 let earlier = earlier.and_then(|intel| intel.disposable.as_ref());
                 Kept::of(path, earlier, || whole(&mut problems, |problems| Disposable::load(path, problems)))

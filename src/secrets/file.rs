@@ -152,12 +152,11 @@ pub(super) fn write_new(path: &Path, randomness: &dyn Randomness, content: &[u8]
         .mode(0o600)
         .open(&temporary)
         .map_err(failed("make it (does its directory exist, and may this user write there?)"))?;
-    let linked = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| {
-        match fs::hard_link(&temporary, path) {
+    let linked =
+        file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| match fs::hard_link(&temporary, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             other => other,
-        }
-    });
+        });
     let removed = fs::remove_file(&temporary);
     linked.map_err(failed("write it"))?;
     removed.map_err(failed("remove its temporary copy"))?;

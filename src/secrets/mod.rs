@@ -307,7 +307,10 @@ mod tests {
         fs::write(&path, text.replace("\nsign ", &format!("\nsign 00000001 {}\nsign ", "17".repeat(32)))).unwrap();
         let rotated = running.rotated(&path).unwrap_or_else(|error| panic!("{error}"));
         assert!(rotated.open(Purpose::Ticket, &sealed).is_some(), "the old key still opens");
-        assert!(running.open(Purpose::Ticket, &rotated.seal(Purpose::Ticket, b"x").unwrap()).is_none(), "the new one seals");
+        assert!(
+            running.open(Purpose::Ticket, &rotated.seal(Purpose::Ticket, b"x").unwrap()).is_none(),
+            "the new one seals"
+        );
         fs::write(&path, format!("version 1\nidentity {0}\nsign 00000001 {0}\n", "17".repeat(32))).unwrap();
         let error = running.rotated(&path).unwrap_err().to_string();
         assert!(error.contains("identity key is another one"), "{error}");

@@ -16,4 +16,5 @@ mod proxy;
 mod recognition;
 mod refusals;
 mod regressions;
+mod reload;
 mod tidy;

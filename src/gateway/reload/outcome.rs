@@ -136,6 +136,9 @@ mod tests {
         assert_eq!((refused.first.as_str(), refused.problems), ("blocked.txt:7", 1));
         let json = serde_json::to_value(Outcome::Refused(refused)).unwrap();
         assert_eq!(json["result"], "refused");
-        assert_eq!(json["report"], "error: blocked.txt:7: not an address: hunter2\na.yaml: 1 problem in what it names\n");
+        assert_eq!(
+            json["report"],
+            "error: blocked.txt:7: not an address: hunter2\na.yaml: 1 problem in what it names\n"
+        );
     }
 }
