@@ -344,6 +344,36 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn only_lists_that_changed_are_made_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "192.0.2.1\n").unwrap();
+        let of_file = ListSource { file: Some(file.path().into()), ..source("file", ListOf::Ip, &["192.0.2.9"]) };
+        let inline = source("inline", ListOf::Asn, &["1"]);
+        let mut problems = Vec::new();
+        let mut after = |earlier: Option<&Lists>, sources: &[ListSource]| {
+            let lists = Lists::load(sources, earlier, &lower, &mut problems);
+            assert!(problems.is_empty(), "{problems:?}");
+            lists
+        };
+        let shared = |one: &Lists, two: &Lists| -> Vec<bool> {
+            one.lists.iter().zip(&two.lists).map(|(one, two)| Arc::ptr_eq(&one.members, &two.members)).collect()
+        };
+        let first = after(None, &[of_file.clone(), inline.clone()]);
+        // Name and effect are the list's, not its members'.
+        let renamed = ListSource { name: "other".into(), effect: ListEffect::Allow, ..of_file.clone() };
+        let second = after(Some(&first), &[renamed, inline.clone()]);
+        assert_eq!(shared(&first, &second), [true, true]);
+        assert_eq!((&*second.lists[0].name, second.lists[0].effect), ("other", ListEffect::Allow));
+
+        std::fs::write(file.path(), "192.0.2.1\n192.0.2.3\n").unwrap();
+        let third = after(Some(&second), &[of_file.clone(), source("inline", ListOf::Asn, &["1", "2"])]);
+        assert_eq!(shared(&second, &third), [false, false]);
+        assert_eq!(third.sizes().map(|(_, size)| size).collect::<Vec<_>>(), [3, 2]);
+        let other = ListSource { of: ListOf::Account, ..of_file };
+        assert_eq!(shared(&third, &after(Some(&third), &[other])), [false], "the same lines of another kind");
+    }
+
+    #[test]
     fn wrong_entries_are_told_without_repeating_them() {
         for (of, wrong) in [
             (ListOf::Ip, "bob"),
