@@ -17,7 +17,7 @@ use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub struct Live {
     pub settings: Settings,
@@ -36,7 +36,8 @@ pub struct Live {
 
 /// What is prepared for one route.
 struct OfRoute {
-    wanted: Wanted,
+    /// Made for the first request: of 10,000 routes few are asked for, and making them all would be half of a reload.
+    wanted: OnceLock<Wanted>,
     metrics: Arc<RouteMetrics>,
 }
 
@@ -97,7 +98,7 @@ impl Live {
             // A route that stays keeps its handles: finding the labels of thousands of routes anew takes its time.
             let known = earlier.and_then(|live| live.of_routes.get(&route.name)).map(|of| of.metrics.clone());
             let metrics = known.unwrap_or_else(|| Arc::new(metrics.route(&route.name)));
-            (route.name.clone(), OfRoute { wanted: Wanted::of([&**route]), metrics })
+            (route.name.clone(), OfRoute { wanted: OnceLock::new(), metrics })
         };
         Ok(Live {
             routes: Routes::new(&settings.routes),
@@ -121,7 +122,7 @@ impl Live {
     pub fn wanted(&self, candidates: &Candidates) -> Wanted {
         let mut routes = candidates.routes();
         match (routes.next(), routes.next()) {
-            (Some(only), None) => self.of(only).wanted.clone(),
+            (Some(only), None) => self.of(only).wanted.get_or_init(|| Wanted::of([&**only])).clone(),
             _ => Wanted::of(candidates.routes().map(|route| &**route)),
         }
     }

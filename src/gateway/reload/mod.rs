@@ -74,12 +74,23 @@ pub struct Reloader {
     at_start: AtStart,
     /// What the last try read.
     files: Files,
+    /// What they were at the last look, if that was something else.
+    moving: Option<Files>,
     /// The last report, if the last try was refused.
     refused: Option<String>,
     /// Versions that requests may still belong to.
     retired: Vec<Arc<Live>>,
     tending: Vec<Tended>,
     requests: mpsc::Receiver<oneshot::Sender<Outcome>>,
+}
+
+/// What a look at the files shows.
+enum Seen {
+    Same,
+    /// They are others than what was read, and others than at the last look.
+    Moving,
+    /// They are others than what was read, and have come to rest.
+    Changed,
 }
 
 /// A pool of servers whose names and health are kept fresh by a task of their own, so that reloads do not interrupt it.
@@ -102,8 +113,9 @@ impl Reloader {
         let at_start = AtStart::of(&live.settings);
         note_keys(&mut files, &at_start, live.settings.admin.token_file.as_deref());
         tell(&gate, &live, &[], None);
-        let (file, refused, retired, tending) = (file.to_owned(), None, Vec::new(), Vec::new());
-        (Reloader { gate, file, at_start, files, refused, retired, tending, requests }, Reloads(sender))
+        let file = file.to_owned();
+        let (moving, refused, retired, tending) = (None, None, Vec::new(), Vec::new());
+        (Reloader { gate, file, at_start, files, moving, refused, retired, tending, requests }, Reloads(sender))
     }
 
     /// Reloads whenever there is reason to, for as long as it is polled. `hangup` resolves at each SIGHUP.
@@ -126,28 +138,31 @@ impl Reloader {
                 }
                 _ = look.tick() => {
                     self.drop_retired().await;
-                    if self.gate.live.load().settings.reload.watch && self.changed().await {
-                        self.reload(Why::Changed).await;
+                    match self.look().await {
+                        Seen::Same => {}
+                        Seen::Moving => look.reset_after(SETTLE),
+                        Seen::Changed => drop(self.reload(Why::Changed).await),
                     }
                 }
             }
         }
     }
 
-    /// Whether files are no longer what was read, and have come to rest.
-    async fn changed(&self) -> bool {
-        let mut now = look_at(&self.files).await;
-        if now == self.files {
-            return false;
+    /// Looks at the files once. Never waits for them to come to rest: one that is written to for ever must not keep
+    /// anybody from asking for a reload.
+    async fn look(&mut self) -> Seen {
+        let before = self.moving.take();
+        if !self.gate.live.load().settings.reload.watch {
+            return Seen::Same;
         }
-        loop {
-            tokio::time::sleep(SETTLE).await;
-            let next = look_at(&now).await;
-            if next == now {
-                // They may have been put back meanwhile.
-                return next != self.files;
-            }
-            now = next;
+        let now = look_at(&self.files).await;
+        if now == self.files {
+            Seen::Same
+        } else if before.as_ref() == Some(&now) {
+            Seen::Changed
+        } else {
+            self.moving = Some(now);
+            Seen::Moving
         }
     }
 
