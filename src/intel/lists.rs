@@ -361,7 +361,7 @@ pub(super) mod tests {
         let first = after(None, &[of_file.clone(), inline.clone()]);
         // Name and effect are the list's, not its members'.
         let renamed = ListSource { name: "other".into(), effect: ListEffect::Allow, ..of_file.clone() };
-        let second = after(Some(&first), &[renamed, inline.clone()]);
+        let second = after(Some(&first), &[renamed, inline]);
         assert_eq!(shared(&first, &second), [true, true]);
         assert_eq!((&*second.lists[0].name, second.lists[0].effect), ("other", ListEffect::Allow));
 
