@@ -27,6 +27,7 @@ pub mod released;
 pub mod reload;
 pub mod reply;
 pub mod server;
+pub mod service_manager;
 pub mod tls;
 pub mod upstream;
 

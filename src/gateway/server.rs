@@ -12,6 +12,7 @@ use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
 use super::reload::{Outcome, Reloader, Reloads};
+use super::service_manager::ServiceManager;
 use super::tls::Certificate;
 use crate::admin::metrics::Metrics;
 use crate::admin::pages::{AdminState, Page, Part};
@@ -89,6 +90,7 @@ impl Gate {
             sinks,
             admin: Arc::new(admin),
             connections: Arc::default(),
+            proxy_runtime: Arc::default(),
             keys,
             budget,
             certificates,
@@ -103,7 +105,8 @@ impl Gate {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.client_idle);
         proxy.server_options = Some(options);
-        Door::new(proxy, self.connections.clone(), limits.connections, limits.head, self.metrics.clone())
+        let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
+        Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
     }
 }
 
@@ -155,6 +158,7 @@ pub fn run(settings: Settings, file: &Path, files: Files) -> Result<std::convert
     }
     let upkeep = Upkeep { gate: gate.clone(), reloader: Mutex::new(Some(reloader)) };
     server.add_service(background_service("upkeep", upkeep));
+    server.add_service(background_service("service manager", ServiceManager { gate: gate.clone() }));
     server.add_service(background_service("farewell", Farewell { gate }));
     server.run_forever()
 }

@@ -17,4 +17,5 @@ mod recognition;
 mod refusals;
 mod regressions;
 mod reload;
+mod service;
 mod tidy;

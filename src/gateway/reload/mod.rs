@@ -19,6 +19,7 @@ pub use restart::AtStart;
 
 use super::gate::Gate;
 use super::live::Live;
+use super::service_manager;
 use super::upstream::Pool;
 use crate::admin::pages::{Configuration, RefusedReload};
 use crate::config::{self, Files};
@@ -208,6 +209,7 @@ impl Reloader {
         self.tend();
         self.gate.metrics.reloaded(!loaded.restart.is_empty());
         tell(&self.gate, &live, &loaded.restart, None);
+        service_manager::reloaded(&live);
         loaded.log(why.name());
         Outcome::Loaded(loaded)
     }
