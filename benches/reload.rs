@@ -5,6 +5,8 @@
 //! pointer, and servers that are not new are not asked. Old versions are dropped outside the time, as the gate does. The
 //! time is processor time of that one thread, so that neighbours on the machine are not measured.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot set its scene up has nothing to measure")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::fmt::Write;
 use std::fs::File;
