@@ -1,9 +1,10 @@
 //! Starting, listening, and leaving in good order.
 //!
-//! Pingora's server runs the listeners, the threads and the signals. Three things are added. A listener that cannot be
+//! Pingora's server runs the listeners, the threads and the signals. Four things are added. A listener that cannot be
 //! had ends the process with a sentence before anything starts (Pingora only fails the one task and lives on without
-//! it). At the end of service the process leaves as soon as the last connection is gone, not only when the grace period
-//! is over. And beside the listeners runs the task that [reloads](super::reload) the configuration.
+//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process
+//! leaves as soon as the last connection is gone, not only when the grace period is over. And
+//! beside the listeners runs the task that [reloads](super::reload) the configuration.
 
 use super::clock::Clock;
 use super::door::Door;
@@ -26,12 +27,13 @@ use crate::store::Store;
 use crate::store::memory::{Limits, Memory};
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pingora::apps::HttpServerOptions;
+use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::listeners::tls::TlsSettings;
 use pingora::prelude::Server;
 use pingora::proxy::{HttpProxy, http_proxy};
-use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf;
+use pingora::server::{ListenFds, ShutdownWatch};
+use pingora::services;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::net::TcpListener;
@@ -79,6 +81,7 @@ impl Gate {
         admin.held = Some(budget.gauge());
         admin.store = Some(store.clone());
         admin.sinks = Some(sinks.clone());
+        admin.readiness.set("listeners", Part::Waiting("not bound yet".into()));
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
         let live = Live::new(settings, secrets, &metrics).map_err(StartError::Files)?;
         let certificates = live.certificates.iter();
@@ -141,7 +144,10 @@ pub fn run(settings: Settings, file: &Path, files: Files) -> Result<std::convert
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
 
-    let mut proxy = Service::new("proxy".to_owned(), gate.door(&server.configuration));
+    let door = gate.door(&server.configuration);
+    let porch = Arc::new(door.porch());
+    let mut proxy = Service::new("proxy".to_owned(), door);
+    proxy.endpoints().set_pre_tls_callback(porch);
     for (place, listener) in live.settings.listen.iter().enumerate() {
         listen(&mut proxy, listener, &gate)
             .map_err(|error| StartError::Tls { key: format!("listen[{place}].tls"), error })?;
@@ -149,8 +155,9 @@ pub fn run(settings: Settings, file: &Path, files: Files) -> Result<std::convert
     }
     let settings = &live.settings;
     tracing::info!(mode = settings.mode.name(), routes = settings.routes.len(), config = %settings.hash, "protecting");
-    server.add_service(proxy);
     let (reloader, reloads) = Reloader::new(gate.clone(), file, files);
+    let addresses = live.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
+    server.add_service(Announced { service: proxy, addresses, admin: gate.admin.clone() });
     if let Some(address) = live.settings.admin.address {
         let changes = Arc::new(Changes { gate: gate.clone(), reloads });
         server.add_service(admin::service(gate.admin.clone(), changes, address));
@@ -198,6 +205,44 @@ fn end_with_the_listeners() {
     }));
 }
 
+/// The proxy's listeners, which say when they are bound.
+struct Announced<A> {
+    service: Service<A>,
+    addresses: Vec<String>,
+    admin: Arc<AdminState>,
+}
+
+/// How long to wait before looking again whether the listeners are bound.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+#[async_trait]
+impl<A: ServerApp + Send + Sync + 'static> services::Service for Announced<A> {
+    async fn start_service(&mut self, fds: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
+        // Pingora writes each socket into this table once it is bound and listens; nothing else tells.
+        let bound = async {
+            if let Some(table) = &fds {
+                while !self.addresses.iter().all(|address| table.lock().get(address).is_some()) {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+            self.admin.readiness.set("listeners", Part::Ready);
+        };
+        tokio::join!(self.service.start_service(fds.clone(), shutdown, listeners_per_fd), bound);
+    }
+
+    fn name(&self) -> &str {
+        self.service.name()
+    }
+
+    fn threads(&self) -> Option<usize> {
+        self.service.threads()
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        self.service.listen_addresses()
+    }
+}
+
 /// Says when the gate is ready, then hands over to the task that reloads and keeps upstreams fresh.
 struct Upkeep {
     gate: Arc<Gate>,
@@ -228,8 +273,15 @@ impl BackgroundService for Upkeep {
                 }
             }
         };
+        let health = async {
+            loop {
+                *self.gate.admin.upstreams.lock() = self.gate.live.load().upstreams.health();
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
         tokio::select! {
             () = reloader.run(hangup) => {}
+            () = health => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
