@@ -79,7 +79,8 @@
 //!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.
 //!   - [`gather`](gateway::gather), [`enforce`](gateway::enforce), [`forward`](gateway::forward),
 //!     [`records`](gateway::records): evidence, permission, the way on, what is written down.
-//!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls): one configuration, ready to serve.
+//!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls): one configuration, ready to serve;
+//!     [`reload`](gateway::reload): the next one.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite.
 //! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
@@ -112,7 +113,8 @@
 //! 6. **Memory that an attacker can grow is bounded**, and what is dropped is counted in a metric.
 //! 7. **Monitor mode is the same path**; only [`enforce::course`](gateway::enforce::course) and what cannot be judged at all
 //!    ask for the mode.
-//! 8. **One request sees one configuration**: an `Arc` of [`Live`](gateway::live::Live), taken once.
+//! 8. **One request sees one configuration**: an `Arc` of [`Live`](gateway::live::Live), taken once. A configuration comes
+//!    into force [whole or not at all](gateway::reload).
 //! 9. **Time and randomness are handed in.** The engine has no clock; the gateway's is [`Clock`](gateway::clock::Clock).
 //! 10. **Nobody can lock somebody else out.** Guesses against an account count against those who guess; the account's known
 //!     sources have a budget of their own.

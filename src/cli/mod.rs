@@ -3,6 +3,7 @@
 pub mod check;
 mod completions;
 mod man;
+mod reload;
 mod run;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -36,7 +37,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve, until SIGTERM (running requests finish) or SIGINT. SIGHUP reopens the decision log.
+    /// Serve, until SIGTERM (running requests finish) or SIGINT. SIGHUP loads the configuration again, with every file it
+    /// names, and reopens the decision log; changed files are noticed without it.
     #[command(after_help = "Exit codes: 0 stopped in order, 1 failed (a port in use, a file that cannot be read), \
                             64 wrong usage, 78 a mistake in the configuration.\n\n\
                             Examples:\n  tollgate run --config /etc/tollgate/tollgate.yaml\n  \
@@ -55,6 +57,19 @@ enum Command {
         /// One JSON object for CI instead of text for people.
         #[arg(long)]
         json: bool,
+    },
+    /// Have the running gate load its configuration again, with every file it names: all of it, or nothing if anything is
+    /// wrong. Prints what changed and what needs a restart, or the report of `check`.
+    #[command(
+        after_help = "Needs `admin.address` and `admin.token_file` in the configuration, and the right to read the \
+                            token.\n\nExit codes: 0 reloaded, 1 the gate could not be asked, 64 wrong usage, 78 \
+                            mistakes found: the configuration before stays in force.\n\nExample:\n  tollgate reload \
+                            --config /etc/tollgate/tollgate.yaml"
+    )]
+    Reload {
+        /// The configuration that the gate runs on: tells where it listens and where its token is.
+        #[arg(long, short, value_name = "FILE", default_value = "conf/tollgate.yaml")]
+        config: PathBuf,
     },
     /// Print the completions of commands and options for a shell.
     #[command(after_help = "Exit codes: 0 fine, 64 wrong usage.\n\nExamples:\n  \
@@ -94,6 +109,7 @@ pub fn main() -> u8 {
     match arguments.command {
         Command::Run { config } => run::run(&config),
         Command::Check { file, json } => check::check(&file, json),
+        Command::Reload { config } => reload::reload(&config),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { directory } => man::man(directory.as_deref()),
     }

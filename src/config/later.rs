@@ -17,7 +17,6 @@ const LATER: &[(&str, &[&str])] = &[
     ("Challenge", &["email_code", "totp", "captcha", "redirect"]),
     ("ChallengeName", &["email_code", "totp", "captcha", "redirect"]),
     ("ActionName", &["redirect", "mirror"]),
-    ("Admin", &["token_file", "token"]),
 ];
 
 /// Keys that people look for one level too high: struct, keys, where they are.

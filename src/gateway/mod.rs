@@ -24,6 +24,7 @@ pub mod own_pages;
 pub mod recognize;
 pub mod records;
 pub mod released;
+pub mod reload;
 pub mod reply;
 pub mod server;
 pub mod service_manager;

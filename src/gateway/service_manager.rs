@@ -9,6 +9,7 @@
 //! Without `NOTIFY_SOCKET`, as in a terminal or in a container, all of this does nothing.
 
 use super::gate::Gate;
+use super::live::Live;
 use async_trait::async_trait;
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
@@ -61,15 +62,7 @@ impl ServiceManager {
         while !self.gate.admin.readiness.is_ready() {
             tokio::time::sleep(STARTING).await;
         }
-        let live = self.gate.live.load();
-        let status = format!(
-            "mode {}, {} routes, configuration {}",
-            live.settings.mode.name(),
-            live.settings.routes.len(),
-            live.settings.hash
-        );
-        drop(live);
-        say(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        say(&[NotifyState::Ready, NotifyState::Status(&status(&self.gate.live.load()))]);
         // As sd_watchdog_enabled(3) advises: twice in the time allowed.
         let Some(every) = sd_notify::watchdog_enabled().map(|allowed| allowed / 2) else {
             return std::future::pending().await;
@@ -83,6 +76,18 @@ impl ServiceManager {
             tokio::time::sleep(every).await;
         }
     }
+}
+
+/// Tells the service manager that another configuration is in force.
+pub fn reloaded(live: &Live) {
+    say(&[NotifyState::Status(&status(live))]);
+}
+
+/// One line for `systemctl status`.
+fn status(live: &Live) -> String {
+    let settings = &live.settings;
+    let (mode, routes) = (settings.mode.name(), settings.routes.len());
+    format!("mode {mode}, {routes} routes, configuration {}", settings.hash)
 }
 
 fn say(states: &[NotifyState<'_>]) {

@@ -18,5 +18,6 @@ mod proxy;
 mod recognition;
 mod refusals;
 mod regressions;
+mod reload;
 mod service;
 mod tidy;

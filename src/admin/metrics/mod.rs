@@ -134,6 +134,10 @@ pub struct Metrics {
     ready: IntGauge,
     config: IntGaugeVec,
     config_loaded: IntGauge,
+    /// Loaded, refused.
+    reloads: [IntCounter; 2],
+    reload_refused: IntGauge,
+    restart_needed: IntGauge,
     data: IntGaugeVec,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
@@ -177,6 +181,7 @@ impl Metrics {
         let of = Family(&registry);
         let requests = of.counters(table::REQUESTS)?;
         let signals = of.counters(table::SIGNALS)?;
+        let reloads = of.counters(table::RELOADS)?;
         let scores = of.histograms(table::SCORES, &SCORES)?;
         let stages = of.histograms(table::STAGES, &LATENCIES)?;
         let challenges = of.counters(table::CHALLENGES)?;
@@ -211,6 +216,9 @@ impl Metrics {
             ready: of.gauge(table::READY)?,
             config: of.gauges(table::CONFIG)?,
             config_loaded: of.gauge(table::CONFIG_LOADED)?,
+            reloads: ["loaded", "refused"].map(|result| reloads.with_label_values(&[result])),
+            reload_refused: of.gauge(table::RELOAD_REFUSED)?,
+            restart_needed: of.gauge(table::RESTART_NEEDED)?,
             data: of.gauges(table::DATA)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
@@ -335,6 +343,19 @@ impl Metrics {
         self.config.reset();
         self.config.with_label_values(&[hash, version]).set(1);
         self.config_loaded.set(i64::try_from(loaded).unwrap_or(i64::MAX));
+    }
+
+    /// What is on disk is in force, but for what waits for a restart.
+    pub fn reloaded(&self, restart_needed: bool) {
+        self.reloads[0].inc();
+        self.reload_refused.set(0);
+        self.restart_needed.set(restart_needed.into());
+    }
+
+    /// What is on disk has mistakes; what was loaded before stays.
+    pub fn reload_refused(&self) {
+        self.reloads[1].inc();
+        self.reload_refused.set(1);
     }
 
     /// A piece of intelligence in use and its date in Unix seconds.

@@ -72,6 +72,9 @@ metrics! {
     READY = Gauge "ready" [] "1 while the gate takes requests.";
     CONFIG = Gauge "config_info" ["hash", "version"] "1 for the running configuration and program.";
     CONFIG_LOADED = Gauge "config_loaded_timestamp_seconds" [] "When the running configuration was loaded, in Unix time.";
+    RELOADS = Counter "config_reloads_total" ["result"] "Reloads of the configuration: `loaded`, or `refused` because something is wrong with it.";
+    RELOAD_REFUSED = Gauge "config_last_reload_refused" [] "1 while what is on disk was refused and the configuration before it is in force.";
+    RESTART_NEEDED = Gauge "config_restart_needed" [] "1 while a part of the configuration waits for a restart.";
     DATA = Gauge "data_timestamp_seconds" ["data"] "Date of each piece of intelligence in use, in Unix time.";
 }
 

@@ -18,6 +18,7 @@ impl Resolver<'_, '_> {
     pub(super) fn readable(&self, slot: &Slot<String>) -> Option<PathBuf> {
         let (node, text) = slot.good()?;
         let path = self.path(text);
+        self.note(&path);
         match open(&path) {
             Ok(_) => Some(path),
             Err(reason) => {
@@ -30,6 +31,7 @@ impl Resolver<'_, '_> {
     /// The text of a small file.
     pub(super) fn content(&self, node: NodeId, text: &str) -> Option<String> {
         let path = self.path(text);
+        self.note(&path);
         let read = open(&path).and_then(|file| {
             let mut content = String::new();
             file.take(LARGEST + 1).read_to_string(&mut content).map_err(|error| error.to_string())?;
