@@ -35,6 +35,7 @@ pub use settings::Settings;
 use document::Document;
 use file::File;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -51,24 +52,50 @@ pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
     parse(&name, &text, path.parent().unwrap_or(Path::new("")))
 }
 
-/// Resolves a configuration that is at hand; `name` is what reports call it.
-pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in(name, text, base, &|variable| std::env::var(variable).ok())
+/// A file that a configuration names and that is not on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Absent {
+    /// The key that names it: `intel.anonymous`, `lists.blocked.file`.
+    pub key: String,
+    /// As it is written.
+    pub file: String,
+    pub reason: String,
 }
 
-/// As [`parse`], with the environment handed in.
+/// As [`load`], away from the machine that the configuration is for: a file that is not here is left out, and told.
+pub fn load_elsewhere(path: &Path) -> Result<(Settings, Vec<Absent>), Report> {
+    let name = path.display().to_string();
+    let text = read(path)
+        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
+    parse_elsewhere(&name, &text, path.parent().unwrap_or(Path::new("")))
+}
+
+/// As [`parse`], away from the machine that the configuration is for.
+pub fn parse_elsewhere(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Absent>), Report> {
+    let absent = RefCell::default();
+    let (settings, _) = parse_in(name, text, base, &|variable| std::env::var(variable).ok(), Some(&absent))?;
+    Ok((settings, absent.into_inner()))
+}
+
+/// Resolves a configuration that is at hand; `name` is what reports call it.
+pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
+    parse_in(name, text, base, &|variable| std::env::var(variable).ok(), None)
+}
+
+/// As [`parse`], with the environment handed in. `absent`: files that are not there are noted, and are no mistake.
 fn parse_in(
     name: &str,
     text: &str,
     base: &Path,
     environment: tree::Environment<'_>,
+    absent: Option<&RefCell<Vec<Absent>>>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
     if text.len() as u64 > LARGEST {
         return Err(Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None));
     }
     let document = Document::parse(name, text, environment)?;
     let file = decode::decode::<File>(&document, document.tree.root());
-    let settings = file.get().map(|file| resolve::resolve(&document, base, file, hash(text)));
+    let settings = file.get().map(|file| resolve::resolve(&document, base, file, hash(text), absent));
     drop(file);
     document.finish(settings)
 }

@@ -19,6 +19,7 @@ pub mod headers;
 pub mod held;
 pub mod identity;
 pub mod judge;
+pub mod judgement;
 pub mod live;
 pub mod own_pages;
 pub mod recognize;

@@ -95,6 +95,15 @@ pub(super) fn load_or_create(path: &Path, randomness: &dyn Randomness) -> Result
     }
 }
 
+/// The keys of a file that is there; `None`: there is none.
+pub(super) fn load_existing(path: &Path) -> Result<Option<Keys>, SecretsError> {
+    match File::open(path) {
+        Ok(file) => load(path, file).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SecretsError::Io { path: path.to_owned(), what: "open it", error }),
+    }
+}
+
 fn load(path: &Path, file: File) -> Result<Keys, SecretsError> {
     let failed = |error| SecretsError::Io { path: path.to_owned(), what: "read it", error };
     // Of the open file, not of the name: nothing can be exchanged in between.

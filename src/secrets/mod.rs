@@ -122,6 +122,12 @@ impl Secrets {
         Ok(Secrets::from_keys(keys, randomness))
     }
 
+    /// Reads the secret file and makes nothing: `None` if there is none.
+    pub fn load(path: &Path) -> Result<Option<Secrets>, SecretsError> {
+        let keys = file::load_existing(path)?;
+        Ok(keys.map(|keys| Secrets::from_keys(keys, Arc::new(SystemRandomness))))
+    }
+
     /// Keys that live as long as the process, for tools and tests that have no file.
     pub fn ephemeral(randomness: Arc<dyn Randomness>) -> Result<Secrets, NoRandomness> {
         let keys = file::Keys::fresh(&*randomness)?;

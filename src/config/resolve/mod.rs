@@ -19,6 +19,7 @@ mod routes;
 mod signals;
 mod upstream;
 
+use super::Absent;
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
 use super::settings::{Admin, DecisionLog, Log, Mode, Settings, Store};
@@ -26,6 +27,7 @@ use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
 use crate::engine::pattern::Globs;
+use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,11 +43,19 @@ pub(super) struct Resolver<'d, 's> {
     pub document: &'d Document<'s>,
     /// Relative paths in the file are relative to this.
     pub base: &'d Path,
+    /// Where files that are not here are noted; `None`: they are mistakes.
+    pub absent: Option<&'d RefCell<Vec<Absent>>>,
 }
 
 /// The configuration, of use only if nothing was reported.
-pub(super) fn resolve(document: &Document<'_>, base: &Path, file: &File, hash: Arc<str>) -> Settings {
-    let to = Resolver { document, base };
+pub(super) fn resolve(
+    document: &Document<'_>,
+    base: &Path,
+    file: &File,
+    hash: Arc<str>,
+    absent: Option<&RefCell<Vec<Absent>>>,
+) -> Settings {
+    let to = Resolver { document, base, absent };
     let root = document.tree.root();
     to.version(&file.version, root);
     let mode = to.gate_mode(&file.mode, root);
