@@ -24,6 +24,7 @@ pub mod live;
 pub mod own_pages;
 pub mod recognize;
 pub mod records;
+pub mod rehearsal;
 pub mod released;
 pub mod reply;
 pub mod server;

@@ -9,6 +9,7 @@ mod bursts;
 mod capture;
 mod challenge;
 mod documentation;
+mod explain;
 mod http2;
 mod journey;
 mod outcomes;
