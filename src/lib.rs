@@ -70,10 +70,13 @@
 //!   - [`assessment`](engine::assessment): three scorecards in log-odds, and `risk`.
 //!   - [`policy`](engine::policy): the rule language: CEL's grammar, a type checker of our own, a tree that cannot fail.
 //!   - [`decision`](engine::decision), [`record`](engine::record): the ruling, and its public shape.
+//!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.
 //!   - [`outcome`](engine::outcome): reading the application's answer.
 //! - [`gateway`]: the imperative shell; all that knows Pingora.
 //!   - [`server`](gateway::server), [`door`](gateway::door), [`gate`](gateway::gate): starting, admitting, the hooks.
-//!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back.
+//!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back;
+//!     [`judgement`](gateway::judgement): its steps that need no socket.
+//!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words.
 //!   - [`recognize`](gateway::recognize): routes, in every reading of path, host and method.
 //!   - [`framing`](gateway::framing), [`held`](gateway::held), [`form`](gateway::form), [`fields`](gateway::fields),
 //!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.
@@ -124,7 +127,8 @@
 //!
 //! # Where to begin
 //!
-//! - To see it work: `make demo`, then [`judge`](gateway::judge) beside the records that it printed.
+//! - To see it work: `make demo`, then [`judge`](gateway::judge) beside the records that it printed; or `tollgate explain`
+//!   for one request, step by step.
 //! - A signal: copy a file in [`engine::signals`], add it to the table there. Its tests name the innocents too.
 //! - A rule variable: one row of [`VARIABLES`](engine::policy::VARIABLES).
 //! - A kind of challenge: one file and one row of [`KINDS`](challenge::KINDS).

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod completions;
+mod explain;
 mod man;
 mod reload;
 mod run;
@@ -27,7 +28,8 @@ pub const USAGE: u8 = 64;
     disable_help_subcommand = true,
     after_help = "The first hour:\n  \
                   tollgate check tollgate.yaml            what is wrong with it\n  \
-                  tollgate run --config tollgate.yaml     serve\n\n\
+                  tollgate run --config tollgate.yaml     serve\n  \
+                  tollgate explain --request login.txt    why a visitor was challenged\n\n\
                   Exit codes: 0 fine, 1 failed, 64 wrong usage, 78 a mistake in the configuration."
 )]
 struct Arguments {
@@ -71,6 +73,9 @@ enum Command {
         #[arg(long, short, value_name = "FILE", default_value = "conf/tollgate.yaml")]
         config: PathBuf,
     },
+    /// Say what the gate makes of one request, and why: route, signals, scores, rules, and the answer it would get. Nothing
+    /// is sent, counted or written.
+    Explain(explain::Options),
     /// Print the completions of commands and options for a shell.
     #[command(after_help = "Exit codes: 0 fine, 64 wrong usage.\n\nExamples:\n  \
                             tollgate completions bash > /etc/bash_completion.d/tollgate\n  \
@@ -110,6 +115,7 @@ pub fn main() -> u8 {
         Command::Run { config } => run::run(&config),
         Command::Check { file, json } => check::check(&file, json),
         Command::Reload { config } => reload::reload(&config),
+        Command::Explain(options) => explain::explain(&options),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { directory } => man::man(directory.as_deref()),
     }

@@ -69,28 +69,61 @@ pub fn read(path: &Path) -> Reading {
     // `parent` of a bare file name is empty, and joining to that keeps relative paths relative.
     let base = path.parent().unwrap_or(Path::new(""));
     match text {
-        Ok(text) => parse_noting(&name, &text, base, &|variable| std::env::var(variable).ok(), files),
+        Ok(text) => parse_noting(&name, &text, base, &|variable| std::env::var(variable).ok(), files, None),
         Err(report) => Reading { result: Err(report), files, admin: None },
     }
 }
 
-/// Resolves a configuration that is at hand; `name` is what reports call it.
-pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in(name, text, base, &|variable| std::env::var(variable).ok())
+/// A file that a configuration names and that is not on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Absent {
+    /// The key that names it: `intel.anonymous`, `lists.blocked.file`.
+    pub key: String,
+    /// As it is written.
+    pub file: String,
+    pub reason: String,
 }
 
-/// As [`parse`], with the environment handed in.
+/// As [`load`], away from the machine that the configuration is for: a file that is not here is left out, and told.
+pub fn load_elsewhere(path: &Path) -> Result<(Settings, Vec<Absent>), Report> {
+    let name = path.display().to_string();
+    let text = read_text(path)
+        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
+    parse_elsewhere(&name, &text, path.parent().unwrap_or(Path::new("")))
+}
+
+/// As [`parse`], away from the machine that the configuration is for.
+pub fn parse_elsewhere(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Absent>), Report> {
+    let absent = RefCell::default();
+    let (settings, _) = parse_in(name, text, base, &|variable| std::env::var(variable).ok(), Some(&absent))?;
+    Ok((settings, absent.into_inner()))
+}
+
+/// Resolves a configuration that is at hand; `name` is what reports call it.
+pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
+    parse_in(name, text, base, &|variable| std::env::var(variable).ok(), None)
+}
+
+/// As [`parse`], with the environment handed in. `absent`: files that are not there are noted, and are no mistake.
 fn parse_in(
     name: &str,
     text: &str,
     base: &Path,
     environment: tree::Environment<'_>,
+    absent: Option<&RefCell<Vec<Absent>>>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_noting(name, text, base, environment, Files::default()).result
+    parse_noting(name, text, base, environment, Files::default(), absent).result
 }
 
 /// As [`parse_in`], adding to `files` what the configuration names.
-fn parse_noting(name: &str, text: &str, base: &Path, environment: tree::Environment<'_>, files: Files) -> Reading {
+fn parse_noting(
+    name: &str,
+    text: &str,
+    base: &Path,
+    environment: tree::Environment<'_>,
+    files: Files,
+    absent: Option<&RefCell<Vec<Absent>>>,
+) -> Reading {
     if text.len() as u64 > LARGEST {
         let report = Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None);
         return Reading { result: Err(report), files, admin: None };
@@ -101,7 +134,7 @@ fn parse_noting(name: &str, text: &str, base: &Path, environment: tree::Environm
     };
     let files = RefCell::new(files);
     let file = decode::decode::<File>(&document, document.tree.root());
-    let settings = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text)));
+    let settings = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text), absent));
     drop(file);
     let admin = settings.as_ref().map(|settings| settings.admin.clone());
     Reading { result: document.finish(settings), files: files.into_inner(), admin }

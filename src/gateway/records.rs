@@ -101,7 +101,8 @@ impl Gate {
     }
 }
 
-fn context<'l>(live: &'l Live, route: &Route) -> RecordContext<'l> {
+/// What every record of this configuration says alike.
+pub fn context<'l>(live: &'l Live, route: &Route) -> RecordContext<'l> {
     RecordContext {
         product: &live.settings.product,
         mode: super::enforce::mode(live.settings.mode, route).name(),

@@ -33,6 +33,8 @@ const PREAMBLE: &str = "\
 pub enum SecretsError {
     #[error("{path}: cannot {what}: {error}", path = path.display())]
     Io { path: PathBuf, what: &'static str, error: io::Error },
+    #[error("{path}: is no longer there", path = path.display())]
+    Gone { path: PathBuf },
     #[error("{path}: is no regular file", path = path.display())]
     NotAFile { path: PathBuf },
     #[error("{path}: others may use it (mode {mode:04o}); run: chmod 600 {path}", path = path.display())]
@@ -101,10 +103,13 @@ pub(super) fn load_or_create(path: &Path, randomness: &dyn Randomness) -> Result
     }
 }
 
-/// Reads a file that must be there.
-pub(super) fn load_existing(path: &Path) -> Result<Keys, SecretsError> {
-    let failed = |error| SecretsError::Io { path: path.to_owned(), what: "open it", error };
-    load(path, File::open(path).map_err(failed)?)
+/// The keys of a file that is there; `None`: there is none.
+pub(super) fn load_existing(path: &Path) -> Result<Option<Keys>, SecretsError> {
+    match File::open(path) {
+        Ok(file) => load(path, file).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SecretsError::Io { path: path.to_owned(), what: "open it", error }),
+    }
 }
 
 fn load(path: &Path, file: File) -> Result<Keys, SecretsError> {

@@ -128,11 +128,17 @@ impl Secrets {
     /// Reads the secret file again while the gate runs: its signing keys may have rotated, its identity key must be
     /// `self`'s. A file that is gone is an error, and never made anew.
     pub fn rotated(&self, path: &Path) -> Result<Secrets, SecretsError> {
-        let keys = file::load_existing(path)?;
+        let keys = file::load_existing(path)?.ok_or_else(|| SecretsError::Gone { path: path.to_owned() })?;
         if !bool::from(keys.identity.ct_eq(&self.identity[..])) {
             return Err(SecretsError::OtherIdentity { path: path.to_owned() });
         }
         Ok(Secrets::from_keys(keys, self.randomness.clone()))
+    }
+
+    /// Reads the secret file and makes nothing: `None` if there is none.
+    pub fn load(path: &Path) -> Result<Option<Secrets>, SecretsError> {
+        let keys = file::load_existing(path)?;
+        Ok(keys.map(|keys| Secrets::from_keys(keys, Arc::new(SystemRandomness))))
     }
 
     /// Keys that live as long as the process, for tools and tests that have no file.

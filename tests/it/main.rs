@@ -10,6 +10,7 @@ mod capture;
 mod challenge;
 mod documentation;
 mod examples;
+mod explain;
 mod http2;
 mod journey;
 mod outcomes;

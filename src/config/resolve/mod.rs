@@ -19,7 +19,7 @@ mod routes;
 mod signals;
 mod upstream;
 
-use super::Files;
+use super::{Absent, Files};
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
 use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings, Store};
@@ -45,6 +45,8 @@ pub(super) struct Resolver<'d, 's> {
     pub base: &'d Path,
     /// What was read for the configuration, noted before it is opened.
     pub files: &'d RefCell<Files>,
+    /// Where files that are not here are noted; `None`: they are mistakes.
+    pub absent: Option<&'d RefCell<Vec<Absent>>>,
 }
 
 /// The configuration, of use only if nothing was reported.
@@ -54,8 +56,9 @@ pub(super) fn resolve(
     files: &RefCell<Files>,
     file: &File,
     hash: Arc<str>,
+    absent: Option<&RefCell<Vec<Absent>>>,
 ) -> Settings {
-    let to = Resolver { document, base, files };
+    let to = Resolver { document, base, files, absent };
     let root = document.tree.root();
     to.version(&file.version, root);
     let mode = to.gate_mode(&file.mode, root);

@@ -23,6 +23,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "one of the operator's allow lists matches",
     weights: Weights { bot: 0.0, account_takeover: 0.0, account_abuse: 0.0 },
     parameters: &[],
+    needs: "the operator's lists",
+    findings: &[("list", "on the list {}"), ("entity", "by its {}"), ("also", "and on {}")],
     read,
 };
 

@@ -23,6 +23,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "the client address belongs to a hosting provider",
     weights: Weights { bot: 1.2, account_takeover: 0.5, account_abuse: 0.7 },
     parameters: &[],
+    needs: "the ranges of hosting providers",
+    findings: &[("asn", "in AS{}"), ("org", "run by {}"), ("provider", "a range of {}")],
     read,
 };
 

@@ -230,6 +230,11 @@ pub struct Signal {
     pub weights: Weights,
     /// What an operator can tune, with defaults and ranges.
     pub parameters: &'static [Parameter],
+    /// What it looks at, in a few words: what was not to be had where it is blind.
+    pub needs: &'static str,
+    /// What each of its findings means in words, `{}` standing for the value; of a flag, what is said of true, and after a
+    /// `|` what is said of false. In the order in which they are printed.
+    pub findings: &'static [(&'static str, &'static str)],
     /// Pure; sees its own parameters in the order of `parameters`.
     pub read: fn(&Evidence, &[f64]) -> Reading,
 }

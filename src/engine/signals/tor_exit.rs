@@ -20,6 +20,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "the client address is an exit of the Tor network",
     weights: Weights { bot: 1.2, account_takeover: 1.6, account_abuse: 1.6 },
     parameters: &[],
+    needs: "the list of Tor exits",
+    findings: &[("listed", "the address is on the list|the address is not on the list")],
     read,
 };
 

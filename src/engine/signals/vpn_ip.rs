@@ -22,6 +22,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "the client address belongs to a VPN service",
     weights: Weights { bot: 0.5, account_takeover: 0.8, account_abuse: 0.8 },
     parameters: &[],
+    needs: "the ranges of VPN services",
+    findings: &[("provider", "a range of {}")],
     read,
 };
 

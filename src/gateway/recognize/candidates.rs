@@ -103,7 +103,7 @@ impl Candidate {
     }
 }
 
-fn holds(condition: &ValueCondition, in_query: &ValueReadings, body: &dyn BodyValues) -> bool {
+pub(super) fn holds(condition: &ValueCondition, in_query: &ValueReadings, body: &dyn BodyValues) -> bool {
     let name = &*condition.name;
     let readings = match condition.place {
         ValuePlace::Query | ValuePlace::Header => return in_query.accepted(&condition.accept),

@@ -68,6 +68,11 @@ impl<'h> Methods<'h> {
         self.form_may_tell && !accepted.is_empty()
     }
 
+    /// As [`Methods::into_known`], to go on with.
+    pub fn known(&self) -> Vec<String> {
+        std::iter::once(self.sent.to_owned()).chain(self.tunnelled.iter().cloned()).collect()
+    }
+
     /// All that is known.
     pub fn into_known(self) -> Vec<String> {
         std::iter::once(self.sent.to_owned()).chain(self.tunnelled).collect()

@@ -14,6 +14,7 @@
 //! is protected by routes without `host`.
 
 mod candidates;
+mod fit;
 mod host;
 mod index;
 mod key;
@@ -30,6 +31,7 @@ mod target;
 mod values;
 
 pub use candidates::{Candidates, Recognized};
+pub use fit::{ConditionFit, RouteFit, in_words};
 pub use host::canonical as canonical_host;
 pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};

@@ -34,6 +34,8 @@ pub struct Gate {
     pub address: SocketAddr,
     pub clock: Clock,
     pub inner: Arc<gate::Gate>,
+    /// The configuration, filled in.
+    pub yaml: String,
     dir: tempfile::TempDir,
     stop: tokio::sync::watch::Sender<bool>,
 }
@@ -102,12 +104,17 @@ impl Gate {
                 tokio::spawn(async move { door.process_new(Box::new(stream(socket)), &stopping).await });
             }
         });
-        Gate { address, clock, inner, dir, stop }
+        Gate { address, clock, inner, yaml, dir, stop }
     }
 
     /// The records written so far, oldest first, once at least `count` are there.
     pub async fn records(&self, count: usize) -> Vec<serde_json::Value> {
         records(self.dir.path(), count).await
+    }
+
+    /// Where its files lie.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 }
 
