@@ -70,16 +70,20 @@
 //!   - [`assessment`](engine::assessment): three scorecards in log-odds, and `risk`.
 //!   - [`policy`](engine::policy): the rule language: CEL's grammar, a type checker of our own, a tree that cannot fail.
 //!   - [`decision`](engine::decision), [`record`](engine::record): the ruling, and its public shape.
+//!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.
 //!   - [`outcome`](engine::outcome): reading the application's answer.
 //! - [`gateway`]: the imperative shell; all that knows Pingora.
 //!   - [`server`](gateway::server), [`door`](gateway::door), [`gate`](gateway::gate): starting, admitting, the hooks.
-//!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back.
+//!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back;
+//!     [`judgement`](gateway::judgement): its steps that need no socket.
+//!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words.
 //!   - [`recognize`](gateway::recognize): routes, in every reading of path, host and method.
 //!   - [`framing`](gateway::framing), [`held`](gateway::held), [`form`](gateway::form), [`fields`](gateway::fields),
 //!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.
 //!   - [`gather`](gateway::gather), [`enforce`](gateway::enforce), [`forward`](gateway::forward),
 //!     [`records`](gateway::records): evidence, permission, the way on, what is written down.
-//!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls): one configuration, ready to serve.
+//!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls): one configuration, ready to serve;
+//!     [`reload`](gateway::reload): the next one.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite.
 //! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
@@ -91,8 +95,8 @@
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
-//! proxy on sockets), `tests/fixtures` (corpora as data), `tests/apps` (the demonstration), `benches`, `fuzz` (a target for
-//! every parser of a visitor's bytes).
+//! proxy on sockets), `tests/fixtures` (corpora as data), `tests/apps` (the demonstration, and the trials of
+//! `conf/examples` before real applications), `benches`, `fuzz` (a target for every parser of a visitor's bytes).
 //!
 //! # Invariants
 //!
@@ -112,7 +116,8 @@
 //! 6. **Memory that an attacker can grow is bounded**, and what is dropped is counted in a metric.
 //! 7. **Monitor mode is the same path**; only [`enforce::course`](gateway::enforce::course) and what cannot be judged at all
 //!    ask for the mode.
-//! 8. **One request sees one configuration**: an `Arc` of [`Live`](gateway::live::Live), taken once.
+//! 8. **One request sees one configuration**: an `Arc` of [`Live`](gateway::live::Live), taken once. A configuration comes
+//!    into force [whole or not at all](gateway::reload).
 //! 9. **Time and randomness are handed in.** The engine has no clock; the gateway's is [`Clock`](gateway::clock::Clock).
 //! 10. **Nobody can lock somebody else out.** Guesses against an account count against those who guess; the account's known
 //!     sources have a budget of their own.
@@ -122,7 +127,8 @@
 //!
 //! # Where to begin
 //!
-//! - To see it work: `make demo`, then [`judge`](gateway::judge) beside the records that it printed.
+//! - To see it work: `make demo`, then [`judge`](gateway::judge) beside the records that it printed; or `tollgate explain`
+//!   for one request, step by step.
 //! - A signal: copy a file in [`engine::signals`], add it to the table there. Its tests name the innocents too.
 //! - A rule variable: one row of [`VARIABLES`](engine::policy::VARIABLES).
 //! - A kind of challenge: one file and one row of [`KINDS`](challenge::KINDS).

@@ -6,3 +6,4 @@
 
 pub mod forms;
 pub mod json;
+pub mod sources;

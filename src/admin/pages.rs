@@ -18,6 +18,8 @@ pub struct AdminState {
     pub sinks: Option<Arc<Sinks>>,
     /// Bytes of request bodies that are held.
     pub held: Option<Arc<AtomicUsize>>,
+    /// The version in force, once there is one.
+    pub configuration: Mutex<Option<Configuration>>,
     /// The servers behind the gate, as they were last found.
     pub upstreams: Mutex<Vec<UpstreamHealth>>,
 }
@@ -41,9 +43,34 @@ impl AdminState {
             store: None,
             sinks: None,
             held: None,
+            configuration: Mutex::default(),
             upstreams: Mutex::default(),
         }
     }
+}
+
+/// What readiness tells of the configuration. A refused one makes nobody less ready: the one before is in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct Configuration {
+    pub hash: Arc<str>,
+    /// Unix seconds.
+    pub loaded: u64,
+    /// What waits for a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<String>,
+    /// The last reload, if it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedReload>,
+}
+
+/// A reload that was refused. The report itself is in the log: it shows lines of the file.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedReload {
+    /// Unix seconds.
+    pub at: u64,
+    pub problems: usize,
+    /// Where the first is.
+    pub first: String,
 }
 
 /// Whether the gate should be sent requests, and what it waits for if not. Not ready until every named part is.
@@ -83,8 +110,25 @@ pub struct Page {
     pub body: Vec<u8>,
 }
 
+/// Where a reload is asked for.
+pub const RELOAD: &str = "/api/v1/config/reload";
+
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+
+impl Page {
+    pub fn text(status: u16, line: &str) -> Page {
+        Page { status, content_type: TEXT, body: format!("{line}\n").into_bytes() }
+    }
+
+    /// What cannot be written as JSON is a fault of ours.
+    pub fn json(status: u16, value: &impl Serialize) -> Page {
+        match serde_json::to_string(value) {
+            Ok(text) => Page { status, content_type: JSON, body: format!("{text}\n").into_bytes() },
+            Err(error) => Page::text(500, &error.to_string()),
+        }
+    }
+}
 
 /// The table of pages.
 const PAGES: &[Listed] = &[
@@ -121,7 +165,10 @@ fn readyz(state: &AdminState) -> Page {
     if !down.is_empty() {
         details["servers_down"] = serde_json::json!(down);
     }
-    Page { status: if ready { 200 } else { 503 }, content_type: JSON, body: format!("{details}\n").into_bytes() }
+    if let Some(configuration) = &*state.configuration.lock() {
+        details["configuration"] = serde_json::json!(configuration);
+    }
+    Page::json(if ready { 200 } else { 503 }, &details)
 }
 
 fn metrics(state: &AdminState) -> Page {
@@ -143,7 +190,8 @@ fn metrics(state: &AdminState) -> Page {
 }
 
 fn not_found() -> Page {
-    let list: String = PAGES.iter().map(|page| format!("{}  {}\n", page.path, page.summary)).collect();
+    let mut list: String = PAGES.iter().map(|page| format!("{}  {}\n", page.path, page.summary)).collect();
+    list.push_str(&format!("{RELOAD}  by POST and with the admin token: load the configuration again\n"));
     Page { status: 404, content_type: TEXT, body: format!("No such page. There are:\n{list}").into_bytes() }
 }
 

@@ -47,6 +47,8 @@ fn faults_in_files(settings: &Settings) -> Vec<String> {
     }
     if let Some(log) = &settings.decision_log
         && let Some(folder) = log.path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        // The directory itself is made at start.
+        && folder.parent().is_none_or(|place| !place.as_os_str().is_empty() && !place.is_dir())
     {
         faults.push(format!("decision_log.path: there is no directory {}: make it first", folder.display()));
     }

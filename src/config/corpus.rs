@@ -26,7 +26,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 fn read(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    parse_in(&name, &text, path.parent().unwrap(), &environment)
+    parse_in(&name, &text, path.parent().unwrap(), &environment, None)
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -38,7 +38,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn parse(text: &str) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in("test.yaml", text, Path::new(""), &environment)
+    parse_in("test.yaml", text, Path::new(""), &environment, None)
 }
 
 #[test]
@@ -135,6 +135,7 @@ fn the_hash_names_the_file_as_it_was_read() {
 #[test]
 fn the_tree_agrees_with_yaml_serde() {
     let mut files = files("conf");
+    files.extend(super::corpus::files("conf/examples"));
     files.extend(super::corpus::files("tests/fixtures/config/good"));
     files.extend(super::corpus::files("tests/fixtures/config/bad"));
     let mut compared = 0;

@@ -54,6 +54,8 @@ pub(super) struct File {
     pub decision_log: Slot<DecisionLog>,
     /// The listener for metrics and health.
     pub admin: Slot<Admin>,
+    /// How changes of this file, and of the files it names, come into force.
+    pub reload: Slot<Reload>,
     /// Bounds on memory, time and connections.
     pub limits: Slot<Limits>,
     /// `text` or `json`: the form of the process's own log.
@@ -177,6 +179,8 @@ pub(super) struct Match {
     pub param: Slot<Pairs<Many<String>>>,
     /// By JSON Pointer.
     pub json: Slot<Pairs<Many<String>>>,
+    /// Headers of the request.
+    pub header: Slot<Pairs<Many<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -437,6 +441,15 @@ pub(super) struct DecisionLog {
 #[serde(default)]
 pub(super) struct Admin {
     pub address: Slot<String>,
+    /// File with the token that `tollgate reload` shows; made on first start. Without it nothing can be changed here.
+    pub token_file: Slot<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reload {
+    /// Whether the gate looks for changes itself, once a second (default true). SIGHUP and `tollgate reload` always work.
+    pub watch: Slot<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -17,7 +17,6 @@ const LATER: &[(&str, &[&str])] = &[
     ("Challenge", &["email_code", "totp", "captcha", "redirect"]),
     ("ChallengeName", &["email_code", "totp", "captcha", "redirect"]),
     ("ActionName", &["redirect", "mirror"]),
-    ("Admin", &["token_file", "token"]),
 ];
 
 /// Keys that people look for one level too high: struct, keys, where they are.
@@ -25,7 +24,11 @@ const DEEPER: &[(&str, &[&str], &str)] = &[
     ("File", &["servers", "timeouts", "health"], "upstream"),
     ("File", &["trusted_proxies"], "client_ip"),
     ("File", &["proof_of_work"], "challenge"),
-    ("Route", &["method", "path", "path_prefix", "path_glob", "path_regex", "host", "query", "form", "param"], "match"),
+    (
+        "Route",
+        &["method", "path", "path_prefix", "path_glob", "path_regex", "host", "query", "form", "param", "header"],
+        "match",
+    ),
     ("Route", &["account", "username", "email", "password", "phone"], "fields"),
     ("Route", &["succeeded", "failed", "pending"], "outcome"),
     ("Outcome", &["status", "location", "set_cookie", "header", "body_contains"], "succeeded` or `failed"),

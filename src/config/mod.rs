@@ -23,6 +23,7 @@ mod report;
 mod resolve;
 pub mod settings;
 mod slot;
+mod stamp;
 mod tree;
 mod units;
 
@@ -31,10 +32,12 @@ mod corpus;
 
 pub use report::{Problem, Report, Warning};
 pub use settings::Settings;
+pub use stamp::{Files, Stamp};
 
 use document::Document;
 use file::File;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,38 +45,102 @@ use std::sync::Arc;
 /// Largest configuration file, bytes. Lists belong in files of their own.
 pub const LARGEST: u64 = 16 * 1024 * 1024;
 
+/// What became of reading a configuration, and what is known of it even if that failed.
+pub struct Reading {
+    pub result: Result<(Settings, Vec<Warning>), Report>,
+    /// The configuration and what it names, as far as it was understood: what must change for another try to be worth it.
+    pub files: Files,
+    /// Where the admin listener is, though other parts may be broken.
+    pub admin: Option<settings::Admin>,
+}
+
 /// Reads and resolves a configuration file. Relative paths in it are relative to its directory.
 pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
+    read(path).result
+}
+
+/// As [`load`], with what a reload needs besides.
+pub fn read(path: &Path) -> Reading {
     let name = path.display().to_string();
-    let text = read(path)
-        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
+    let mut files = Files::default();
+    files.note(path);
+    let text = read_text(path)
+        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None));
     // `parent` of a bare file name is empty, and joining to that keeps relative paths relative.
-    parse(&name, &text, path.parent().unwrap_or(Path::new("")))
+    let base = path.parent().unwrap_or(Path::new(""));
+    match text {
+        Ok(text) => parse_noting(&name, &text, base, &|variable| std::env::var(variable).ok(), files, None),
+        Err(report) => Reading { result: Err(report), files, admin: None },
+    }
+}
+
+/// A file that a configuration names and that is not on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Absent {
+    /// The key that names it: `intel.anonymous`, `lists.blocked.file`.
+    pub key: String,
+    /// As it is written.
+    pub file: String,
+    pub reason: String,
+}
+
+/// As [`load`], away from the machine that the configuration is for: a file that is not here is left out, and told.
+pub fn load_elsewhere(path: &Path) -> Result<(Settings, Vec<Absent>), Report> {
+    let name = path.display().to_string();
+    let text = read_text(path)
+        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
+    parse_elsewhere(&name, &text, path.parent().unwrap_or(Path::new("")))
+}
+
+/// As [`parse`], away from the machine that the configuration is for.
+pub fn parse_elsewhere(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Absent>), Report> {
+    let absent = RefCell::default();
+    let (settings, _) = parse_in(name, text, base, &|variable| std::env::var(variable).ok(), Some(&absent))?;
+    Ok((settings, absent.into_inner()))
 }
 
 /// Resolves a configuration that is at hand; `name` is what reports call it.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in(name, text, base, &|variable| std::env::var(variable).ok())
+    parse_in(name, text, base, &|variable| std::env::var(variable).ok(), None)
 }
 
-/// As [`parse`], with the environment handed in.
+/// As [`parse`], with the environment handed in. `absent`: files that are not there are noted, and are no mistake.
 fn parse_in(
     name: &str,
     text: &str,
     base: &Path,
     environment: tree::Environment<'_>,
+    absent: Option<&RefCell<Vec<Absent>>>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
-    if text.len() as u64 > LARGEST {
-        return Err(Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None));
-    }
-    let document = Document::parse(name, text, environment)?;
-    let file = decode::decode::<File>(&document, document.tree.root());
-    let settings = file.get().map(|file| resolve::resolve(&document, base, file, hash(text)));
-    drop(file);
-    document.finish(settings)
+    parse_noting(name, text, base, environment, Files::default(), absent).result
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// As [`parse_in`], adding to `files` what the configuration names.
+fn parse_noting(
+    name: &str,
+    text: &str,
+    base: &Path,
+    environment: tree::Environment<'_>,
+    files: Files,
+    absent: Option<&RefCell<Vec<Absent>>>,
+) -> Reading {
+    if text.len() as u64 > LARGEST {
+        let report = Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None);
+        return Reading { result: Err(report), files, admin: None };
+    }
+    let document = match Document::parse(name, text, environment) {
+        Ok(document) => document,
+        Err(report) => return Reading { result: Err(report), files, admin: None },
+    };
+    let files = RefCell::new(files);
+    let file = decode::decode::<File>(&document, document.tree.root());
+    let settings = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text), absent));
+    drop(file);
+    let admin = settings.as_ref().map(|settings| settings.admin.clone());
+    Reading { result: document.finish(settings), files: files.into_inner(), admin }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
     let file = std::fs::File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),

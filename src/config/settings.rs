@@ -33,6 +33,7 @@ pub struct Settings {
     pub decision_log: Option<DecisionLog>,
     pub admin: Admin,
     pub limits: Limits,
+    pub reload: Reload,
     pub log: Log,
     /// First 12 hex digits of SHA-256 over the file as read: `config` in the record.
     pub hash: Arc<str>,
@@ -93,7 +94,7 @@ pub struct Server {
     pub tls: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     pub connect: Duration,
     pub read: Duration,
@@ -103,7 +104,7 @@ pub struct Timeouts {
 }
 
 /// TCP health checks of the servers of one upstream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     pub interval: Duration,
     pub timeout: Duration,
@@ -173,7 +174,7 @@ pub enum PathPattern {
 #[derive(Clone, Debug)]
 pub struct ValueCondition {
     pub place: ValuePlace,
-    /// Parameter name; for JSON a pointer.
+    /// Parameter or header name; for JSON a pointer.
     pub name: Box<str>,
     pub accept: Globs,
 }
@@ -185,12 +186,14 @@ pub enum ValuePlace {
     /// Query or form.
     Param,
     Json,
+    /// By its name in lower case.
+    Header,
 }
 
 impl ValuePlace {
     /// Whether the body must be held to tell.
     pub fn needs_body(self) -> bool {
-        !matches!(self, ValuePlace::Query)
+        !matches!(self, ValuePlace::Query | ValuePlace::Header)
     }
 }
 
@@ -376,10 +379,19 @@ pub struct DecisionLog {
     pub path: PathBuf,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Admin {
     /// `None`: no admin listener.
     pub address: Option<SocketAddr>,
+    /// Where the token for changes is kept; `None`: nothing can be changed over the listener.
+    pub token_file: Option<PathBuf>,
+}
+
+/// How a changed configuration comes into force.
+#[derive(Clone, Copy, Debug)]
+pub struct Reload {
+    /// Whether the gate looks at its files itself.
+    pub watch: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -133,15 +133,19 @@ pub fn assess(evidence: &Evidence, model: &Model) -> Assessment {
             }
         }
     }
+    let range = (!blind.is_empty()).then_some((down, up));
+    Assessment { scores: scores(sum, range), fired, blind, readings }
+}
+
+/// Scores of a sum of log-odds, and of what could be taken away from it and added to it.
+pub(super) fn scores(sum: Weights, range: Option<(Weights, Weights)>) -> Scores {
     let Weights { bot, account_takeover, account_abuse } = sum.map(percent);
     let risk = risk(sum);
-    let (risk_low, risk_high) = if blind.is_empty() {
-        (risk, risk)
-    } else {
-        (self::risk(sum.plus(down)).min(risk), self::risk(sum.plus(up)).max(risk))
+    let (risk_low, risk_high) = match range {
+        None => (risk, risk),
+        Some((down, up)) => (self::risk(sum.plus(down)).min(risk), self::risk(sum.plus(up)).max(risk)),
     };
-    let scores = Scores { risk, bot, account_takeover, account_abuse, risk_low, risk_high };
-    Assessment { scores, fired, blind, readings }
+    Scores { risk, bot, account_takeover, account_abuse, risk_low, risk_high }
 }
 
 /// The chance, in percent, that at least one of the three is true, were they independent; rounding never takes it below any
@@ -189,11 +193,11 @@ impl Weights {
         }
     }
 
-    fn map(self, f: impl Fn(f64) -> f64) -> Weights {
+    pub(super) fn map(self, f: impl Fn(f64) -> f64) -> Weights {
         Weights { bot: f(self.bot), account_takeover: f(self.account_takeover), account_abuse: f(self.account_abuse) }
     }
 
-    fn plus(self, other: Weights) -> Weights {
+    pub(super) fn plus(self, other: Weights) -> Weights {
         Weights {
             bot: self.bot + other.bot,
             account_takeover: self.account_takeover + other.account_takeover,
@@ -235,6 +239,7 @@ impl Severity {
 mod tests {
     use super::*;
     use crate::engine::attempt::{Agent, AgentKind, Ambiguity, EmailProblem, HeaderFacts};
+    use crate::engine::counterfactual::Imagined;
     use crate::engine::evidence::{Account, Counts, History, Known, ListEffect, ListHit, Source};
     use crate::engine::fixture;
     use crate::engine::signals::find;
@@ -562,6 +567,12 @@ mod tests {
             let truth = assess(&full, &model).scores.risk;
             let Scores { risk_low, risk_high, .. } = assess(&partial, &model).scores;
             prop_assert!(risk_low - 1e-9 <= truth && truth <= risk_high + 1e-9, "{truth} not in {risk_low}..{risk_high}");
+        }
+
+        #[test]
+        fn what_is_imagined_unchanged_is_as_it_was(evidence in anything(), model in model()) {
+            let assessment = assess(&evidence, &model);
+            prop_assert_eq!(Imagined::default().of(&assessment, &model).scores, assessment.scores);
         }
 
         #[test]

@@ -7,6 +7,7 @@
 pub mod assessment;
 pub mod attempt;
 pub mod clearance;
+pub mod counterfactual;
 pub mod decision;
 pub mod event;
 pub mod evidence;
@@ -17,5 +18,6 @@ pub mod policy;
 pub mod record;
 pub mod signals;
 pub mod time;
+mod wording;
 
 pub use decision::decide;

@@ -64,6 +64,17 @@ pub struct Globs {
     not_absent: bool,
 }
 
+/// As the YAML writes them.
+impl std::fmt::Display for Globs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let plain = self.any.iter().map(|glob| glob.as_str().to_owned());
+        let absent = self.absent.then(|| "~".to_owned()).into_iter();
+        let excluded = self.none.iter().map(|glob| format!("!{}", glob.as_str()));
+        let present = self.not_absent.then(|| "!~".to_owned()).into_iter();
+        f.write_str(&plain.chain(absent).chain(excluded).chain(present).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl Globs {
     /// Reads entries as the YAML writes them: `session*`, `!*/2fa/*`, `~`.
     pub fn new<S: AsRef<str>>(entries: impl IntoIterator<Item = S>) -> Globs {

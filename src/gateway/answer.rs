@@ -12,17 +12,21 @@ use super::judge::no_randomness;
 use super::own_pages;
 use super::released::Waiting;
 use super::reply;
-use crate::challenge::{HeldAnswer, HoldError, Issued, MOST_BODY, Order, Reply};
+use crate::admin::metrics::ChallengeStep;
+use crate::challenge::{Challenges, HeldAnswer, HoldError, Issued, MOST_BODY, Reply, Visit};
+use crate::config::settings::Route;
 use crate::engine::decision::Decision;
-use crate::engine::evidence::Moment;
+use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::outcome::{AnswerHead, BODY_PREFIX, Outcome, OutcomeRule, Verdict};
 use crate::engine::record::Enforcement;
+use crate::engine::time::Timestamp;
 use crate::engine::{self};
+use crate::secrets::NoRandomness;
 use crate::store::Withdrawal;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType};
 use std::time::Duration;
@@ -101,10 +105,7 @@ pub async fn head(
         }
     };
     let finding = Finding { outcome, rule, status };
-    let judges_again = outcome == Outcome::Succeeded
-        && judged.route.event.has_after()
-        && !judged.route.policy.rules.on_success.is_empty();
-    if !judges_again {
+    if !is_judged_again(&judged.route, outcome) {
         judged.answer = Answer::Read(finding);
         return Ok(());
     }
@@ -122,60 +123,40 @@ async fn after_success(
     let decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
     gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
     let mode = enforce::mode(judged.live.settings.mode, &judged.route);
-    let page = reply::wants_page(&session.req_header().headers);
-    let (reply, hold, enforcement) = match enforce::course(&decision, mode) {
+    let in_place = match enforce::course(&decision, mode) {
         Course::Forward(_permit, enforcement) => {
             judged.answer = Answer::Read(finding);
             judged.decision = decision;
             judged.enforcement = enforcement;
             return Ok(());
         }
-        Course::Deny => {
-            let reference = judged.evidence.attempt.id.to_string();
-            let reply = enforce::denial(&judged.route, &session.req_header().headers, &reference);
-            (reply, None, Enforcement::Denied)
-        }
-        Course::Challenge(kind) => {
-            let order = Order {
-                kind,
-                route: &judged.route.name,
-                account: judged.evidence.attempt.identity.account,
-                moment: Moment::After,
-                return_to: enforce::return_path(&judged.route),
-            };
+        refused => {
             let visit = own_pages::visit(gate, session);
-            let issued = judged.live.challenges.issue(order, &visit).map_err(no_randomness)?;
-            match held_head(session, response) {
-                Ok(answer) => (issued.reply(&visit), Some((issued, answer)), Enforcement::Challenged),
-                // An answer that cannot be held is refused rather than let through.
-                Err(error) => {
-                    tracing::error!(%error, "an answer cannot be held; the visitor is refused");
-                    gate.metrics.refused_capture("answer_not_held");
-                    let reference = judged.evidence.attempt.id.to_string();
-                    (enforce::refused(403, page, &reference), None, Enforcement::Denied)
-                }
+            if let Course::Challenge(kind) = refused {
+                gate.metrics.challenge(Some(kind), ChallengeStep::Offered);
             }
+            let header = session.req_header();
+            let (live, route) = (&judged.live, &judged.route);
+            in_place(&live.challenges, route, &judged.evidence, &refused, header, response, &visit)
+                .map_err(no_randomness)?
         }
     };
-    let bodiless = is_bodiless(response, &session.req_header().method);
-    let mut kept = Kept {
+    if in_place.cannot_be_held {
+        gate.metrics.refused_capture("answer_not_held");
+    }
+    let InPlace { reply, hold, enforcement, .. } = in_place;
+    let whole_reply_due = is_bodiless(response, &session.req_header().method) || hold.is_none();
+    let kept = Kept {
         finding,
         decision,
         enforcement,
         reply,
         hold,
         body: BytesMut::new(),
-        too_large: declared_length(response).is_some_and(|length| length > MOST_BODY as u64),
+        too_large: is_too_large(response),
         reply_body_due: true,
-        whole_reply_due: bodiless,
+        whole_reply_due,
     };
-    // A refusal needs nothing of the body, and an answer that is too large to be held is refused rather than let through.
-    if kept.too_large && kept.hold.take().is_some() {
-        kept.enforcement = Enforcement::Denied;
-        kept.reply = enforce::refused(403, page, &judged.evidence.attempt.id.to_string());
-        gate.metrics.refused_capture("answer_not_held");
-    }
-    kept.whole_reply_due |= kept.hold.is_none();
     let whole = kept.whole_reply_due;
     if !whole {
         let old_client = session.req_header().version < Version::HTTP_11;
@@ -196,10 +177,75 @@ async fn after_success(
     }
 }
 
+/// What a visitor gets in place of an answer.
+pub struct InPlace {
+    pub reply: Reply,
+    /// The answer, to be released once; `None` if it is dropped.
+    pub hold: Option<(Issued, HeldAnswer)>,
+    pub enforcement: Enforcement,
+    /// It should have been kept and cannot be: the visitor is refused rather than let through.
+    pub cannot_be_held: bool,
+}
+
+/// Makes what the visitor gets in place of `response`, by a course that is not to forward.
+pub fn in_place(
+    challenges: &Challenges,
+    route: &Route,
+    evidence: &Evidence,
+    course: &Course,
+    asked: &RequestHeader,
+    response: &ResponseHeader,
+    visit: &Visit,
+) -> Result<InPlace, NoRandomness> {
+    let reference = || evidence.attempt.id.to_string();
+    let denied =
+        |reply, cannot_be_held| InPlace { reply, hold: None, enforcement: Enforcement::Denied, cannot_be_held };
+    let Course::Challenge(kind) = *course else {
+        return Ok(denied(enforce::denial(route, &asked.headers, &reference()), false));
+    };
+    let issued = challenges.issue(enforce::order(kind, route, evidence), visit)?;
+    match held_head(asked.uri.path(), response) {
+        Ok(answer) if !is_too_large(response) => {
+            let reply = issued.reply(visit);
+            let hold = Some((issued, answer));
+            Ok(InPlace { reply, hold, enforcement: Enforcement::Challenged, cannot_be_held: false })
+        }
+        held => {
+            if let Err(error) = held {
+                tracing::error!(%error, "an answer cannot be held; the visitor is refused");
+            }
+            Ok(denied(enforce::refused(403, visit.wants_html, &reference()), true))
+        }
+    }
+}
+
 /// The answer's head as it will be released.
-fn held_head(session: &Session, response: &ResponseHeader) -> Result<HeldAnswer, HoldError> {
+fn held_head(path: &str, response: &ResponseHeader) -> Result<HeldAnswer, HoldError> {
     let headers = response.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    HeldAnswer::new(session.req_header().uri.path(), response.status.as_u16(), headers, Bytes::new())
+    HeldAnswer::new(path, response.status.as_u16(), headers, Bytes::new())
+}
+
+/// Whether the answer announces more than can be held.
+fn is_too_large(response: &ResponseHeader) -> bool {
+    declared_length(response).is_some_and(|length| length > MOST_BODY as u64)
+}
+
+/// What a whole answer says.
+pub fn outcome(
+    route: &Route,
+    response: &ResponseHeader,
+    body: &[u8],
+    now: Timestamp,
+) -> (Outcome, Option<OutcomeRule>) {
+    match route.outcome.by_head(&View(response), now) {
+        Verdict::Decided(outcome, rule) => (outcome, rule),
+        Verdict::NeedsBody => route.outcome.by_body(&View(response), now, body),
+    }
+}
+
+/// Whether an answer that said so is judged before the visitor gets it.
+pub fn is_judged_again(route: &Route, outcome: Outcome) -> bool {
+    outcome == Outcome::Succeeded && route.event.has_after() && !route.policy.rules.on_success.is_empty()
 }
 
 /// A piece of the answer's body came.

@@ -10,6 +10,7 @@
 //! one and falls silent holds a connection as well as anybody. The place travels with the connection, as a note that
 //! Pingora keeps on it, and is free again when the connection is gone, however far it came.
 
+use super::service_manager::ProxyRuntime;
 use crate::admin::metrics::Metrics;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, ServerApp};
@@ -37,12 +38,21 @@ pub struct Door<A> {
     proxy: Arc<A>,
     porch: Porch,
     head: Duration,
+    runtime: Arc<ProxyRuntime>,
 }
 
 impl<A> Door<A> {
     /// Admits `limit` connections at once, and gives each request head `head` from its first byte; `open` counts.
-    pub fn new(proxy: A, open: Arc<AtomicUsize>, limit: usize, head: Duration, metrics: Arc<Metrics>) -> Door<A> {
-        Door { proxy: Arc::new(proxy), porch: Porch { open, limit, metrics }, head }
+    /// `runtime` learns where that happens.
+    pub fn new(
+        proxy: A,
+        open: Arc<AtomicUsize>,
+        limit: usize,
+        head: Duration,
+        metrics: Arc<Metrics>,
+        runtime: Arc<ProxyRuntime>,
+    ) -> Door<A> {
+        Door { proxy: Arc::new(proxy), porch: Porch { open, limit, metrics }, head, runtime }
     }
 
     /// Where TLS connections take their place.
@@ -107,6 +117,7 @@ where
     A: HttpServerApp + Send + Sync + 'static,
 {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        self.runtime.seen();
         let place = match has_place(&stream) {
             true => None,
             false => Some(Place::take(&self.porch)?),

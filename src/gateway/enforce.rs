@@ -2,9 +2,11 @@
 //! `Allow`, monitor mode, or a cleared challenge (which is an `Allow` by then) makes one.
 
 use super::reply;
-use crate::challenge::{Reply, ReturnPath};
-use crate::config::settings::{DenyAnswer, Mode, Route};
+use crate::challenge::{Order, Reply, ReturnPath};
+use crate::config::settings::{DenyAnswer, Mode, Route, TooLarge, Unreadable};
+use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::{Action, Decision};
+use crate::engine::evidence::Evidence;
 use crate::engine::record::Enforcement;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -18,7 +20,7 @@ pub struct Permit(());
 #[derive(Debug)]
 pub enum Course {
     Forward(Permit, Enforcement),
-    Challenge(crate::engine::clearance::ChallengeKind),
+    Challenge(ChallengeKind),
     Deny,
 }
 
@@ -40,6 +42,27 @@ pub fn course(decision: &Decision, mode: Mode) -> Course {
         (Action::Challenge(kind), Mode::Enforce) => Course::Challenge(kind),
         (Action::Deny, Mode::Enforce) => Course::Deny,
     }
+}
+
+/// The challenge that a visitor is sent to at the evidence's moment.
+pub fn order<'r>(kind: ChallengeKind, route: &'r Route, evidence: &Evidence) -> Order<'r> {
+    Order {
+        kind,
+        route: &route.name,
+        account: evidence.attempt.identity.account,
+        moment: evidence.moment,
+        return_to: return_path(route),
+    }
+}
+
+/// Whether a body that is too large to be held is refused; else it is forwarded without being judged.
+pub fn refuses_too_large(route: &Route, monitors: bool) -> bool {
+    !monitors && route.too_large == TooLarge::Refuse
+}
+
+/// Whether a body that cannot be read is refused; else it is forwarded without being judged.
+pub fn refuses_unreadable(route: &Route, monitors: bool) -> bool {
+    !monitors && route.unreadable == Unreadable::Refuse
 }
 
 /// A request that the operator chose to forward without judging it (`too_large: forward_unscored` and the like).

@@ -13,6 +13,8 @@ use super::held::{Budget, Held};
 use super::identity::Keys;
 use super::live::Live;
 use super::reply;
+use super::service_manager::ProxyRuntime;
+use super::tls::Certificate;
 use super::upstream::Upstream;
 use super::{host_of, judge, socket_peer};
 use crate::admin::metrics::Metrics;
@@ -22,7 +24,6 @@ use crate::engine::decision::Decision;
 use crate::engine::evidence::Evidence;
 use crate::engine::record::Enforcement;
 use crate::events::Sinks;
-use crate::secrets::Secrets;
 use crate::store::Store;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::prelude::HttpPeer;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::{Error, ErrorSource, ErrorType};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
@@ -45,10 +48,13 @@ pub struct Gate {
     pub admin: Arc<AdminState>,
     /// Visitors' connections that are open.
     pub connections: Arc<AtomicUsize>,
-    pub secrets: Arc<Secrets>,
+    /// Where visitors are served.
+    pub proxy_runtime: Arc<ProxyRuntime>,
     /// What identifiers and passwords are hashed under.
     pub keys: Keys,
     pub budget: Arc<Budget>,
+    /// What each TLS listener shows, by its address.
+    pub certificates: HashMap<SocketAddr, Arc<Certificate>>,
     pub clock: Clock,
 }
 

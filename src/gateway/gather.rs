@@ -2,21 +2,18 @@
 //! to the store, which counts this attempt in the same step. What could not be had is named in `degraded`.
 
 use super::fields::Captured;
-use super::gate::Gate;
 use super::headers;
 use super::host_of;
 use super::live::Live;
-use super::raw_head;
 use crate::config::settings::Route;
-use crate::engine::attempt::{Attempt, AttemptId, Client, Device, Network, RequestFacts};
+use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Device, Network, RequestFacts};
 use crate::engine::clearance::Clearance;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
-use crate::store::{DeviceKey, Observation};
+use crate::store::{DeviceKey, Observation, Store};
 use http::Version;
 use pingora::http::RequestHeader;
-use pingora::proxy::Session;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,22 +30,29 @@ pub struct Visitor {
     pub bytes: usize,
 }
 
+/// A request's head, wherever it was read from.
+#[derive(Clone, Copy)]
+pub struct Received<'r> {
+    pub header: &'r RequestHeader,
+    /// Of HTTP/1: as it was received.
+    pub raw: Option<&'r [u8]>,
+}
+
 /// Makes the evidence of the moment before forwarding.
 pub async fn evidence(
-    gate: &Gate,
+    store: &Store,
     live: &Live,
-    session: &Session,
+    request: Received<'_>,
     route: &Arc<Route>,
     captured: Captured,
     visitor: Visitor,
 ) -> Evidence {
-    let header = session.req_header();
+    let Received { header, raw: raw_head } = request;
     let Captured { identity, form, missing, ambiguities, raw } = captured;
-    let user_agent = header.headers.get(http::header::USER_AGENT);
     let device = Device {
         id: None,
-        fingerprint: headers::fingerprint(header.version, &header.headers, raw_head(session).as_deref()),
-        agent: live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref()),
+        fingerprint: headers::fingerprint(header.version, &header.headers, raw_head),
+        agent: agent(live, header),
     };
     let (intel, mut degraded) = live.intel.look_up(&Subject {
         ip: visitor.ip,
@@ -70,7 +74,7 @@ pub async fn evidence(
         told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
         accounts: &identity.aliases,
     };
-    let history = match gate.store.observe(&observation).await {
+    let history = match store.observe(&observation).await {
         Ok(history) => Some(history),
         Err(error) => {
             tracing::warn!(%error, "the store did not count an attempt; its history is blind");
@@ -92,6 +96,12 @@ pub async fn evidence(
         ambiguities,
     };
     Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+}
+
+/// What the client calls itself.
+pub fn agent(live: &Live, header: &RequestHeader) -> Arc<Agent> {
+    let user_agent = header.headers.get(http::header::USER_AGENT);
+    live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref())
 }
 
 /// What the record shows of a request.

@@ -6,6 +6,7 @@
 //! without one may be as large as the replay buffer and no larger.
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use pingora::proxy::Session;
 use std::sync::Arc;
@@ -91,11 +92,8 @@ pub async fn hold(
     if session.as_mut().is_body_empty() {
         return Ok(nothing);
     }
-    let declared = declared_length(session);
-    let limit = if declared.is_some() { limit } else { limit.min(REPLAY) };
-    if declared.is_some_and(|length| length > limit as u64) {
-        return Err(HoldFault::TooLarge);
-    }
+    let declared = declared_length(&session.req_header().headers);
+    let Some(limit) = room(declared, limit) else { return Err(HoldFault::TooLarge) };
     let reading = read(session, declared.map(|length| length as usize), limit, nothing);
     match tokio::time::timeout(within, reading).await {
         Ok(result) => result,
@@ -149,9 +147,16 @@ async fn read(session: &mut Session, declared: Option<usize>, limit: usize, mut 
 }
 
 /// The length the client declared; `None` without a plain one (framing faults are refused before this).
-fn declared_length(session: &Session) -> Option<u64> {
-    let value = session.req_header().headers.get(CONTENT_LENGTH)?;
-    value.to_str().ok()?.parse().ok()
+pub fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How much of a body is read, of `limit` at most; `None`: it declares more.
+pub fn room(declared: Option<u64>, limit: usize) -> Option<usize> {
+    match declared {
+        Some(length) => (length <= limit as u64).then_some(limit),
+        None => Some(limit.min(REPLAY)),
+    }
 }
 
 #[cfg(test)]

@@ -3,26 +3,25 @@
 
 use super::answer::Answer;
 use super::enforce::{self, Course};
-use super::fields::{self, Captured};
+use super::fields::Captured;
 use super::form::{Unreadable, Values};
-use super::framing::{self, FramingFault};
+use super::framing::FramingFault;
 use super::gate::{Gate, Judged, Visit};
 use super::gather;
 use super::held::{self, Held, HoldFault};
+use super::judgement::{self, Read};
 use super::live::Live;
 use super::own_pages::{self, Spending};
-use super::recognize::{Candidates, Head, Recognized};
+use super::recognize::{Candidates, Recognized};
 use super::reply;
 use super::{host_of, new_id, raw_head, socket_peer};
-use crate::admin::metrics::Stage;
-use crate::challenge::Order;
-use crate::config::settings::{Ambiguous, Mode, Route, TooLarge, Unreadable as WhenUnreadable};
-use crate::engine::attempt::{Ambiguity, AttemptId};
+use crate::admin::metrics::{ChallengeStep, Stage};
+use crate::config::settings::{Mode, Route};
+use crate::engine::attempt::AttemptId;
 use crate::engine::clearance::Clearance;
 use crate::engine::decision::{Action, Decision};
-use crate::engine::evidence::{Evidence, Moment};
-use crate::engine::record::Enforcement;
-use crate::engine::{self};
+use crate::engine::evidence::Evidence;
+use crate::engine::record::{Enforcement, Refusal};
 use crate::secrets::NoRandomness;
 use crate::store::Withdrawal;
 use pingora::proxy::Session;
@@ -39,7 +38,7 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
         return Ok(Visit::Answered);
     }
     let has_body = has_body(session);
-    let Some(candidates) = live.routes.candidates(&head(session, has_body)) else {
+    let Some(candidates) = live.routes.candidates(&judgement::head(session.req_header(), has_body)) else {
         gate.metrics.requested(false);
         return Ok(Visit::Passing { live, held: None, tries: 0 });
     };
@@ -51,25 +50,9 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
 
 /// Whether a body may follow. HTTP/2 need not announce one, but says with the head when there is none.
 fn has_body(session: &mut Session) -> bool {
-    let header = session.req_header();
-    match header.version {
+    match session.req_header().version {
         http::Version::HTTP_2 => !session.as_mut().is_body_empty(),
-        _ => {
-            header.headers.contains_key(http::header::CONTENT_LENGTH)
-                || header.headers.contains_key(http::header::TRANSFER_ENCODING)
-        }
-    }
-}
-
-/// What recognition reads of this request.
-fn head(session: &Session, has_body: bool) -> Head<'_> {
-    let header = session.req_header();
-    Head {
-        method: header.method.as_str(),
-        target: header.raw_path(),
-        authority: header.uri.authority().map(|authority| authority.as_str()),
-        headers: &header.headers,
-        has_body,
+        _ => judgement::announces_body(session.req_header()),
     }
 }
 
@@ -110,56 +93,40 @@ impl Call<'_> {
             Ok(held) => held,
             Err(fault) => return self.not_held(session, &presumed, fault).await,
         };
-        let mut values = Values::new(&self.live.wanted(&candidates));
-        values.read_query(session.req_header().uri.query().unwrap_or_default().as_bytes());
-        let read = values.read_body(&session.req_header().headers, held.body());
-        let recognized = match &read {
-            Ok(()) => candidates.settle(&values),
-            Err(_) => Some(candidates.presume()),
-        };
-        let Some(Recognized { route, ambiguities }) = recognized else {
+        match judgement::read(&self.live, &candidates, session.req_header(), held.body()) {
+            Read::Request(recognized, values) => self.judge(session, recognized, held, &values).await,
+            Read::Unreadable(route, unreadable) => self.unreadable(session, &route, held, unreadable).await,
             // The body says that this is no request of any route. It goes on as it came.
-            return Ok(Visit::Passing { live: self.live, held: Some(held), tries: 0 });
-        };
-        if let Err(unreadable) = read {
-            return self.unreadable(session, &route, held, unreadable).await;
+            Read::Elsewhere => Ok(Visit::Passing { live: self.live, held: Some(held), tries: 0 }),
         }
-        self.judge(session, route, ambiguities, held, &values).await
     }
 
     async fn judge(
         self,
         session: &mut Session,
-        route: Arc<Route>,
-        ambiguities: Vec<Ambiguity>,
+        recognized: Recognized,
         held: Held,
         values: &Values,
     ) -> pingora::Result<Visit> {
-        let disposable = |domain: &str| self.live.intel.disposable(domain);
-        let mut captured = fields::capture(&route, values, &session.req_header().headers, &self.gate.keys, &disposable);
-        captured.ambiguities.splice(0..0, ambiguities);
-        let ambiguous = captured.ambiguities.iter().any(Ambiguity::is_about_credentials);
+        let Recognized { route, ambiguities } = recognized;
+        let headers = &session.req_header().headers;
+        let (captured, must_deny) =
+            judgement::capture(&self.live, &self.gate.keys, &route, ambiguities, values, headers);
         self.gate.metrics.passed(Stage::Capture, self.began.elapsed());
-        if ambiguous && route.ambiguous == Ambiguous::Deny {
-            // Still judged, so that the record shows who it was; the decision is made below whatever the policy says.
+        if must_deny {
             self.gate.metrics.ambiguous();
         }
-        let must_deny = ambiguous && route.ambiguous == Ambiguous::Deny;
         let captured_at = Instant::now();
         let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
         let gathered = Instant::now();
         self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
-        let mut decision = engine::decide(&evidence, &route.policy.rules);
-        if let Action::Challenge(kind) = decision.ruling.action
-            && !must_deny
-        {
+        let mut decision = judgement::decide(&evidence, &route, must_deny);
+        if let Action::Challenge(kind) = decision.ruling.action {
             evidence.clearance = self.clearance(session, &route, &evidence).await;
             if evidence.clearance.covers(kind) {
-                decision = engine::decide(&evidence, &route.policy.rules);
+                self.gate.metrics.challenge(Some(kind), ChallengeStep::Cleared);
+                decision = judgement::decide(&evidence, &route, must_deny);
             }
-        }
-        if must_deny && decision.ruling.action != Action::Deny {
-            decision.overrule("ambiguous", Action::Deny);
         }
         self.gate.metrics.passed(Stage::Decide, gathered.elapsed());
         self.gate.metrics.decided(self.live.metrics_of(&route), &decision);
@@ -168,7 +135,9 @@ impl Call<'_> {
 
     async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Evidence {
         let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes };
-        gather::evidence(self.gate, &self.live, session, route, captured, visitor).await
+        let raw = raw_head(session);
+        let request = gather::Received { header: session.req_header(), raw: raw.as_deref() };
+        gather::evidence(&self.gate.store, &self.live, request, route, captured, visitor).await
     }
 
     /// A solved challenge for this very account and route, burnt by asking.
@@ -211,15 +180,10 @@ impl Call<'_> {
             Course::Challenge(kind) => {
                 self.gate.withdraw(self.id, Withdrawal::Challenged, now).await;
                 self.record(&route, &evidence, &decision, Enforcement::Challenged);
-                let order = Order {
-                    kind,
-                    route: &route.name,
-                    account: evidence.attempt.identity.account,
-                    moment: Moment::Before,
-                    return_to: enforce::return_path(&route),
-                };
+                let order = enforce::order(kind, &route, &evidence);
                 let visit = own_pages::visit(self.gate, session);
                 let issued = self.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+                self.gate.metrics.challenge(Some(kind), ChallengeStep::Offered);
                 reply::write(session, &issued.reply(&visit)).await?;
                 Ok(Visit::Answered)
             }
@@ -239,10 +203,11 @@ impl Call<'_> {
 
     async fn not_held(self, session: &mut Session, route: &Route, fault: HoldFault) -> pingora::Result<Visit> {
         let untouched = session.body_bytes_read() == 0;
-        let lenient = self.monitors(route) || route.too_large == TooLarge::ForwardUnscored;
         match fault {
             // Nothing of it was read yet, so it can still stream through.
-            HoldFault::TooLarge if lenient && untouched => Ok(self.let_pass(session, route, None, "too_large")),
+            HoldFault::TooLarge if untouched && !enforce::refuses_too_large(route, self.monitors(route)) => {
+                Ok(self.let_pass(session, route, None, "too_large"))
+            }
             HoldFault::TooLarge => self.refuse(session, route, 413, "too_large").await,
             HoldFault::Slow => self.refuse(session, route, 408, "slow").await,
             HoldFault::Busy => self.refuse(session, route, 503, "busy").await,
@@ -260,19 +225,14 @@ impl Call<'_> {
         held: Held,
         unreadable: Unreadable,
     ) -> pingora::Result<Visit> {
-        match route.unreadable {
-            WhenUnreadable::Refuse if !self.monitors(route) => {
-                self.refuse(session, route, 400, unreadable.name()).await
-            }
-            WhenUnreadable::Refuse | WhenUnreadable::ForwardUnscored => {
-                Ok(self.let_pass(session, route, Some(held), unreadable.name()))
-            }
+        match enforce::refuses_unreadable(route, self.monitors(route)) {
+            true => self.refuse(session, route, 400, unreadable.name()).await,
+            false => Ok(self.let_pass(session, route, Some(held), unreadable.name())),
         }
     }
 
     fn framing(&self, session: &Session) -> Result<(), FramingFault> {
-        let limit = self.live.settings.limits.header;
-        framing::check(raw_head(session).as_deref(), &head(session, true), session.req_header().version, limit)
+        judgement::framing(&self.live, session.req_header(), raw_head(session).as_deref())
     }
 
     fn monitors(&self, route: &Route) -> bool {
@@ -308,6 +268,17 @@ impl Call<'_> {
         let bytes =
             header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let request = gather::request_facts(header, &host_of(header), bytes.unwrap_or(0));
-        self.gate.record_refusal(&self.live, route, self.id, self.ip, &request, enforcement);
+        let agent = gather::agent(&self.live, header);
+        let refusal = Refusal {
+            id: self.id,
+            at: self.gate.clock.now(),
+            event: &route.event,
+            route: &route.name,
+            ip: self.ip,
+            device: &agent.name,
+            request: &request,
+            enforced: enforcement,
+        };
+        self.gate.record_refusal(&self.live, route, refusal);
     }
 }

@@ -1,20 +1,23 @@
 //! One configuration, made ready to serve: what the settings name is loaded, indexed and connected. Immutable; a request
-//! keeps one `Arc` of it from its first hook to its last.
+//! keeps one `Arc` of it from its first hook to its last. One that is made after another shares what did not change.
 
 use super::client_ip;
 use super::form::Wanted;
 use super::identity;
 use super::recognize::{Candidates, Routes};
+use super::tls;
 use super::upstream::Upstreams;
 use crate::admin::metrics::{Metrics, RouteMetrics};
 use crate::challenge::Challenges;
 use crate::config::settings::{IdentityRules, ListOf, Route, Settings};
 use crate::engine::time::days_from_civil;
 use crate::intel::Intel;
-use crate::secrets::Secrets;
+use crate::secrets::{AdminToken, Secrets, SecretsError};
+use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 pub struct Live {
     pub settings: Settings,
@@ -22,33 +25,89 @@ pub struct Live {
     pub upstreams: Upstreams,
     pub intel: Intel,
     pub challenges: Challenges,
+    pub secrets: Arc<Secrets>,
+    /// What may be changed over the admin listener, and by whom: with this token.
+    pub token: Option<AdminToken>,
+    /// By the address of their listener.
+    pub certificates: Vec<(SocketAddr, Arc<CertifiedKey>)>,
     /// By route name.
     of_routes: HashMap<Arc<str>, OfRoute>,
 }
 
 /// What is prepared for one route.
 struct OfRoute {
-    wanted: Wanted,
-    metrics: RouteMetrics,
+    /// Made for the first request: of 10,000 routes few are asked for, and making them all would be half of a reload.
+    wanted: OnceLock<Wanted>,
+    metrics: Arc<RouteMetrics>,
 }
 
 impl Live {
     /// Loads what the settings name. On failure each problem is a line for the operator.
-    pub fn new(settings: Settings, secrets: &Arc<Secrets>, metrics: &Metrics) -> Result<Live, Vec<String>> {
-        let intel = Intel::load(&settings.intel, &settings.lists, &canonical)
-            .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    pub fn new(settings: Settings, secrets: Arc<Secrets>, metrics: &Metrics) -> Result<Live, Vec<String>> {
+        let path = settings.admin.token_file.as_deref();
+        let token = path.map(AdminToken::load_or_create).transpose();
+        Live::made(None, settings, Ok(secrets), token, metrics)
+    }
+
+    /// As [`Live::new`] while the gate runs: shares with `earlier` what did not change, takes rotated keys from the
+    /// `secret_file`, and never makes that file.
+    pub fn after(
+        earlier: &Live,
+        settings: Settings,
+        secret_file: &Path,
+        metrics: &Metrics,
+    ) -> Result<Live, Vec<String>> {
+        let secrets = earlier.secrets.rotated(secret_file).map(Arc::new);
+        let path = settings.admin.token_file.as_deref();
+        let token = match earlier.settings.admin.token_file.as_deref() {
+            known if known == path => path.map(AdminToken::load).transpose(),
+            // Newly configured: as at a first start.
+            _ => path.map(AdminToken::load_or_create).transpose(),
+        };
+        Live::made(Some(earlier), settings, secrets, token, metrics)
+    }
+
+    fn made(
+        earlier: Option<&Live>,
+        settings: Settings,
+        secrets: Result<Arc<Secrets>, SecretsError>,
+        token: Result<Option<AdminToken>, SecretsError>,
+        metrics: &Metrics,
+    ) -> Result<Live, Vec<String>> {
+        let mut faults = Vec::new();
+        let intel = earlier.map(|live| &live.intel);
+        let intel = Intel::load_after(intel, &settings.intel, &settings.lists, &canonical);
+        let intel = intel.map_err(|problems| faults.extend(problems.iter().map(ToString::to_string)));
+        let mut certificates = Vec::new();
+        for (place, listener) in settings.listen.iter().enumerate() {
+            match listener.tls.as_ref().map(tls::read) {
+                Some(Ok(key)) => certificates.push((listener.address, Arc::new(key))),
+                Some(Err(error)) => faults.push(format!("listen[{place}].tls: {error}")),
+                None => {}
+            }
+        }
+        let secrets = secrets.map_err(|error| faults.push(format!("secret_file: {error}")));
+        let token = token.map_err(|error| faults.push(format!("admin.token_file: {error}")));
+        let (Ok(intel), Ok(secrets), Ok(token), true) = (intel, secrets, token, faults.is_empty()) else {
+            return Err(faults);
+        };
         for data in crate::intel::embedded() {
             metrics.data(data.name, made_at(data.date));
         }
         let of_route = |route: &Arc<Route>| {
-            let prepared = OfRoute { wanted: Wanted::of([&**route]), metrics: metrics.route(&route.name) };
-            (route.name.clone(), prepared)
+            // A route that stays keeps its handles: finding the labels of thousands of routes anew takes its time.
+            let known = earlier.and_then(|live| live.of_routes.get(&route.name)).map(|of| of.metrics.clone());
+            let metrics = known.unwrap_or_else(|| Arc::new(metrics.route(&route.name)));
+            (route.name.clone(), OfRoute { wanted: OnceLock::new(), metrics })
         };
         Ok(Live {
             routes: Routes::new(&settings.routes),
-            upstreams: Upstreams::new(&settings.upstreams),
+            upstreams: Upstreams::after(earlier.map(|live| &live.upstreams), &settings.upstreams),
             intel,
             challenges: Challenges::new(settings.challenge.clone(), secrets.clone()),
+            secrets,
+            token,
+            certificates,
             of_routes: settings.routes.iter().map(of_route).collect(),
             settings,
         })
@@ -63,7 +122,7 @@ impl Live {
     pub fn wanted(&self, candidates: &Candidates) -> Wanted {
         let mut routes = candidates.routes();
         match (routes.next(), routes.next()) {
-            (Some(only), None) => self.of(only).wanted.clone(),
+            (Some(only), None) => self.of(only).wanted.get_or_init(|| Wanted::of([&**only])).clone(),
             _ => Wanted::of(candidates.routes().map(|route| &**route)),
         }
     }
@@ -74,7 +133,7 @@ impl Live {
 
     /// As [`Live::metrics_of`], if this configuration has a route of that name.
     pub fn metrics_by_name(&self, route: &str) -> Option<&RouteMetrics> {
-        self.of_routes.get(route).map(|of| &of.metrics)
+        self.of_routes.get(route).map(|of| &*of.metrics)
     }
 
     fn of(&self, route: &Route) -> &OfRoute {

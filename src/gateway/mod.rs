@@ -19,13 +19,17 @@ pub mod headers;
 pub mod held;
 pub mod identity;
 pub mod judge;
+pub mod judgement;
 pub mod live;
 pub mod own_pages;
 pub mod recognize;
 pub mod records;
+pub mod rehearsal;
 pub mod released;
+pub mod reload;
 pub mod reply;
 pub mod server;
+pub mod service_manager;
 pub mod tls;
 pub mod upstream;
 

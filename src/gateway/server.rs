@@ -2,8 +2,9 @@
 //!
 //! Pingora's server runs the listeners, the threads and the signals. Four things are added. A listener that cannot be
 //! had ends the process with a sentence before anything starts (Pingora only fails the one task and lives on without
-//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process leaves as soon as the last connection is gone, not only when the grace period
-//! is over. And SIGHUP reopens the decision log, so that it can be rotated.
+//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process
+//! leaves as soon as the last connection is gone, not only when the grace period is over. And
+//! beside the listeners runs the task that [reloads](super::reload) the configuration.
 
 use super::clock::Clock;
 use super::door::Door;
@@ -11,9 +12,13 @@ use super::gate::{Gate, Hooks};
 use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
-use super::tls::{Certificate, CertificateError};
+use super::reload::{Outcome, Reloader, Reloads};
+use super::service_manager::ServiceManager;
+use super::tls::Certificate;
 use crate::admin::metrics::Metrics;
-use crate::admin::pages::{AdminState, Part};
+use crate::admin::pages::{AdminState, Page, Part};
+use crate::admin::service as admin;
+use crate::config::Files;
 use crate::config::settings::{self, Listener, Settings};
 use crate::events::decision_log::{DecisionLog, OpenError};
 use crate::events::{Sink, Sinks};
@@ -21,6 +26,7 @@ use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
 use crate::store::memory::{Limits, Memory};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::listeners::tls::TlsSettings;
 use pingora::prelude::Server;
@@ -31,25 +37,28 @@ use pingora::services;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Why the gate cannot start. Each names what to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("{key}: cannot listen on {address}: {error}")]
     Bind { key: String, address: std::net::SocketAddr, error: std::io::Error },
-    #[error("{key}: {error}")]
-    Certificate { key: String, error: CertificateError },
+    #[error("{key}: TLS cannot be set up: {error}")]
+    Tls { key: String, error: Box<pingora::Error> },
     #[error("secret_file: {0}")]
     Secrets(#[from] SecretsError),
     #[error("decision_log: {0}")]
     DecisionLog(#[from] OpenError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// What is wrong in the files that the settings name.
     #[error("{}", .0.join("\n"))]
-    Intel(Vec<String>),
+    Files(Vec<String>),
     #[error("no randomness from the system: {0}")]
     Randomness(getrandom::Error),
 }
@@ -74,7 +83,9 @@ impl Gate {
         admin.sinks = Some(sinks.clone());
         admin.readiness.set("listeners", Part::Waiting("not bound yet".into()));
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
-        let live = Live::new(settings, &secrets, &metrics).map_err(StartError::Intel)?;
+        let live = Live::new(settings, secrets, &metrics).map_err(StartError::Files)?;
+        let certificates = live.certificates.iter();
+        let certificates = certificates.map(|(at, key)| (*at, Arc::new(Certificate::new(key.clone())))).collect();
         Ok(Arc::new(Gate {
             live: arc_swap::ArcSwap::from_pointee(live),
             store,
@@ -82,9 +93,10 @@ impl Gate {
             sinks,
             admin: Arc::new(admin),
             connections: Arc::default(),
-            secrets,
+            proxy_runtime: Arc::default(),
             keys,
             budget,
+            certificates,
             clock,
         }))
     }
@@ -96,7 +108,8 @@ impl Gate {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.client_idle);
         proxy.server_options = Some(options);
-        Door::new(proxy, self.connections.clone(), limits.connections, limits.head, self.metrics.clone())
+        let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
+        Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
     }
 }
 
@@ -114,8 +127,9 @@ pub fn server_conf(settings: &Settings) -> ServerConf {
     }
 }
 
-/// Serves until told to stop. Returns only on an error; otherwise the process ends here.
-pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
+/// Serves until told to stop. Returns only on an error; otherwise the process ends here. `settings` came from `file`, for
+/// which `files` were read: that is what is loaded again.
+pub fn run(settings: Settings, file: &Path, files: Files) -> Result<std::convert::Infallible, StartError> {
     rustls::crypto::ring::default_provider().install_default().ok();
     for (place, listener) in settings.listen.iter().enumerate() {
         can_bind(&format!("listen[{place}].address"), listener.address)?;
@@ -135,39 +149,37 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
     let mut proxy = Service::new("proxy".to_owned(), door);
     proxy.endpoints().set_pre_tls_callback(porch);
     for (place, listener) in live.settings.listen.iter().enumerate() {
-        listen(&mut proxy, listener)
-            .map_err(|error| StartError::Certificate { key: format!("listen[{place}].tls"), error })?;
+        listen(&mut proxy, listener, &gate)
+            .map_err(|error| StartError::Tls { key: format!("listen[{place}].tls"), error })?;
         tracing::info!(address = %listener.address, tls = listener.tls.is_some(), "listening");
     }
     let settings = &live.settings;
     tracing::info!(mode = settings.mode.name(), routes = settings.routes.len(), config = %settings.hash, "protecting");
+    let (reloader, reloads) = Reloader::new(gate.clone(), file, files);
     let addresses = live.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
     server.add_service(Announced { service: proxy, addresses, admin: gate.admin.clone() });
     if let Some(address) = live.settings.admin.address {
-        server.add_service(crate::admin::service::service(gate.admin.clone(), address));
+        let changes = Arc::new(Changes { gate: gate.clone(), reloads });
+        server.add_service(admin::service(gate.admin.clone(), changes, address));
         tracing::info!(%address, "admin listener: /healthz /readyz /metrics");
     }
-    server.add_service(background_service("upkeep", Upkeep { gate: gate.clone() }));
+    let upkeep = Upkeep { gate: gate.clone(), reloader: Mutex::new(Some(reloader)) };
+    server.add_service(background_service("upkeep", upkeep));
+    server.add_service(background_service("service manager", ServiceManager { gate: gate.clone() }));
     server.add_service(background_service("farewell", Farewell { gate }));
     server.run_forever()
 }
 
-fn listen<A>(service: &mut Service<A>, listener: &Listener) -> Result<(), CertificateError> {
+fn listen<A>(service: &mut Service<A>, listener: &Listener, gate: &Gate) -> pingora::Result<()> {
     let address = listener.address.to_string();
-    match &listener.tls {
+    match gate.certificates.get(&listener.address) {
         None => service.add_tcp(&address),
-        Some(files) => {
-            let certificate = Certificate::load(files)?;
+        Some(certificate) => {
             // Only the resolver is used: the paths are not read again.
-            let settings = TlsSettings::intermediate("", "").map(|mut settings| {
-                settings.set_cert_resolver(certificate);
-                settings.enable_h2();
-                settings
-            });
-            match settings {
-                Ok(settings) => service.add_tls_with_settings(&address, None, settings),
-                Err(error) => return Err(CertificateError::of(&files.certificate, &error)),
-            }
+            let mut settings = TlsSettings::intermediate("", "")?;
+            settings.set_cert_resolver(certificate.clone());
+            settings.enable_h2();
+            service.add_tls_with_settings(&address, None, settings);
         }
     }
     Ok(())
@@ -231,24 +243,34 @@ impl<A: ServerApp + Send + Sync + 'static> services::Service for Announced<A> {
     }
 }
 
-/// Keeps what the gate knows of its upstreams fresh, says when it is ready, and reopens the log on SIGHUP.
+/// Says when the gate is ready, then hands over to the task that reloads and keeps upstreams fresh.
 struct Upkeep {
     gate: Arc<Gate>,
+    /// Taken when the service starts, which it does once.
+    reloader: Mutex<Option<Reloader>>,
 }
 
 #[async_trait]
 impl BackgroundService for Upkeep {
     async fn start(&self, mut shutdown: ShutdownWatch) {
-        let live = self.gate.live.load_full();
-        live.upstreams.refresh().await;
+        let Some(reloader) = self.reloader.lock().take() else { return };
+        // Before anything that takes time: until somebody listens, the signal ends the process.
+        let hangups = match signal(SignalKind::hangup()) {
+            Ok(hangups) => Some(Arc::new(tokio::sync::Mutex::new(hangups))),
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP cannot be listened for");
+                None
+            }
+        };
+        self.gate.live.load_full().upstreams.refresh().await;
         self.gate.admin.readiness.set("upstreams", Part::Ready);
-        let hangups = async {
-            let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else {
-                return;
-            };
-            while hangups.recv().await.is_some() {
-                self.gate.sinks.reopen();
-                tracing::info!("SIGHUP: decision log reopened");
+        let hangup = || {
+            let hangups = hangups.clone();
+            async move {
+                match hangups {
+                    Some(hangups) if hangups.lock().await.recv().await.is_some() => {}
+                    _ => std::future::pending().await,
+                }
             }
         };
         let health = async {
@@ -258,10 +280,30 @@ impl BackgroundService for Upkeep {
             }
         };
         tokio::select! {
-            () = live.upstreams.tend() => {}
+            () = reloader.run(hangup) => {}
             () = health => {}
-            () = hangups => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
+        }
+    }
+}
+
+/// What the admin listener may change.
+struct Changes {
+    gate: Arc<Gate>,
+    reloads: Reloads,
+}
+
+#[async_trait]
+impl admin::Changes for Changes {
+    fn allows(&self, token: &[u8]) -> Option<bool> {
+        self.gate.live.load().token.map(|own| own.is(token))
+    }
+
+    async fn reload(&self) -> Page {
+        match self.reloads.reload().await {
+            Some(outcome @ Outcome::Loaded(_)) => Page::json(200, &outcome),
+            Some(outcome @ Outcome::Refused(_)) => Page::json(422, &outcome),
+            None => Page::text(503, "The gate is stopping."),
         }
     }
 }

@@ -35,14 +35,19 @@ impl Certificate {
         Ok(Arc::new(Certificate { current: ArcSwap::from_pointee(read(files)?) }))
     }
 
-    /// Reads the files again; on an error the old certificate stays.
-    pub fn reload(&self, files: &Tls) -> Result<(), CertificateError> {
-        self.current.store(Arc::new(read(files)?));
-        Ok(())
+    /// A resolver of what was read before.
+    pub fn new(current: Arc<CertifiedKey>) -> Certificate {
+        Certificate { current: ArcSwap::new(current) }
+    }
+
+    /// Handshakes from now on see this one; connections that are open stay as they are.
+    pub fn replace(&self, with: Arc<CertifiedKey>) {
+        self.current.store(with);
     }
 }
 
-fn read(files: &Tls) -> Result<CertifiedKey, CertificateError> {
+/// Reads both files and checks that they belong together.
+pub fn read(files: &Tls) -> Result<CertifiedKey, CertificateError> {
     let chain = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| CertificateError::of(&files.certificate, &error))?;

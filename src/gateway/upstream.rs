@@ -4,6 +4,10 @@
 //! container that moved keeps its name), an upstream whose servers all look ill is tried all the same (one failed check
 //! must not take a whole site down), and the peer with its timeouts is built once per server, not per request. A server
 //! without a sister is checked as well: it is asked whatever the check says, but the operator wants to know.
+//!
+//! A configuration that is loaded anew shares with the one before what did not change: an upstream with the same servers
+//! is the very same [`Pool`], with its addresses and its health, and a server that stays among others keeps its health.
+//! (Connections to servers are pooled by address in Pingora, and survive in any case.)
 
 use crate::admin::pages::UpstreamHealth;
 use crate::config::settings;
@@ -12,7 +16,7 @@ use parking_lot::Mutex;
 use pingora::lb::discovery::ServiceDiscovery;
 use pingora::lb::health_check::TcpHealthCheck;
 use pingora::lb::selection::RoundRobin;
-use pingora::lb::{Backend, Backends, LoadBalancer};
+use pingora::lb::{Backend, Backends, HealthRegistry, LoadBalancer};
 use pingora::prelude::{Error, ErrorType, HttpPeer};
 use pingora::protocols::ALPN;
 use pingora::protocols::l4::socket::SocketAddr;
@@ -32,15 +36,35 @@ pub struct Upstreams {
 /// One application.
 pub struct Upstream {
     settings: settings::Upstream,
+    pool: Arc<Pool>,
+}
+
+/// The servers of one application: their addresses, and how they are.
+pub struct Pool {
+    settings: settings::Upstream,
     balancer: LoadBalancer<RoundRobin>,
+    health: Arc<HealthRegistry>,
     /// Servers whose names had no address when last looked up.
     nameless: Arc<Mutex<Vec<Box<str>>>>,
 }
 
 impl Upstreams {
     pub fn new(upstreams: &[settings::Upstream]) -> Upstreams {
+        Upstreams::after(None, upstreams)
+    }
+
+    /// Shares with `earlier` the servers that are still there.
+    pub fn after(earlier: Option<&Upstreams>, upstreams: &[settings::Upstream]) -> Upstreams {
         let default = upstreams.iter().position(|upstream| upstream.is_default).unwrap_or(0);
-        Upstreams { all: upstreams.iter().map(Upstream::new).collect(), default }
+        let earlier = earlier.map_or(&[][..], |upstreams| &upstreams.all);
+        let all = upstreams
+            .iter()
+            .map(|settings| Upstream { settings: settings.clone(), pool: Pool::after(earlier, settings) });
+        Upstreams { all: all.collect(), default }
+    }
+
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        self.all.iter().map(|upstream| &upstream.pool)
     }
 
     /// The application that a canonical host belongs to.
@@ -61,34 +85,16 @@ impl Upstreams {
 
     /// Looks names up and checks health, once. The gate does so before it says it is ready, then in [`Upstreams::tend`].
     pub async fn refresh(&self) {
-        for upstream in &self.all {
-            upstream.refresh().await;
-        }
+        futures::future::join_all(self.pools().map(|pool| pool.refresh())).await;
     }
 
     /// How the servers were last found.
     pub fn health(&self) -> Vec<UpstreamHealth> {
         self.all.iter().map(Upstream::health).collect()
     }
-
-    /// Keeps names and health fresh for as long as it is polled.
-    pub async fn tend(&self) {
-        futures::future::join_all(self.all.iter().map(Upstream::tend)).await;
-    }
 }
 
 impl Upstream {
-    fn new(settings: &settings::Upstream) -> Upstream {
-        let nameless = Arc::<Mutex<Vec<Box<str>>>>::default();
-        let names = Names { settings: settings.clone(), nameless: nameless.clone() };
-        let mut balancer = LoadBalancer::from_backends(Backends::new(Box::new(names)));
-        let mut check = TcpHealthCheck::new();
-        check.peer_template.options.connection_timeout = Some(settings.health.timeout);
-        check.consecutive_failure = 2;
-        balancer.set_health_check(check);
-        Upstream { settings: settings.clone(), balancer, nameless }
-    }
-
     /// The `Host` to send, if it is fixed.
     pub fn fixed_host(&self) -> Option<&str> {
         self.settings.host.as_deref()
@@ -101,8 +107,9 @@ impl Upstream {
 
     /// The server to ask next, ready to connect to.
     pub fn peer(&self) -> pingora::Result<Box<HttpPeer>> {
-        let healthy = self.balancer.select(b"", 16);
-        let backend = healthy.or_else(|| self.balancer.select_with(b"", 16, |_, _| true));
+        let balancer = &self.pool.balancer;
+        let healthy = balancer.select(b"", 16);
+        let backend = healthy.or_else(|| balancer.select_with(b"", 16, |_, _| true));
         let peer = backend.as_ref().and_then(|backend| backend.ext.get::<Arc<HttpPeer>>());
         match peer {
             Some(peer) => Ok(Box::new(HttpPeer::clone(peer))),
@@ -112,27 +119,15 @@ impl Upstream {
         }
     }
 
-    async fn look_up(&self) {
-        if let Err(error) = self.balancer.update().await {
-            tracing::warn!(%error, "cannot look up the servers of an upstream; the last known addresses stay");
-        }
-    }
-
-    async fn refresh(&self) {
-        self.look_up().await;
-        if self.settings.servers.len() > 1 {
-            self.balancer.backends().run_health_check(true).await;
-        }
-    }
-
+    /// How the servers were last found.
     fn health(&self) -> UpstreamHealth {
         let first_host = self.settings.hosts.plain().and_then(|globs| globs.first());
         let name = match first_host {
             Some(host) if !self.settings.is_default => host.as_str().into(),
             _ => "default".into(),
         };
-        let backends = self.balancer.backends();
-        let mut health = UpstreamHealth { name, up: 0, down: self.nameless.lock().clone() };
+        let backends = self.pool.balancer.backends();
+        let mut health = UpstreamHealth { name, up: 0, down: self.pool.nameless.lock().clone() };
         for backend in backends.get_backend().iter() {
             match backends.ready(backend) {
                 true => health.up += 1,
@@ -141,10 +136,75 @@ impl Upstream {
         }
         health
     }
+}
 
-    async fn tend(&self) {
+impl Pool {
+    fn after(earlier: &[Upstream], settings: &settings::Upstream) -> Arc<Pool> {
+        let pools = || earlier.iter().map(|upstream| &upstream.pool);
+        if let Some(same) = pools().find(|pool| pool.is_of(settings)) {
+            return same.clone();
+        }
+        let kept = pools().find(|pool| pool.shares_health(settings)).map(|pool| pool.health.clone());
+        let health = kept.unwrap_or_else(|| {
+            let registry = HealthRegistry::new();
+            let mut check = TcpHealthCheck::new();
+            check.peer_template.options.connection_timeout = Some(settings.health.timeout);
+            check.consecutive_failure = 2;
+            registry.set_health_check(check);
+            Arc::new(registry)
+        });
+        let nameless = Arc::<Mutex<Vec<Box<str>>>>::default();
+        let names = Names { settings: settings.clone(), nameless: nameless.clone() };
+        let backends = Backends::new_with_health_registry(Box::new(names), health.clone());
+        let balancer = LoadBalancer::from_backends(backends);
+        Arc::new(Pool { settings: settings.clone(), balancer, health, nameless })
+    }
+
+    /// Whether these are the servers, asked and checked in the same way. Which hosts they serve is another matter.
+    fn is_of(&self, settings: &settings::Upstream) -> bool {
+        let own = &self.settings;
+        own.servers == settings.servers
+            && own.timeouts == settings.timeouts
+            && own.health == settings.health
+            && own.verify == settings.verify
+    }
+
+    /// Whether what is known of these servers is worth something to those.
+    fn shares_health(&self, settings: &settings::Upstream) -> bool {
+        let own = &self.settings;
+        own.health.timeout == settings.health.timeout
+            && own.servers.iter().any(|server| settings.servers.contains(server))
+    }
+
+    /// Whether a server could be connected to, as far as looking it up goes.
+    pub fn has_address(&self) -> bool {
+        !self.balancer.backends().get_backend().is_empty()
+    }
+
+    /// `app:9000, app:9001`, for messages.
+    pub fn servers(&self) -> String {
+        let each = self.settings.servers.iter().map(|server| format!("{}:{}", server.host, server.port));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
+    async fn look_up(&self) {
+        if let Err(error) = self.balancer.update().await {
+            tracing::warn!(%error, "cannot look up the servers of an upstream; the last known addresses stay");
+        }
+    }
+
+    /// Looks names up and, where it decides who is asked, checks health, once.
+    pub async fn refresh(&self) {
+        self.look_up().await;
+        if self.settings.servers.len() > 1 {
+            self.health.run_health_check(true).await;
+        }
+    }
+
+    /// Keeps names and health fresh for as long as it is polled.
+    pub async fn tend(&self) {
         let mut since_look_up = Duration::ZERO;
-        self.balancer.backends().run_health_check(true).await;
+        self.health.run_health_check(true).await;
         loop {
             tokio::time::sleep(self.settings.health.interval).await;
             since_look_up += self.settings.health.interval;
@@ -152,7 +212,7 @@ impl Upstream {
                 since_look_up = Duration::ZERO;
                 self.look_up().await;
             }
-            self.balancer.backends().run_health_check(true).await;
+            self.health.run_health_check(true).await;
         }
     }
 }
@@ -236,6 +296,28 @@ mod tests {
         assert_eq!(port("api.shop.example"), 2);
         assert_eq!(port("shop.example"), 1);
         assert_eq!(port(""), 1);
+    }
+
+    #[tokio::test]
+    async fn servers_that_stay_keep_their_health_and_an_unchanged_upstream_is_the_same() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let well = listener.local_addr().unwrap().port();
+        let server = |port| settings::Server { host: "127.0.0.1".into(), port, tls: false };
+        let mut two = upstream(&[], 1);
+        two.servers.push(server(well));
+        let first = Upstreams::new(&[two.clone()]);
+        first.refresh().await;
+        first.refresh().await;
+        two.hosts = Globs::new(["shop.example"]);
+        let second = Upstreams::after(Some(&first), &[two.clone()]);
+        assert!(Arc::ptr_eq(&first.all[0].pool, &second.all[0].pool), "its hosts are not its servers");
+        // Port 2 is new and not yet known to be ill; port 1 is known to be.
+        two.servers.push(server(2));
+        let third = Upstreams::after(Some(&second), &[two]);
+        third.all[0].pool.balancer.update().await.unwrap();
+        let asked = || third.only().peer().unwrap()._address.as_inet().unwrap().port();
+        let asked: std::collections::BTreeSet<u16> = (0..20).map(|_| asked()).collect();
+        assert_eq!(asked, [2, well].into());
     }
 
     #[tokio::test]

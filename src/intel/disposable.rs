@@ -16,26 +16,24 @@ pub struct Disposable {
 }
 
 impl Disposable {
-    /// Reads the operator's file, if there is one: domains, one a line; `!domain` takes one, and all below it, off.
-    pub(super) fn load(file: Option<&Path>, problems: &mut Vec<IntelProblem>) -> Disposable {
+    /// Reads the operator's file: domains, one a line; `!domain` takes one, and all below it, off.
+    pub(super) fn load(file: &Path, problems: &mut Vec<IntelProblem>) -> Disposable {
         let mut own = HashMap::new();
-        if let Some(file) = file {
-            entries::read(file, problems, |entry| {
-                let (domain, adds) = match entry.strip_prefix('!') {
-                    Some(domain) => (domain.trim_start(), false),
-                    None => (entry, true),
-                };
-                let domain = canonical(domain).ok_or_else(|| "not a domain name".to_owned())?;
-                if adds && is_public_suffix(&domain) {
-                    return Err(format!("{domain} is a public suffix: every domain below it would count"));
-                }
-                if adds && is_relay(&domain) {
-                    return Err(format!("{domain} is a privacy relay, which never counts as disposable"));
-                }
-                own.insert(domain, adds);
-                Ok(())
-            });
-        }
+        entries::read(file, problems, |entry| {
+            let (domain, adds) = match entry.strip_prefix('!') {
+                Some(domain) => (domain.trim_start(), false),
+                None => (entry, true),
+            };
+            let domain = canonical(domain).ok_or_else(|| "not a domain name".to_owned())?;
+            if adds && is_public_suffix(&domain) {
+                return Err(format!("{domain} is a public suffix: every domain below it would count"));
+            }
+            if adds && is_relay(&domain) {
+                return Err(format!("{domain} is a privacy relay, which never counts as disposable"));
+            }
+            own.insert(domain, adds);
+            Ok(())
+        });
         Disposable { own }
     }
 
@@ -122,7 +120,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut problems = Vec::new();
-        let disposable = Disposable::load(Some(file.path()), &mut problems);
+        let disposable = Disposable::load(file.path(), &mut problems);
         if problems.is_empty() { Ok(disposable) } else { Err(problems) }
     }
 

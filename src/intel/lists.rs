@@ -5,11 +5,13 @@
 use super::disposable::{LONGEST_DOMAIN, with_parents};
 use super::entries::{self, IntelProblem};
 use super::ranges::{AddressRange, Ranges};
+use crate::config::Stamp;
 use crate::config::settings::{ListOf, ListSource};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::{Country, ListEffect, ListHit};
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What is looked up. Texts are canonical already, by the same rules as `canonical` of `Lists::load`.
@@ -40,7 +42,10 @@ struct List {
     name: Arc<str>,
     effect: ListEffect,
     of: ListOf,
-    members: Members,
+    members: Arc<Members>,
+    /// What the members were made from.
+    entries: Vec<String>,
+    file: Option<(Box<Path>, Stamp)>,
 }
 
 #[derive(Debug)]
@@ -58,8 +63,15 @@ enum Members {
 }
 
 impl Lists {
-    pub(super) fn load(sources: &[ListSource], canonical: &Canonical<'_>, problems: &mut Vec<IntelProblem>) -> Lists {
-        Lists { lists: sources.iter().map(|source| List::load(source, canonical, problems)).collect() }
+    /// Lists that were made from the same entries before are shared with `earlier`.
+    pub(super) fn load(
+        sources: &[ListSource],
+        earlier: Option<&Lists>,
+        canonical: &Canonical<'_>,
+        problems: &mut Vec<IntelProblem>,
+    ) -> Lists {
+        let earlier = earlier.map_or(&[][..], |lists| &lists.lists);
+        Lists { lists: sources.iter().map(|source| List::load(source, earlier, canonical, problems)).collect() }
     }
 
     /// The lists that match, in configuration order.
@@ -75,7 +87,30 @@ impl Lists {
 }
 
 impl List {
-    fn load(source: &ListSource, canonical: &Canonical<'_>, problems: &mut Vec<IntelProblem>) -> List {
+    fn load(
+        source: &ListSource,
+        earlier: &[List],
+        canonical: &Canonical<'_>,
+        problems: &mut Vec<IntelProblem>,
+    ) -> List {
+        // Before the file is read: what is written meanwhile then differs from this.
+        let file = source.file.as_deref().and_then(|path| Some((path.into(), Stamp::of(path)?)));
+        let same = earlier.iter().find(|list| list.is_of(source, file.as_ref()));
+        let members = match same {
+            Some(list) => list.members.clone(),
+            None => Arc::new(List::members(source, canonical, problems)),
+        };
+        let (name, effect, of) = (source.name.clone(), source.effect, source.of);
+        List { name, effect, of, members, entries: source.entries.clone(), file }
+    }
+
+    /// Whether the members of this list are those of the source; `file` is the source's now.
+    fn is_of(&self, source: &ListSource, file: Option<&(Box<Path>, Stamp)>) -> bool {
+        let unreadable = source.file.is_some() && file.is_none();
+        self.of == source.of && !unreadable && self.file.as_ref() == file && self.entries == source.entries
+    }
+
+    fn members(source: &ListSource, canonical: &Canonical<'_>, problems: &mut Vec<IntelProblem>) -> Members {
         let mut building = Building::new(source.of, canonical);
         for (place, entry) in source.entries.iter().enumerate() {
             if let Err(message) = building.take(entry.trim()) {
@@ -86,11 +121,11 @@ impl List {
         if let Some(file) = &source.file {
             entries::read(file, problems, |entry| building.take(entry));
         }
-        List { name: source.name.clone(), effect: source.effect, of: source.of, members: building.finish() }
+        building.finish()
     }
 
     fn holds(&self, subject: &Subject<'_>, asn: Option<u32>, country: Option<Country>) -> bool {
-        match &self.members {
+        match &*self.members {
             Members::Ranges(ranges) => ranges.contains(subject.ip),
             Members::Texts(texts) => {
                 let value = if self.of == ListOf::Account { subject.account } else { subject.email };
@@ -245,7 +280,7 @@ pub(super) mod tests {
 
     fn load(sources: &[ListSource]) -> Result<Lists, Vec<IntelProblem>> {
         let mut problems = Vec::new();
-        let lists = Lists::load(sources, &lower, &mut problems);
+        let lists = Lists::load(sources, None, &lower, &mut problems);
         if problems.is_empty() { Ok(lists) } else { Err(problems) }
     }
 
@@ -306,6 +341,36 @@ pub(super) mod tests {
         let names: Vec<_> = lists.find(&nobody(), Some(1), None).iter().map(|hit| hit.list.to_string()).collect();
         assert_eq!(names, ["first", "second", "third"]);
         assert_eq!(lists.sizes().collect::<Vec<_>>(), [("first", 2), ("second", 1), ("third", 1)]);
+    }
+
+    #[test]
+    fn only_lists_that_changed_are_made_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "192.0.2.1\n").unwrap();
+        let of_file = ListSource { file: Some(file.path().into()), ..source("file", ListOf::Ip, &["192.0.2.9"]) };
+        let inline = source("inline", ListOf::Asn, &["1"]);
+        let mut problems = Vec::new();
+        let mut after = |earlier: Option<&Lists>, sources: &[ListSource]| {
+            let lists = Lists::load(sources, earlier, &lower, &mut problems);
+            assert!(problems.is_empty(), "{problems:?}");
+            lists
+        };
+        let shared = |one: &Lists, two: &Lists| -> Vec<bool> {
+            one.lists.iter().zip(&two.lists).map(|(one, two)| Arc::ptr_eq(&one.members, &two.members)).collect()
+        };
+        let first = after(None, &[of_file.clone(), inline.clone()]);
+        // Name and effect are the list's, not its members'.
+        let renamed = ListSource { name: "other".into(), effect: ListEffect::Allow, ..of_file.clone() };
+        let second = after(Some(&first), &[renamed, inline]);
+        assert_eq!(shared(&first, &second), [true, true]);
+        assert_eq!((&*second.lists[0].name, second.lists[0].effect), ("other", ListEffect::Allow));
+
+        std::fs::write(file.path(), "192.0.2.1\n192.0.2.3\n").unwrap();
+        let third = after(Some(&second), &[of_file.clone(), source("inline", ListOf::Asn, &["1", "2"])]);
+        assert_eq!(shared(&second, &third), [false, false]);
+        assert_eq!(third.sizes().map(|(_, size)| size).collect::<Vec<_>>(), [3, 2]);
+        let other = ListSource { of: ListOf::Account, ..of_file };
+        assert_eq!(shared(&third, &after(Some(&third), &[other])), [false], "the same lines of another kind");
     }
 
     #[test]

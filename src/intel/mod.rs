@@ -7,6 +7,7 @@ mod agent;
 mod disposable;
 mod embedded;
 mod entries;
+mod kept;
 mod lists;
 mod mmdb;
 mod ranges;
@@ -20,6 +21,7 @@ use crate::config::settings::{IntelFiles, ListSource};
 use crate::engine::attempt::Agent;
 use crate::engine::evidence::{Country, Intel as Evidence, Known};
 use disposable::Disposable;
+use kept::Kept;
 use lists::Lists;
 use mmdb::{AnonymousRow, AsnRow, CityRow, CountryRow, Database, DatabaseRow, Trouble};
 use ranges::{AddressRange, Ranges};
@@ -30,16 +32,18 @@ use std::sync::{Arc, LazyLock};
 /// All intelligence of one configuration.
 #[derive(Debug)]
 pub struct Intel {
-    country: Option<Database<CountryRow>>,
-    city: Option<Database<CityRow>>,
-    asn: Option<Database<AsnRow>>,
-    anonymous: Option<Database<AnonymousRow>>,
-    tor_exit: Option<AddressFile>,
-    vpn: Option<AddressFile>,
-    datacenter: Option<AddressFile>,
-    disposable: Disposable,
+    country: Option<Kept<Database<CountryRow>>>,
+    city: Option<Kept<Database<CityRow>>>,
+    asn: Option<Kept<Database<AsnRow>>>,
+    anonymous: Option<Kept<Database<AnonymousRow>>>,
+    tor_exit: Option<Kept<AddressFile>>,
+    vpn: Option<Kept<AddressFile>>,
+    datacenter: Option<Kept<AddressFile>>,
+    /// The operator's changes to the embedded list.
+    disposable: Option<Kept<Disposable>>,
     lists: Lists,
-    agents: Agents,
+    /// The parsed User-Agents depend on no configuration: one memory of them serves all.
+    agents: Arc<Agents>,
 }
 
 /// One of the operator's address lists, with the file's name, which stands in for the provider's.
@@ -57,21 +61,50 @@ impl Intel {
         lists: &[ListSource],
         canonical: &Canonical<'_>,
     ) -> Result<Intel, Vec<IntelProblem>> {
+        Intel::load_after(None, files, lists, canonical)
+    }
+
+    /// As [`Intel::load`], sharing with an earlier snapshot what comes from files that did not change since.
+    pub fn load_after(
+        earlier: Option<&Intel>,
+        files: &IntelFiles,
+        lists: &[ListSource],
+        canonical: &Canonical<'_>,
+    ) -> Result<Intel, Vec<IntelProblem>> {
         LazyLock::force(&embedded::ADDRESSES);
         LazyLock::force(&embedded::COUNTRIES);
         LazyLock::force(&embedded::DISPOSABLE);
         let mut problems = Vec::new();
         let intel = Intel {
-            country: database(files.country.as_deref(), &mut problems),
-            city: database(files.city.as_deref(), &mut problems),
-            asn: database(files.asn.as_deref(), &mut problems),
-            anonymous: database(files.anonymous.as_deref(), &mut problems),
-            tor_exit: addresses(files.tor_exit.as_deref(), &mut problems),
-            vpn: addresses(files.vpn.as_deref(), &mut problems),
-            datacenter: addresses(files.datacenter.as_deref(), &mut problems),
-            disposable: Disposable::load(files.disposable.as_deref(), &mut problems),
-            lists: Lists::load(lists, canonical, &mut problems),
-            agents: Agents::default(),
+            country: database(
+                files.country.as_deref(),
+                earlier.and_then(|intel| intel.country.as_ref()),
+                &mut problems,
+            ),
+            city: database(files.city.as_deref(), earlier.and_then(|intel| intel.city.as_ref()), &mut problems),
+            asn: database(files.asn.as_deref(), earlier.and_then(|intel| intel.asn.as_ref()), &mut problems),
+            anonymous: database(
+                files.anonymous.as_deref(),
+                earlier.and_then(|intel| intel.anonymous.as_ref()),
+                &mut problems,
+            ),
+            tor_exit: addresses(
+                files.tor_exit.as_deref(),
+                earlier.and_then(|intel| intel.tor_exit.as_ref()),
+                &mut problems,
+            ),
+            vpn: addresses(files.vpn.as_deref(), earlier.and_then(|intel| intel.vpn.as_ref()), &mut problems),
+            datacenter: addresses(
+                files.datacenter.as_deref(),
+                earlier.and_then(|intel| intel.datacenter.as_ref()),
+                &mut problems,
+            ),
+            disposable: files.disposable.as_deref().and_then(|path| {
+                let earlier = earlier.and_then(|intel| intel.disposable.as_ref());
+                Kept::of(path, earlier, || whole(&mut problems, |problems| Disposable::load(path, problems)))
+            }),
+            lists: Lists::load(lists, earlier.map(|intel| &intel.lists), canonical, &mut problems),
+            agents: earlier.map(|intel| intel.agents.clone()).unwrap_or_default(),
         };
         if problems.is_empty() { Ok(intel) } else { Err(problems) }
     }
@@ -107,7 +140,7 @@ impl Intel {
     /// What runs at the address. The operator's own files win, then the anonymous database, then the embedded ranges. A
     /// relay is none of the three, unless the operator's files say so.
     fn add_kind(&self, ip: IpAddr, evidence: &mut Evidence, degraded: &mut Vec<&'static str>) {
-        let listed = |file: &Option<AddressFile>| {
+        let listed = |file: &Option<Kept<AddressFile>>| {
             file.as_ref().filter(|file| file.ranges.contains(ip)).map(|file| file.name.clone())
         };
         let embedded = EmbeddedKind::of(ip);
@@ -137,7 +170,8 @@ impl Intel {
 
     /// The entry of the disposable lists that covers the domain. `domain` is lower-case ASCII (punycode).
     pub fn disposable(&self, domain: &str) -> Option<Box<str>> {
-        self.disposable.find(domain)
+        static UNCHANGED: LazyLock<Disposable> = LazyLock::new(Disposable::default);
+        self.disposable.as_deref().unwrap_or(&UNCHANGED).find(domain)
     }
 
     /// Name and number of entries of each of the operator's lists.
@@ -193,7 +227,7 @@ impl EmbeddedKind {
 
 /// What an optional database answers; trouble is noted under the source's name.
 fn answer<Row: DatabaseRow>(
-    database: &Option<Database<Row>>,
+    database: &Option<Kept<Database<Row>>>,
     ip: IpAddr,
     name: &'static str,
     degraded: &mut Vec<&'static str>,
@@ -207,26 +241,45 @@ fn answer<Row: DatabaseRow>(
     }
 }
 
-fn database<Row: DatabaseRow>(path: Option<&Path>, problems: &mut Vec<IntelProblem>) -> Option<Database<Row>> {
+fn database<Row: DatabaseRow>(
+    path: Option<&Path>,
+    earlier: Option<&Kept<Database<Row>>>,
+    problems: &mut Vec<IntelProblem>,
+) -> Option<Kept<Database<Row>>> {
     let path = path?;
-    match Database::open(path) {
+    Kept::of(path, earlier, || match Database::open(path) {
         Ok(database) => Some(database),
         Err(message) => {
             problems.push(IntelProblem::of_file(path, message));
             None
         }
-    }
+    })
 }
 
-fn addresses(path: Option<&Path>, problems: &mut Vec<IntelProblem>) -> Option<AddressFile> {
+fn addresses(
+    path: Option<&Path>,
+    earlier: Option<&Kept<AddressFile>>,
+    problems: &mut Vec<IntelProblem>,
+) -> Option<Kept<AddressFile>> {
     let path = path?;
-    let mut ranges = Vec::new();
-    entries::read(path, problems, |entry| {
-        ranges.push(AddressRange::parse(entry)?);
-        Ok(())
-    });
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    Some(AddressFile { name: name.into(), ranges: Ranges::merged(ranges) })
+    Kept::of(path, earlier, || {
+        whole(problems, |problems| {
+            let mut ranges = Vec::new();
+            entries::read(path, problems, |entry| {
+                ranges.push(AddressRange::parse(entry)?);
+                Ok(())
+            });
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            AddressFile { name: name.into(), ranges: Ranges::merged(ranges) }
+        })
+    })
+}
+
+/// What was made, unless making it had problems.
+fn whole<T>(problems: &mut Vec<IntelProblem>, make: impl FnOnce(&mut Vec<IntelProblem>) -> T) -> Option<T> {
+    let before = problems.len();
+    let made = make(problems);
+    (problems.len() == before).then_some(made)
 }
 
 #[cfg(test)]

@@ -25,26 +25,34 @@ const PREAMBLE: &str = "\
 # identity: the key under which accounts are remembered. Never change it: all history would be lost.
 # sign:     an id and a key for tickets and cookies. The first seals, all are accepted. To rotate, insert a line
 #           `sign <8 hex digits> <64 hex digits>` above the others on every node (`openssl rand -hex 4` and
-#           `openssl rand -hex 32` make them), restart, and remove the old line an hour later.
+#           `openssl rand -hex 32` make them), `tollgate reload`, and remove the old line an hour later.
 ";
 
 /// Why there are no keys. Always the operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
-    #[error("secret file {path}: cannot {what}: {error}", path = path.display())]
+    #[error("{path}: cannot {what}: {error}", path = path.display())]
     Io { path: PathBuf, what: &'static str, error: io::Error },
-    #[error("secret file {path}: is no regular file", path = path.display())]
+    #[error("{path}: is no longer there", path = path.display())]
+    Gone { path: PathBuf },
+    #[error("{path}: is no regular file", path = path.display())]
     NotAFile { path: PathBuf },
-    #[error("secret file {path}: others may use it (mode {mode:04o}); run: chmod 600 {path}", path = path.display())]
+    #[error("{path}: others may use it (mode {mode:04o}); run: chmod 600 {path}", path = path.display())]
     Exposed { path: PathBuf, mode: u32 },
-    #[error("secret file {path}: larger than {MOST_BYTES} bytes", path = path.display())]
+    #[error("{path}: larger than {MOST_BYTES} bytes", path = path.display())]
     TooLarge { path: PathBuf },
-    #[error("secret file {path}: line {line}: {problem}", path = path.display())]
+    #[error("{path}: line {line}: {problem}", path = path.display())]
     Syntax { path: PathBuf, line: usize, problem: &'static str },
-    #[error("secret file {path}: {problem}", path = path.display())]
+    #[error("{path}: {problem}", path = path.display())]
     Incomplete { path: PathBuf, problem: &'static str },
-    #[error("secret file {path}: cannot be made: {error}", path = path.display())]
+    #[error("{path}: cannot be made: {error}", path = path.display())]
     NoRandomness { path: PathBuf, error: NoRandomness },
+    #[error(
+        "{path}: the identity key is another one: everything that is remembered is filed under the old one. \
+         Put its line back; only `sign` lines rotate",
+        path = path.display()
+    )]
+    OtherIdentity { path: PathBuf },
 }
 
 /// What the file holds.
@@ -95,7 +103,21 @@ pub(super) fn load_or_create(path: &Path, randomness: &dyn Randomness) -> Result
     }
 }
 
+/// The keys of a file that is there; `None`: there is none.
+pub(super) fn load_existing(path: &Path) -> Result<Option<Keys>, SecretsError> {
+    match File::open(path) {
+        Ok(file) => load(path, file).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SecretsError::Io { path: path.to_owned(), what: "open it", error }),
+    }
+}
+
 fn load(path: &Path, file: File) -> Result<Keys, SecretsError> {
+    parse(path, &guarded(path, file)?)
+}
+
+/// The bytes of a file that nobody but this user may use.
+pub(super) fn guarded(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
     let failed = |error| SecretsError::Io { path: path.to_owned(), what: "read it", error };
     // Of the open file, not of the name: nothing can be exchanged in between.
     let metadata = file.metadata().map_err(failed)?;
@@ -110,13 +132,19 @@ fn load(path: &Path, file: File) -> Result<Keys, SecretsError> {
     if text.len() > MOST_BYTES {
         return Err(SecretsError::TooLarge { path: path.to_owned() });
     }
-    parse(path, &text)
+    Ok(text)
 }
 
 fn create(path: &Path, randomness: &dyn Randomness) -> Result<(), SecretsError> {
-    let failed = |what| move |error| SecretsError::Io { path: path.to_owned(), what, error };
     let dry = |error| SecretsError::NoRandomness { path: path.to_owned(), error };
     let keys = Keys::fresh(randomness).map_err(dry)?;
+    write_new(path, randomness, keys.to_text().as_bytes())
+}
+
+/// Makes a file whole or not at all, with mode 0600; one that is there already stays.
+pub(super) fn write_new(path: &Path, randomness: &dyn Randomness, content: &[u8]) -> Result<(), SecretsError> {
+    let failed = |what| move |error| SecretsError::Io { path: path.to_owned(), what, error };
+    let dry = |error| SecretsError::NoRandomness { path: path.to_owned(), error };
     let mut suffix = [0; 8];
     randomness.fill(&mut suffix).map_err(dry)?;
 
@@ -129,12 +157,11 @@ fn create(path: &Path, randomness: &dyn Randomness) -> Result<(), SecretsError> 
         .mode(0o600)
         .open(&temporary)
         .map_err(failed("make it (does its directory exist, and may this user write there?)"))?;
-    let linked = file.write_all(keys.to_text().as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
-        match fs::hard_link(&temporary, path) {
+    let linked =
+        file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| match fs::hard_link(&temporary, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             other => other,
-        }
-    });
+        });
     let removed = fs::remove_file(&temporary);
     linked.map_err(failed("write it"))?;
     removed.map_err(failed("remove its temporary copy"))?;
@@ -221,7 +248,7 @@ fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-fn push_hex(text: &mut String, bytes: &[u8]) {
+pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -354,7 +381,7 @@ mod tests {
             ("version 1\npassword hunter2".into(), Err("s: line 2: expected `identity <key>` or `sign <id> <key>`")),
         ] {
             let read = parse(Path::new("s"), text.as_bytes()).map(|keys| keys.signing.len()).map_err(|e| e.to_string());
-            assert_eq!(read, expected.map_err(|problem| format!("secret file {problem}")), "{text}");
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
         }
         assert!(parse(Path::new("s"), &[0xff, 0xfe]).is_err());
     }

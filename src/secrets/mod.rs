@@ -11,8 +11,10 @@
 //! Nothing here has a `Debug` that shows a key, and keys are wiped from memory when dropped.
 
 mod file;
+mod token;
 
 pub use file::SecretsError;
+pub use token::AdminToken;
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
@@ -21,6 +23,7 @@ use sha2::Sha256;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A key as it is kept: wiped when dropped.
@@ -120,6 +123,22 @@ impl Secrets {
     pub fn load_or_create_with(path: &Path, randomness: Arc<dyn Randomness>) -> Result<Secrets, SecretsError> {
         let keys = file::load_or_create(path, &*randomness)?;
         Ok(Secrets::from_keys(keys, randomness))
+    }
+
+    /// Reads the secret file again while the gate runs: its signing keys may have rotated, its identity key must be
+    /// `self`'s. A file that is gone is an error, and never made anew.
+    pub fn rotated(&self, path: &Path) -> Result<Secrets, SecretsError> {
+        let keys = file::load_existing(path)?.ok_or_else(|| SecretsError::Gone { path: path.to_owned() })?;
+        if !bool::from(keys.identity.ct_eq(&self.identity[..])) {
+            return Err(SecretsError::OtherIdentity { path: path.to_owned() });
+        }
+        Ok(Secrets::from_keys(keys, self.randomness.clone()))
+    }
+
+    /// Reads the secret file and makes nothing: `None` if there is none.
+    pub fn load(path: &Path) -> Result<Option<Secrets>, SecretsError> {
+        let keys = file::load_existing(path)?;
+        Ok(keys.map(|keys| Secrets::from_keys(keys, Arc::new(SystemRandomness))))
     }
 
     /// Keys that live as long as the process, for tools and tests that have no file.
@@ -281,6 +300,29 @@ mod tests {
         assert!(new.open(Purpose::Clearance, &by_both).is_some());
         assert!(new.open(Purpose::Clearance, &by_old).is_none());
         assert!(old.open(Purpose::Clearance, &by_both).is_none());
+    }
+
+    #[test]
+    fn a_running_gate_takes_new_signing_keys_and_no_other_identity() {
+        use std::fs;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        let running = Secrets::load_or_create(&path).unwrap();
+        let sealed = running.seal(Purpose::Ticket, b"x").unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\nsign ", &format!("\nsign 00000001 {}\nsign ", "17".repeat(32)))).unwrap();
+        let rotated = running.rotated(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert!(rotated.open(Purpose::Ticket, &sealed).is_some(), "the old key still opens");
+        assert!(
+            running.open(Purpose::Ticket, &rotated.seal(Purpose::Ticket, b"x").unwrap()).is_none(),
+            "the new one seals"
+        );
+        fs::write(&path, format!("version 1\nidentity {0}\nsign 00000001 {0}\n", "17".repeat(32))).unwrap();
+        let error = running.rotated(&path).unwrap_err().to_string();
+        assert!(error.contains("identity key is another one"), "{error}");
+        fs::remove_file(&path).unwrap();
+        running.rotated(&path).unwrap_err();
+        assert!(!path.exists(), "a key that was lost is not replaced by another");
     }
 
     #[test]

@@ -24,7 +24,12 @@ fn read(path: &str) -> String {
 #[test]
 fn generated_tables_are_what_the_code_says() {
     let readme = read("README.md");
-    let tables = [("variables", variables()), ("signals", signals()), ("metrics", metrics::table())];
+    let tables = [
+        ("variables", variables()),
+        ("signals", signals()),
+        ("metrics", metrics::table()),
+        ("explanation", explanation()),
+    ];
     let made = tables.iter().fold(readme.clone(), |text, (name, table)| with_table(&text, name, table));
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), made).unwrap();
@@ -74,6 +79,28 @@ fn signals() -> String {
         );
     }
     table
+}
+
+/// What `explain` says of a customer whose company's proxy takes headers away.
+fn explanation() -> String {
+    const REQUEST: &str = "POST /login HTTP/1.1\nHost: shop.example\nUser-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) \
+        AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\nAccept: text/html\nContent-Type: \
+        application/x-www-form-urlencoded\n\nemail=Anna%40Example.com&password=something\n";
+    let arguments = "--config conf/demo.yaml --request login.txt --client-ip 203.0.113.7 --at 2026-11-22T09:00:00Z";
+    // In a folder of its own: where the demonstration ran there is a secret.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("conf")).unwrap();
+    std::fs::write(dir.path().join("conf/demo.yaml"), read("conf/demo.yaml")).unwrap();
+    std::fs::write(dir.path().join("login.txt"), REQUEST).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .arg("explain")
+        .args(arguments.split(' '))
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    format!("```text\n$ cat login.txt\n{REQUEST}\n$ tollgate explain {arguments}\n{said}```\n")
 }
 
 /// Fenced blocks of one language.

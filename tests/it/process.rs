@@ -13,8 +13,8 @@ use tokio::process::{Child, Command};
 pub struct Program {
     pub child: Child,
     pub address: SocketAddr,
-    admin: SocketAddr,
-    dir: tempfile::TempDir,
+    pub admin: SocketAddr,
+    pub dir: tempfile::TempDir,
 }
 
 pub fn command(file: &std::path::Path) -> Command {
@@ -35,7 +35,10 @@ impl Program {
             let (address, admin) = (free_port(), free_port());
             let yaml = yaml
                 .replace("127.0.0.1:1\"", &format!("{address}\""))
-                .replace("routes:", &format!("admin: {{ address: \"{admin}\" }}\nroutes:"))
+                .replace(
+                    "routes:",
+                    &format!("admin: {{ address: \"{admin}\", token_file: \"{{dir}}/admin.token\" }}\nroutes:"),
+                )
                 .replace("{origin}", origin)
                 .replace("{dir}", dir.path().to_str().unwrap());
             let file = dir.path().join("tollgate.yaml");
@@ -66,7 +69,7 @@ impl Program {
         records(self.dir.path(), count).await
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("the program runs").to_string();
         assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
     }

@@ -10,7 +10,9 @@ mod table;
 pub use self::table::{Kind, Spec, TABLE, table};
 
 use super::pages::UpstreamHealth;
+use crate::challenge::Failure;
 use crate::engine::assessment::Scores;
+use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::Moment;
 use crate::engine::outcome::Outcome;
@@ -59,6 +61,38 @@ impl Stage {
     }
 }
 
+/// A step in a challenge's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeStep {
+    /// A visitor was sent to one.
+    Offered,
+    /// The right solution came.
+    Solved,
+    /// One solved before let an attempt pass.
+    Cleared,
+    /// A kept answer was handed out.
+    Released,
+    /// A solution came that opens nothing.
+    Refused(Failure),
+}
+
+impl ChallengeStep {
+    fn all() -> impl Iterator<Item = ChallengeStep> {
+        let good = [ChallengeStep::Offered, ChallengeStep::Solved, ChallengeStep::Cleared, ChallengeStep::Released];
+        good.into_iter().chain(Failure::ALL.map(ChallengeStep::Refused))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ChallengeStep::Offered => "offered",
+            ChallengeStep::Solved => "solved",
+            ChallengeStep::Cleared => "cleared",
+            ChallengeStep::Released => "released",
+            ChallengeStep::Refused(failure) => failure.name(),
+        }
+    }
+}
+
 const ACTIONS: [&str; 3] = ["allow", "challenge", "deny"];
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 /// As the record says them; what is not among them is counted as the last.
@@ -88,6 +122,7 @@ pub struct Metrics {
     scores: [[Histogram; 4]; 2],
     rule_errors: IntCounterVec,
     outcomes: IntCounterVec,
+    challenges: IntCounterVec,
     ambiguous: IntCounter,
     capture_refusals: IntCounterVec,
     stages: [Histogram; 5],
@@ -99,6 +134,10 @@ pub struct Metrics {
     ready: IntGauge,
     config: IntGaugeVec,
     config_loaded: IntGauge,
+    /// Loaded, refused.
+    reloads: [IntCounter; 2],
+    reload_refused: IntGauge,
+    restart_needed: IntGauge,
     data: IntGaugeVec,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
@@ -142,8 +181,13 @@ impl Metrics {
         let of = Family(&registry);
         let requests = of.counters(table::REQUESTS)?;
         let signals = of.counters(table::SIGNALS)?;
+        let reloads = of.counters(table::RELOADS)?;
         let scores = of.histograms(table::SCORES, &SCORES)?;
         let stages = of.histograms(table::STAGES, &LATENCIES)?;
+        let challenges = of.counters(table::CHALLENGES)?;
+        for kind in ChallengeKind::ALL {
+            ChallengeStep::all().for_each(|step| drop(challenges.with_label_values(&[kind.name(), step.name()])));
+        }
         let scores_of = |moment: Moment| {
             ["risk", "bot", "account_takeover", "account_abuse"]
                 .map(|score| scores.with_label_values(&[score, moment.name()]))
@@ -160,6 +204,7 @@ impl Metrics {
             scores: MOMENTS.map(scores_of),
             rule_errors: of.counters(table::RULE_ERRORS)?,
             outcomes: of.counters(table::OUTCOMES)?,
+            challenges,
             ambiguous: of.counter(table::AMBIGUOUS)?,
             capture_refusals: of.counters(table::CAPTURE_REFUSALS)?,
             stages: Stage::ALL.map(|stage| stages.with_label_values(&[stage.name()])),
@@ -171,6 +216,9 @@ impl Metrics {
             ready: of.gauge(table::READY)?,
             config: of.gauges(table::CONFIG)?,
             config_loaded: of.gauge(table::CONFIG_LOADED)?,
+            reloads: ["loaded", "refused"].map(|result| reloads.with_label_values(&[result])),
+            reload_refused: of.gauge(table::RELOAD_REFUSED)?,
+            restart_needed: of.gauge(table::RESTART_NEEDED)?,
             data: of.gauges(table::DATA)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
@@ -233,6 +281,11 @@ impl Metrics {
         route.enforced[enforced_place(enforced)].inc();
     }
 
+    /// A step in a challenge's life. Without a kind, the ticket was none of ours.
+    pub fn challenge(&self, kind: Option<ChallengeKind>, step: ChallengeStep) {
+        self.challenges.with_label_values(&[kind.map_or("unknown", ChallengeKind::name), step.name()]).inc();
+    }
+
     /// A stage was passed.
     pub fn passed(&self, stage: Stage, took: Duration) {
         self.stages[stage as usize].observe(took.as_secs_f64());
@@ -290,6 +343,19 @@ impl Metrics {
         self.config.reset();
         self.config.with_label_values(&[hash, version]).set(1);
         self.config_loaded.set(i64::try_from(loaded).unwrap_or(i64::MAX));
+    }
+
+    /// What is on disk is in force, but for what waits for a restart.
+    pub fn reloaded(&self, restart_needed: bool) {
+        self.reloads[0].inc();
+        self.reload_refused.set(0);
+        self.restart_needed.set(restart_needed.into());
+    }
+
+    /// What is on disk has mistakes; what was loaded before stays.
+    pub fn reload_refused(&self) {
+        self.reloads[1].inc();
+        self.reload_refused.set(1);
     }
 
     /// A piece of intelligence in use and its date in Unix seconds.

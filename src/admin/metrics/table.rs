@@ -50,6 +50,7 @@ metrics! {
     SCORES = Histogram "score" ["score", "moment"] "Scores of decisions, 0 to 100.";
     RULE_ERRORS = Counter "rule_errors_total" ["policy", "rule"] "Rules that erred while being evaluated.";
     OUTCOMES = Counter "outcomes_total" ["route", "outcome"] "What applications answered.";
+    CHALLENGES = Counter "challenges_total" ["kind", "what"] "Challenges: `offered`, `solved`, `cleared` (let an attempt pass), `released` (a kept answer); solutions that were `failed` (wrong), `expired`, `reused`, `foreign` (no ticket of this gate for this visitor), or `unavailable` (the gate's own fault).";
     AMBIGUOUS = Counter "ambiguous_requests_total" [] "Attempts that gate and application could read differently.";
     CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
     STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";
@@ -71,6 +72,9 @@ metrics! {
     READY = Gauge "ready" [] "1 while the gate takes requests.";
     CONFIG = Gauge "config_info" ["hash", "version"] "1 for the running configuration and program.";
     CONFIG_LOADED = Gauge "config_loaded_timestamp_seconds" [] "When the running configuration was loaded, in Unix time.";
+    RELOADS = Counter "config_reloads_total" ["result"] "Reloads of the configuration: `loaded`, or `refused` because something is wrong with it.";
+    RELOAD_REFUSED = Gauge "config_last_reload_refused" [] "1 while what is on disk was refused and the configuration before it is in force.";
+    RESTART_NEEDED = Gauge "config_restart_needed" [] "1 while a part of the configuration waits for a restart.";
     DATA = Gauge "data_timestamp_seconds" ["data"] "Date of each piece of intelligence in use, in Unix time.";
 }
 

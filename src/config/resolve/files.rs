@@ -2,6 +2,7 @@
 //! is worth a line at noon.
 
 use super::Resolver;
+use crate::config::Absent;
 use crate::config::file::Body;
 use crate::config::slot::Slot;
 use crate::config::tree::NodeId;
@@ -18,6 +19,7 @@ impl Resolver<'_, '_> {
     pub(super) fn readable(&self, slot: &Slot<String>) -> Option<PathBuf> {
         let (node, text) = slot.good()?;
         let path = self.path(text);
+        self.note(&path);
         match open(&path) {
             Ok(_) => Some(path),
             Err(reason) => {
@@ -30,6 +32,7 @@ impl Resolver<'_, '_> {
     /// The text of a small file.
     pub(super) fn content(&self, node: NodeId, text: &str) -> Option<String> {
         let path = self.path(text);
+        self.note(&path);
         let read = open(&path).and_then(|file| {
             let mut content = String::new();
             file.take(LARGEST + 1).read_to_string(&mut content).map_err(|error| error.to_string())?;
@@ -47,7 +50,10 @@ impl Resolver<'_, '_> {
     /// A PEM file that holds a section of this kind. Its content never gets into a message.
     pub(super) fn pem(&self, slot: &Slot<String>, parent: NodeId, key: &str, section: &str) -> Option<PathBuf> {
         let (node, text) = self.required(slot, parent, key, &format!("write `{key}: <PEM file>`"))?;
-        let content = self.content(node, text)?;
+        let Some(content) = self.content(node, text) else {
+            // Away from its machine a listener is not opened, and the path is all that is wanted.
+            return self.absent.is_some().then(|| self.path(text));
+        };
         let has = content.lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(section));
         if !has {
             let message = format!("this file holds no `-----BEGIN … {section}-----`: it is not a PEM {}", key);
@@ -81,6 +87,10 @@ impl Resolver<'_, '_> {
     }
 
     fn unreadable(&self, node: NodeId, text: &str, reason: &str) {
+        if let Some(absent) = self.absent {
+            let key = self.document.tree.path(node);
+            return absent.borrow_mut().push(Absent { key, file: text.to_owned(), reason: reason.to_owned() });
+        }
         let relative = Path::new(text).is_relative();
         let help = relative.then_some("relative paths are relative to the configuration file's directory");
         self.error(node, format!("`{text}` cannot be read: {reason}"), help);

@@ -19,6 +19,7 @@ impl Resolver<'_, '_> {
             (ValuePlace::Form, &keys.form),
             (ValuePlace::Param, &keys.param),
             (ValuePlace::Json, &keys.json),
+            (ValuePlace::Header, &keys.header),
         ];
         Matching {
             methods: self.methods(&keys.method),
@@ -138,11 +139,20 @@ impl Resolver<'_, '_> {
     fn values(&self, place: ValuePlace, slot: &Slot<Pairs<Many<String>>>) -> Vec<ValueCondition> {
         let mut conditions = Vec::new();
         for (at, name, node, accept) in slot.get().into_iter().flat_map(Pairs::good) {
-            if place == ValuePlace::Json {
-                self.pointer(at, name);
+            let mut name: Box<str> = name.into();
+            match place {
+                ValuePlace::Json => self.pointer(at, &name),
+                ValuePlace::Header => {
+                    name.make_ascii_lowercase();
+                    self.header_name(at, &name);
+                    if matches!(&*name, "host" | ":authority") {
+                        self.error(at, "hosts have a key of their own", "write `host: shop.example` beside `path:`");
+                    }
+                }
+                ValuePlace::Query | ValuePlace::Form | ValuePlace::Param => {}
             }
             if let Some(accept) = self.glob_list(node, accept) {
-                conditions.push(ValueCondition { place, name: name.into(), accept });
+                conditions.push(ValueCondition { place, name, accept });
             }
         }
         conditions

@@ -19,13 +19,15 @@ mod routes;
 mod signals;
 mod upstream;
 
+use super::{Absent, Files};
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
-use super::settings::{Admin, DecisionLog, Log, Mode, Settings, Store};
+use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings, Store};
 use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
 use crate::engine::pattern::Globs;
+use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,11 +43,22 @@ pub(super) struct Resolver<'d, 's> {
     pub document: &'d Document<'s>,
     /// Relative paths in the file are relative to this.
     pub base: &'d Path,
+    /// What was read for the configuration, noted before it is opened.
+    pub files: &'d RefCell<Files>,
+    /// Where files that are not here are noted; `None`: they are mistakes.
+    pub absent: Option<&'d RefCell<Vec<Absent>>>,
 }
 
 /// The configuration, of use only if nothing was reported.
-pub(super) fn resolve(document: &Document<'_>, base: &Path, file: &File, hash: Arc<str>) -> Settings {
-    let to = Resolver { document, base };
+pub(super) fn resolve(
+    document: &Document<'_>,
+    base: &Path,
+    files: &RefCell<Files>,
+    file: &File,
+    hash: Arc<str>,
+    absent: Option<&RefCell<Vec<Absent>>>,
+) -> Settings {
+    let to = Resolver { document, base, files, absent };
     let root = document.tree.root();
     to.version(&file.version, root);
     let mode = to.gate_mode(&file.mode, root);
@@ -72,6 +85,7 @@ pub(super) fn resolve(document: &Document<'_>, base: &Path, file: &File, hash: A
         decision_log: to.decision_log(file),
         admin,
         limits: to.limits(&file.limits),
+        reload: to.reload(file),
         log: match file.log.get() {
             Some(LogName::Json) => Log::Json,
             Some(LogName::Text) | None => Log::Text,
@@ -128,9 +142,10 @@ impl Resolver<'_, '_> {
         {
             self.error(node, "`collect: true` is not available yet", None);
         }
-        let Some((node, admin)) = file.admin.good() else { return Admin { address: None } };
+        let Some((node, admin)) = file.admin.good() else { return Admin::default() };
+        let token_file = admin.token_file.get().map(|text| self.path(text));
         let Some((at, text)) = self.required(&admin.address, node, "address", "write `address: 127.0.0.1:9900`") else {
-            return Admin { address: None };
+            return Admin { address: None, token_file };
         };
         let address = self.address(at, text);
         if let Some(address) = address {
@@ -142,13 +157,23 @@ impl Resolver<'_, '_> {
                 );
             } else if !address.ip().is_loopback() {
                 let message = "the admin listener can be reached from other machines";
-                self.document.warn(at, message, "it has no password yet: keep it on 127.0.0.1".to_owned());
+                self.document.warn(at, message, "its pages have no password: keep it on 127.0.0.1".to_owned());
             }
         }
-        Admin { address }
+        Admin { address, token_file }
+    }
+
+    fn reload(&self, file: &File) -> Reload {
+        let watch = file.reload.get().and_then(|reload| reload.watch.get());
+        Reload { watch: watch.copied().unwrap_or(true) }
     }
 
     // What the topics share.
+
+    /// Remembers a file that is about to be read.
+    pub fn note(&self, path: &Path) {
+        self.files.borrow_mut().note(path);
+    }
 
     pub fn error<'h>(&self, node: NodeId, message: impl Into<String>, help: impl Into<Help<'h>>) {
         self.document.error(node, message, help.into().0.map(str::to_owned));

@@ -70,7 +70,32 @@ struct Open {
 
 enum Children {
     Sequence(Vec<NodeId>),
-    Mapping { pairs: Vec<(NodeId, NodeId)>, seen: HashMap<Box<str>, NodeId>, key: Key },
+    Mapping { pairs: Vec<(NodeId, NodeId)>, seen: Seen, key: Key },
+}
+
+/// The keys of a mapping that were met. Most have a handful, which comparing finds sooner than hashing does; a hostile one
+/// has thousands.
+#[derive(Default)]
+struct Seen {
+    few: Vec<NodeId>,
+    many: HashMap<Box<str>, NodeId>,
+}
+
+impl Seen {
+    const FEW: usize = 16;
+
+    /// Takes a key down; if it was met before, where.
+    fn first(&mut self, key: NodeId, text: &str, tree: &Tree) -> Option<NodeId> {
+        let known = self.few.iter().copied().find(|id| tree.text(*id) == Some(text));
+        if let Some(known) = known.or_else(|| self.many.get(text).copied()) {
+            return Some(known);
+        }
+        match self.few.len() {
+            Seen::FEW => drop(self.many.insert(text.into(), key)),
+            _ => self.few.push(key),
+        }
+        None
+    }
 }
 
 /// What the next node of a mapping is.
@@ -119,9 +144,12 @@ impl Builder<'_, '_> {
                 let id = self.add(kind, range)?;
                 self.anchor(anchor, id);
                 self.place(id, range)?;
-                // Only now it is known where in the tree this is.
-                let path = self.tree.path(id);
-                self.problems[problems..].iter_mut().for_each(|problem| problem.path.clone_from(&path));
+                // Only now it is known where in the tree this is. Hardly any value has a problem, and a path costs more
+                // than all the rest of a value.
+                if self.problems.len() > problems {
+                    let path = self.tree.path(id);
+                    self.problems[problems..].iter_mut().for_each(|problem| problem.path.clone_from(&path));
+                }
                 Ok(())
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -132,7 +160,7 @@ impl Builder<'_, '_> {
             Event::MappingStart(_, anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), span);
                 let id = self.add(Kind::Mapping(Vec::new()), range)?;
-                let children = Children::Mapping { pairs: Vec::new(), seen: HashMap::new(), key: Key::Wanted };
+                let children = Children::Mapping { pairs: Vec::new(), seen: Seen::default(), key: Key::Wanted };
                 self.open(id, anchor, children, range)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -213,8 +241,9 @@ impl Builder<'_, '_> {
 
     /// Hangs a complete node under the collection that is open.
     fn place(&mut self, id: NodeId, range: (usize, usize)) -> Result<(), Box<Problem>> {
-        let text = self.tree.text(id).map(Box::<str>::from);
-        let Some(open) = self.stack.last_mut() else { return Ok(()) };
+        let Builder { tree, stack, .. } = self;
+        let text = tree.text(id);
+        let Some(open) = stack.last_mut() else { return Ok(()) };
         let parent = open.id;
         let mut refused = None;
         let step = match &mut open.children {
@@ -224,13 +253,13 @@ impl Builder<'_, '_> {
             }
             Children::Mapping { pairs, seen, key } => match (*key, text) {
                 (Key::Wanted, Some(text)) => {
-                    if let Some(first) = seen.get(&text) {
-                        refused = Some((format!("`{}` is given twice", shorten(&text)), Some(*first)));
-                        *key = Key::Refused;
-                    } else {
-                        seen.insert(text, id);
-                        *key = Key::Of(id);
-                    }
+                    *key = match seen.first(id, text, tree) {
+                        Some(first) => {
+                            refused = Some((format!("`{}` is given twice", shorten(text)), Some(first)));
+                            Key::Refused
+                        }
+                        None => Key::Of(id),
+                    };
                     Step::Key(id)
                 }
                 (Key::Wanted, None) => {

@@ -13,10 +13,12 @@ mod guards;
 pub mod spelling;
 mod standard;
 mod text;
+mod trace;
 mod variables;
 
 pub use domain::{UnknownKind, challenge_kind};
 pub use standard::standard;
+pub use trace::{PolicyTrace, Reason, RuleTrace, Verdict};
 pub(crate) use variables::two_decimals;
 pub use variables::{Kind, VARIABLES, Variable};
 
@@ -150,6 +152,8 @@ pub struct Policy {
 pub struct Rule {
     pub name: Arc<str>,
     pub action: Action,
+    /// The expression as the operator wrote it.
+    pub text: Box<str>,
     when: Condition,
 }
 
@@ -161,7 +165,7 @@ impl Policy {
             let mut rules = Vec::with_capacity(sources.len());
             for (index, RuleSource { name, when, action }) in sources.into_iter().enumerate() {
                 match compile_rule(&when, names) {
-                    Ok(when) => rules.push(Rule { name, action, when }),
+                    Ok(compiled) => rules.push(Rule { name, action, text: when.into(), when: compiled }),
                     Err(faults) => errors.extend(faults.into_iter().map(|fault| fault.at(RulePlace { list, index }))),
                 }
             }
@@ -182,24 +186,41 @@ impl Policy {
     /// challenges is answered. A policy without `on_success` has nothing to say after success, so its `otherwise` is
     /// not asked a second time.
     pub fn rule(&self, evidence: &Evidence, assessment: &Assessment) -> Ruling {
-        let scene = Scene { evidence, assessment, signals: &self.signals, item: "" };
-        let satisfied = |action: Action| match action {
-            Action::Challenge(kind) => evidence.clearance.covers(kind),
-            Action::Allow | Action::Deny => false,
-        };
-        let (rules, otherwise) = match evidence.moment {
-            Moment::Before => (&self.rules, self.otherwise),
-            Moment::After if self.on_success.is_empty() => (&self.on_success, Action::Allow),
-            Moment::After => (&self.on_success, self.otherwise),
-        };
-        let matched = rules.iter().find(|rule| !satisfied(rule.action) && rule.when.holds(&scene));
-        let (rule, action) = match matched {
-            Some(rule) => (Some(rule.name.clone()), rule.action),
-            None if satisfied(otherwise) => (None, Action::Allow),
-            None => (None, otherwise),
-        };
-        Ruling { rule, action, erred: Vec::new() }
+        let scene = self.scene(evidence, assessment);
+        let (_, rules, otherwise) = self.of_moment(evidence.moment);
+        let matched = rules.iter().find(|rule| !satisfied(evidence, rule.action) && rule.when.holds(&scene));
+        ruling(evidence, matched, otherwise)
     }
+
+    fn scene<'a>(&'a self, evidence: &'a Evidence, assessment: &'a Assessment) -> Scene<'a> {
+        Scene { evidence, assessment, signals: &self.signals, item: "" }
+    }
+
+    /// What is asked at a moment, and what holds if nothing matches.
+    fn of_moment(&self, moment: Moment) -> (RuleList, &[Rule], Action) {
+        match moment {
+            Moment::Before => (RuleList::Rules, &self.rules, self.otherwise),
+            Moment::After if self.on_success.is_empty() => (RuleList::OnSuccess, &self.on_success, Action::Allow),
+            Moment::After => (RuleList::OnSuccess, &self.on_success, self.otherwise),
+        }
+    }
+}
+
+/// Whether the attempt already did what this action asks for.
+fn satisfied(evidence: &Evidence, action: Action) -> bool {
+    match action {
+        Action::Challenge(kind) => evidence.clearance.covers(kind),
+        Action::Allow | Action::Deny => false,
+    }
+}
+
+fn ruling(evidence: &Evidence, matched: Option<&Rule>, otherwise: Action) -> Ruling {
+    let (rule, action) = match matched {
+        Some(rule) => (Some(rule.name.clone()), rule.action),
+        None if satisfied(evidence, otherwise) => (None, Action::Allow),
+        None => (None, otherwise),
+    };
+    Ruling { rule, action, erred: Vec::new() }
 }
 
 /// Stack for the generated parser and the walks over its tree: the longest chains that the scan lets through need a few

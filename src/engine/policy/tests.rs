@@ -9,6 +9,8 @@ use crate::engine::signals::{SignalId, SignalSet};
 use crate::engine::time::Timestamp;
 use proptest::prelude::*;
 
+mod trace;
+
 /// The names that the built-in policy and these tests use; the catalogue has more.
 const SOME_SIGNALS: [&str; 12] = [
     "http_client_library",

@@ -29,6 +29,14 @@ pub static SIGNAL: Signal = Signal {
     summary: "the gate and the application could read route, account or password differently",
     weights: Weights { bot: 2.2, account_takeover: 1.0, account_abuse: 0.8 },
     parameters: &[],
+    needs: "the request itself",
+    findings: &[
+        ("readings", "readings differ in {}"),
+        (
+            "credentials",
+            "and with them who is meant or with which secret|who is meant, with which secret, is the same in all of them",
+        ),
+    ],
     read,
 };
 

@@ -93,6 +93,17 @@ pub static SIGNAL: Signal = Signal {
             max: 10_000.0,
         },
     ],
+    needs: "the account's history from the store",
+    findings: &[
+        ("sources", "on this account, counted over {} of its sources"),
+        ("observed", "{} observed"),
+        ("limit", "limit {}"),
+        ("known_source", "the source has succeeded here before|the source has never succeeded here"),
+        ("failure_share", "share of failures {}"),
+        ("in_flight", "waiting for an answer right now|answered"),
+        ("unanswered", "never answered for good|answered"),
+        ("window_s", "half-life {} s"),
+    ],
     read,
 };
 

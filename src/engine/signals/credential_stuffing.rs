@@ -83,6 +83,16 @@ pub static SIGNAL: Signal = Signal {
             max: 100.0,
         },
     ],
+    needs: "the source's history from the store",
+    findings: &[
+        ("source", "counted over the {}"),
+        ("accounts", "{} distinct accounts tried"),
+        ("answered", "{} of them answered"),
+        ("failure_share", "share of failures {}"),
+        ("failed_accounts", "{} accounts failed"),
+        ("in_flight", "{} accounts wait for an answer"),
+        ("limit", "limit {}"),
+    ],
     read,
 };
 

@@ -22,6 +22,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "the e-mail address is at a provider of throw-away mailboxes",
     weights: Weights { bot: 0.6, account_takeover: 0.0, account_abuse: 2.6 },
     parameters: &[],
+    needs: "the list of throw-away mailboxes",
+    findings: &[("listed", "covered by the entry {}")],
     read,
 };
 

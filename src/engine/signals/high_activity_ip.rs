@@ -45,6 +45,8 @@ pub static SIGNAL: Signal = Signal {
             max: 10_000_000.0,
         },
     ],
+    needs: "the address's history from the store",
+    findings: &[("observed", "{} attempts observed"), ("limit", "limit {}"), ("window_s", "half-life {} s")],
     read,
 };
 

@@ -45,6 +45,12 @@ pub static SIGNAL: Signal = Signal {
             max: 1.0,
         },
     ],
+    needs: "the request's headers",
+    findings: &[
+        ("name", "the User-Agent names {}"),
+        ("claims", "the User-Agent claims: {}"),
+        ("missing", "headers that browsers send are missing: {}"),
+    ],
     read,
 };
 

@@ -24,6 +24,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "the e-mail address breaks the rules of mail, or its domain cannot exist",
     weights: Weights { bot: 0.8, account_takeover: 0.0, account_abuse: 1.8 },
     parameters: &[],
+    needs: "the e-mail address",
+    findings: &[("problem", "what is wrong: {}")],
     read,
 };
 

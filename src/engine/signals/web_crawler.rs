@@ -24,6 +24,8 @@ pub static SIGNAL: Signal = Signal {
     summary: "the client calls itself a crawler, on a route where only people belong",
     weights: Weights { bot: 4.8, account_takeover: 0.5, account_abuse: 0.8 },
     parameters: &[],
+    needs: "the User-Agent",
+    findings: &[("name", "the User-Agent names {}")],
     read,
 };
 

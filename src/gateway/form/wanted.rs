@@ -68,6 +68,8 @@ impl Wanted {
                         names.asked.extend([(Place::Form, &*condition.name), (Place::Query, &*condition.name)]);
                     }
                     ValuePlace::Json => names.asked.push((Place::Json, &condition.name)),
+                    // Read from the head, and already decided.
+                    ValuePlace::Header => {}
                 }
             }
         }
@@ -147,7 +149,7 @@ impl<'n> Names<'n> {
 }
 
 impl Want {
-    fn new(place: Place, name: &str) -> Want {
+    pub(super) fn new(place: Place, name: &str) -> Want {
         let path: Vec<Box<str>> = match place {
             Place::Json => pointer_steps(name),
             Place::Query | Place::Form => bracket_steps(name),

@@ -58,6 +58,16 @@ impl Hosts {
     }
 }
 
+/// For people: the names, or that there is none.
+impl std::fmt::Display for Hosts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.names.is_empty() {
+            true => f.write_str("none that can be read"),
+            false => f.write_str(&self.names.join(", ")),
+        }
+    }
+}
+
 /// The canonical form of a `Host` value or authority; `None` if nobody can say which host it is.
 pub fn canonical(raw: &[u8]) -> Option<String> {
     let decoded;

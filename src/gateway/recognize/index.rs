@@ -113,7 +113,7 @@ impl Index {
         let mut search = Search { hits: Hits::new(), visited: Vec::new(), asking };
         if path.len() > MAX_PATH {
             search.hit(&self.all, |()| Names::TOO_LONG);
-        } else if is_plain(path) {
+        } else if is_plain(path) && !(writes && is_disguised_by_format(path)) {
             self.look_up(path, path, Names::RAW, &mut search);
             if writes && let Some(ending) = format_start(path) {
                 let path = &path[..ending];
@@ -178,6 +178,11 @@ impl Index {
 fn spellings(path: &str) -> Vec<Box<[u8]>> {
     let readings = Readings::of(path.as_bytes(), Author::Operator);
     readings.all.into_iter().map(|reading| reading.text.into_boxed_slice()).collect()
+}
+
+/// Whether the path has more than one reading once its format (`.json`) is cut off: `/login..js`, `/login.json.js`.
+fn is_disguised_by_format(path: &[u8]) -> bool {
+    format_start(path).is_some_and(|end| !is_plain(&path[..end]) || format_start(&path[..end]).is_some())
 }
 
 fn format_step() -> Names {

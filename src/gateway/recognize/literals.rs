@@ -44,7 +44,7 @@ fn collect(hir: &Hir, run: &mut Vec<u8>, found: &mut Vec<AnyOf>) {
         }
         HirKind::Alternation(branches) => {
             end(run, found);
-            let best = |branch: &Hir| required(branch).into_iter().max_by_key(|any| shortest(any));
+            let best = |branch: &Hir| required(branch).into_iter().max_by_key(shortest);
             let union: Option<Vec<AnyOf>> = branches.iter().map(best).collect();
             let union: AnyOf = union.into_iter().flatten().flatten().collect();
             if !union.is_empty() && union.len() <= MAX_CHOICES {

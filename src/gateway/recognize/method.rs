@@ -3,14 +3,18 @@
 
 use super::Head;
 use super::values::ValueReadings;
+use crate::gateway::form::QueryParameter;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use std::sync::LazyLock;
 
 /// Headers that frameworks take the method from. Read, never removed: the application reads them too.
 pub const METHOD_HEADERS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// The parameter of the query or the form that frameworks take the method from.
 pub(super) const METHOD_PARAMETER: &str = "_method";
+
+static PARAMETER: LazyLock<QueryParameter> = LazyLock::new(|| QueryParameter::new(METHOD_PARAMETER));
 
 /// Most tunnelled methods that are looked at. Values beyond are those of the same header or parameter repeated.
 const MAX_TUNNELLED: usize = 16;
@@ -44,7 +48,10 @@ impl<'h> Methods<'h> {
                 tunnelled.extend(text.split(',').map(|method| method.trim().to_owned()));
             }
         }
-        tunnelled.extend(ValueReadings::in_query(query, METHOD_PARAMETER).values);
+        // Nearly every query is told from one that names a method by a look at its letters.
+        if mentions(query, b"method") || query.iter().any(|byte| *byte == b'%' || !byte.is_ascii()) {
+            tunnelled.extend(ValueReadings::in_query(query, &PARAMETER).values);
+        }
         tunnelled.retain(|method| !method.is_empty());
         tunnelled.truncate(MAX_TUNNELLED);
         let form_may_tell = head.has_body && (head.method.eq_ignore_ascii_case("POST") || may_be_form(head.headers));
@@ -59,6 +66,11 @@ impl<'h> Methods<'h> {
     /// Whether the form may change what `fit` said.
     pub fn form_may_tell(&self, accepted: &[Box<str>]) -> bool {
         self.form_may_tell && !accepted.is_empty()
+    }
+
+    /// As [`Methods::into_known`], to go on with.
+    pub fn known(&self) -> Vec<String> {
+        std::iter::once(self.sent.to_owned()).chain(self.tunnelled.iter().cloned()).collect()
     }
 
     /// All that is known.

@@ -14,6 +14,7 @@
 //! is protected by routes without `host`.
 
 mod candidates;
+mod fit;
 mod host;
 mod index;
 mod key;
@@ -30,12 +31,14 @@ mod target;
 mod values;
 
 pub use candidates::{Candidates, Recognized};
+pub use fit::{ConditionFit, RouteFit, in_words};
 pub use host::canonical as canonical_host;
 pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 
 use crate::config::settings::{PathPattern, Route, ValueCondition, ValuePlace};
+use crate::gateway::form::QueryParameter;
 use candidates::Candidate;
 use host::{HostFit, Hosts};
 use http::HeaderMap;
@@ -56,7 +59,7 @@ pub struct Head<'a> {
     pub target: &'a [u8],
     /// HTTP/2's `:authority`, if the target does not hold it.
     pub authority: Option<&'a str>,
-    /// `Host` is read from here, and the headers that tunnel a method.
+    /// `Host` is read from here, the headers that tunnel a method, and those that a route asks for.
     pub headers: &'a HeaderMap,
     /// Whether a body may follow.
     pub has_body: bool,
@@ -179,11 +182,14 @@ impl<'h> Asked<'h> {
         Some(Candidate { route: route.clone(), names, method, method_open, open })
     }
 
-    /// Whether a condition holds, if the head can tell, and what the query says about it.
+    /// Whether a condition holds, if the head can tell, and what the query or the headers say about it.
     fn holds(&self, condition: &ValueCondition) -> (Option<bool>, ValueReadings) {
         let in_query = match condition.place {
-            ValuePlace::Query | ValuePlace::Param => ValueReadings::in_query(self.target.query, &condition.name),
-            ValuePlace::Form | ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true },
+            ValuePlace::Query | ValuePlace::Param => {
+                ValueReadings::in_query(self.target.query, &QueryParameter::new(&condition.name))
+            }
+            ValuePlace::Header => ValueReadings::in_headers(self.head.headers, &condition.name),
+            ValuePlace::Form | ValuePlace::Json => ValueReadings::absent(),
         };
         let holds = in_query.accepted(&condition.accept);
         // Further readings cannot take back what one has granted; they can end an absence.

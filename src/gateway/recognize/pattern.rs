@@ -5,7 +5,7 @@
 //! (`literals`) is in the path. What runs together is one `RegexSet`, and runs twice: as written, and without regard
 //! to case. Both are linear in the path, whatever the pattern. A pattern of many routes (one on many hosts) runs once.
 
-use super::key::folded;
+use super::key::{folded, trimmed};
 use super::literals::{AnyOf, required, shortest};
 use super::readings::Names;
 use super::sites::Entries;
@@ -53,7 +53,8 @@ impl Pattern {
         let mut directories = Vec::new();
         for literal in beginnings.literals()? {
             let last_slash = literal.as_bytes().iter().rposition(|&byte| byte == b'/')?;
-            directories.push(folded(&literal.as_bytes()[..last_slash]).to_ascii_lowercase());
+            // Of several slashes in a row, those behind the first are what a path's end is trimmed of.
+            directories.push(folded(trimmed(&literal.as_bytes()[..last_slash])).to_ascii_lowercase());
         }
         directories.sort();
         directories.dedup();
@@ -252,9 +253,15 @@ mod tests {
 
     #[test]
     fn patterns_are_filed_under_the_directory_of_their_matches() {
-        for (glob, expected) in
-            [("/Shop/*/login", "/shop"), ("/shop*", ""), ("*/login", ""), ("/a/b/c?", "/a/b"), ("/a/*", "/a")]
-        {
+        for (glob, expected) in [
+            ("/Shop/*/login", "/shop"),
+            ("/shop*", ""),
+            ("*/login", ""),
+            ("/a/b/c?", "/a/b"),
+            ("/a/*", "/a"),
+            ("/a//b", "/a"),
+            ("//", ""),
+        ] {
             assert_eq!(directories(&PathPattern::Glob(glob.into())), [expected], "{glob}");
         }
         for (regex, expected) in [

@@ -35,6 +35,11 @@ impl Names {
         Names(1 << place)
     }
 
+    #[cfg(test)]
+    pub fn all() -> Names {
+        Names(u32::MAX)
+    }
+
     pub fn is_raw(self) -> bool {
         self.0 == 0
     }

@@ -181,7 +181,10 @@ fn values_decide_between_routes_as_wordpress_needs() {
     check(&routes, "POST /wp-login.php", &[], &Body::form("action", &["lostpassword"]), "reset");
     check(&routes, "POST /wp-login.php?action=login", &[], &Body::form("action", &["register"]), "login");
     check(&routes, "POST /wp-login.php?action=register&action=login", &[], none, "login");
-    check(&routes, "POST /wp-login.php/x.css?action[]=lostpassword", &[], none, "reset path:path_info");
+    // An array is no action to WordPress, which then shows its login.
+    check(&routes, "POST /wp-login.php/x.css?action[]=lostpassword", &[], none, "login path:path_info");
+    check(&routes, "POST /wp-login.php?action[]=register", &[], none, "login");
+    check(&routes, "POST /wp-login.php?Action=register", &[], none, "login");
     assert!(ask(&routes, "POST", b"/wp-login.php", &[]).unwrap().needs_body());
     assert!(!ask(&routes, "POST", b"/wp-login.php?action=login", &[]).unwrap().needs_body());
     assert_eq!(&*ask(&routes, "POST", b"/wp-login.php", &[]).unwrap().presumed().name, "login");
@@ -197,6 +200,30 @@ fn json_values_and_forms_need_the_body() {
     check(&routes, "POST /api", &[], &Body::json("/op", &["login2"]), "login");
     check(&routes, "POST /api", &[], &Body::form("op", &[""]), "form");
     check(&routes, "POST /api?op=login", &[], &(), "");
+}
+
+#[test]
+fn headers_decide_without_the_body() {
+    let api = || matching(&[], PathPattern::Prefix("/api/".into()));
+    let routes = Routes::new(&[
+        route("basic", when(api(), ValuePlace::Header, "authorization", &["Basic *"])),
+        route("other", when(api(), ValuePlace::Header, "authorization", &["*"])),
+    ]);
+    let none = &() as &dyn BodyValues;
+    check(&routes, "POST /api/x", &[], none, "");
+    check(&routes, "POST /api/x", &[("authorization", "Basic eDp5")], none, "basic");
+    check(&routes, "POST /api/x", &[("Authorization", " Bearer x")], none, "other");
+    // Servers take the first or the last of several, or join them.
+    check(&routes, "POST /api/x", &[("authorization", "Bearer x"), ("authorization", "Basic eDp5")], none, "basic");
+    check(&routes, "GET /api/x?authorization=Basic%20x", &[("x-authorization", "Basic x")], none, "");
+    let routes = Routes::new(&[route("form", when(api(), ValuePlace::Header, "content-type", &["!image/*"]))]);
+    check(&routes, "POST /api/x", &[], none, "form");
+    check(&routes, "POST /api/x", &[("content-type", "image/png")], none, "");
+    // One that is excluded beside another hides nothing.
+    check(&routes, "POST /api/x", &[("content-type", "image/png"), ("content-type", "text/plain")], none, "form");
+    let routes = Routes::new(&[route("tenant", when(api(), ValuePlace::Header, "x-tenant", &["shop"]))]);
+    check(&routes, "GET /api/", &[("X_Tenant", "shop")], none, "tenant");
+    assert!(!ask(&routes, "POST", b"/api/", &[("x-tenant", "shop")]).unwrap().needs_body());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod tokens;
+mod unmatched;
 
 use super::memory::{Limits, Memory};
 use super::*;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Barrier;
 use std::thread;
 use tokens::*;
+use unmatched::*;
 
 /// Runs the suite against the store that `$make` opens with the given bounds.
 macro_rules! suite {
@@ -301,18 +303,6 @@ fn what_is_refused_neither_dilutes_nor_raises_a_share(make: impl Fn(Limits) -> S
             assert_eq!(withdraw(&store, id, how), Settled::Counted);
         }
         assert!(see(&store, &login(9_999, NOON, 1, &[name(0)])).network.accounts > 13 + refused as u32 / 2);
-    }
-}
-
-fn an_answer_that_no_rule_matches_dilutes_only_where_none_ever_matched(make: impl Fn(Limits) -> Store) {
-    for (told_apart, answered) in [(true, 5), (false, 25)] {
-        let store = make(limits());
-        for id in 0..25 {
-            see(&store, &Observation { told_apart, ..login(id, NOON, 1, &[name(id as u64)]) });
-            settle(&store, id, if id < 5 { Outcome::Failed } else { Outcome::Unknown });
-        }
-        let seen = tally(&see(&store, &login(99, NOON, 1, &[name(0)])));
-        assert_eq!(seen, (25, answered, 5), "told apart: {told_apart}");
     }
 }
 

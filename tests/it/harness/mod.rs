@@ -34,6 +34,8 @@ pub struct Gate {
     pub address: SocketAddr,
     pub clock: Clock,
     pub inner: Arc<gate::Gate>,
+    /// The configuration, filled in.
+    pub yaml: String,
     dir: tempfile::TempDir,
     stop: tokio::sync::watch::Sender<bool>,
 }
@@ -67,6 +69,14 @@ policies:
     otherwise: allow
 "#;
 
+/// [`SHOP`] with texts of it exchanged for others, each of which must be there.
+pub fn shop_with(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(SHOP.to_owned(), |yaml, (text, other)| {
+        assert!(yaml.contains(text), "the shop's configuration has no {text:?}");
+        yaml.replace(text, other)
+    })
+}
+
 impl Gate {
     /// Starts a gate with this configuration before this origin.
     pub async fn start(yaml: &str, origin: &Origin) -> Gate {
@@ -94,12 +104,17 @@ impl Gate {
                 tokio::spawn(async move { door.process_new(Box::new(stream(socket)), &stopping).await });
             }
         });
-        Gate { address, clock, inner, dir, stop }
+        Gate { address, clock, inner, yaml, dir, stop }
     }
 
     /// The records written so far, oldest first, once at least `count` are there.
     pub async fn records(&self, count: usize) -> Vec<serde_json::Value> {
         records(self.dir.path(), count).await
+    }
+
+    /// Where its files lie.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 }
 

@@ -58,6 +58,8 @@ const HANDED_OUT: u8 = 8;
 /// The written side of a store.
 #[derive(Debug)]
 pub struct Keeping {
+    /// Held by whoever collects: one at a time, so that what is later in the file was later.
+    collecting: Mutex<()>,
     output: Mutex<Output>,
     closing: Arc<Closing>,
     failures: AtomicU64,
@@ -117,6 +119,7 @@ pub fn open(
     let output = Output { directory, generation: None, next: found.next, tags, whole: None, failing: false };
     let closing = Arc::new(Closing::default());
     memory.keeping = Some(Keeping {
+        collecting: Mutex::default(),
         output: Mutex::new(output),
         closing: closing.clone(),
         failures: AtomicU64::new(0),
@@ -141,6 +144,7 @@ impl Memory {
     /// Writes everything that changed, and begins a new file if one is due.
     pub fn write_down(&self) {
         let Some(keeping) = &self.keeping else { return };
+        let _collecting = keeping.collecting.lock();
         let due = {
             let output = keeping.output.lock();
             match (&output.generation, output.whole) {
@@ -394,9 +398,6 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
     }
     Some(())
 }
-
-#[cfg(test)]
-mod tests;
 
 #[cfg(test)]
 mod tests;

