@@ -60,6 +60,11 @@ impl<'s> Document<'s> {
         self.push(self.problem(node, start, end, message, help));
     }
 
+    /// The line a value begins in, from 1.
+    pub fn line(&self, node: NodeId) -> usize {
+        self.source.bytes().take(self.tree.span(node).0).filter(|&byte| byte == b'\n').count() + 1
+    }
+
     /// The configuration is accepted, and yet.
     pub fn warn(&self, node: NodeId, message: impl Into<String>, help: impl Into<Option<String>>) {
         let mut warnings = self.warnings.borrow_mut();

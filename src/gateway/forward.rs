@@ -192,7 +192,8 @@ mod tests {
         #[test]
         fn scores_read_as_in_the_record(hundredths in 0u32..=10_000, below in 0.0..0.004_9) {
             let score = f64::from(hundredths) / 100.0;
-            prop_assert_eq!(score_text(score).to_str().unwrap(), format!("{score:.2}"));
+            let text = score_text(score);
+            prop_assert_eq!(text.to_str().unwrap(), format!("{score:.2}"));
             prop_assert_eq!(score_text(score + below), score_text(score));
         }
     }

@@ -15,7 +15,9 @@ mod matching;
 mod names;
 mod outcome;
 mod policies;
+mod reach;
 mod routes;
+mod shadows;
 mod signals;
 mod upstream;
 
@@ -238,7 +240,15 @@ impl Resolver<'_, '_> {
                 );
             }
         }
-        Some(Globs::new(many.good().map(|(_, text)| text)))
+        let globs = Globs::new(many.good().map(|(_, text)| text));
+        if globs.is_never() {
+            self.error(
+                node,
+                "this never matches: a `!` entry excludes everything that the others accept",
+                "a list matches if any plain entry does and no `!` entry does: make the `!` entry narrower",
+            );
+        }
+        Some(globs)
     }
 }
 

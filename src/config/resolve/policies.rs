@@ -107,7 +107,10 @@ impl Resolver<'_, '_> {
         });
         let source = PolicySource { name: name.into(), rules, on_success, otherwise };
         match policies::compile(source, known, model.clone()) {
-            Ok(rules) => Some(RoutePolicy { rules, mode, deny }),
+            Ok(rules) => {
+                self.reach(&rules, &places, &places_after);
+                Some(RoutePolicy { rules, mode, deny })
+            }
             Err(errors) => {
                 for error in errors {
                     let places = match error.place.list {

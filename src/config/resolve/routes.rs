@@ -37,15 +37,17 @@ impl Resolver<'_, '_> {
                 self.error(at, format!("two routes are named `{name}`"), "records could not tell them apart");
             }
             used.extend(keys.policy.get().map(String::as_str));
-            routes.extend(self.route(node, keys, policies).map(Arc::new));
+            let at = keys.matching.node().unwrap_or(node);
+            routes.extend(self.route(node, keys, policies).map(|route| (at, Arc::new(route))));
         }
+        self.shadows(&routes);
         let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
         unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
         for (name, entry) in unused {
             let help = format!("a route names it with `policy: {name}`");
             self.document.warn(entry.at, format!("no route uses the policy `{name}`"), help);
         }
-        routes
+        routes.into_iter().map(|(_, route)| route).collect()
     }
 
     fn route(&self, node: NodeId, keys: &RouteKeys, policies: &Policies) -> Option<Route> {

@@ -363,6 +363,9 @@ impl<'p> Checker<'p> {
             (None, Some(unit)) => self.number_fits(left, &a, unit),
             _ => {}
         }
+        if let Some(message) = domain::idle_comparison((&a, unit_a), comparison, (&b, unit_b)) {
+            return self.refuse(self.parsed.span(whole), message);
+        }
         Typed::Flag(Condition::Compare(a, comparison, b))
     }
 

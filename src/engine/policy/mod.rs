@@ -10,12 +10,14 @@ mod check;
 mod condition;
 mod domain;
 mod guards;
+mod reach;
 pub mod spelling;
 mod standard;
 mod text;
 mod variables;
 
 pub use domain::{UnknownKind, challenge_kind};
+pub use reach::Reach;
 pub use standard::standard;
 pub(crate) use variables::two_decimals;
 pub use variables::{Kind, VARIABLES, Variable};

@@ -33,7 +33,7 @@ pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 
-use crate::config::settings::{PathPattern, Route, ValueCondition, ValuePlace};
+use crate::config::settings::{Route, ValueCondition, ValuePlace};
 use candidates::Candidate;
 use host::{HostFit, Hosts};
 use http::HeaderMap;
@@ -77,7 +77,7 @@ pub struct Routes {
 impl Routes {
     pub fn new(routes: &[Arc<Route>]) -> Routes {
         let mut ranked = routes.to_vec();
-        ranked.sort_by_key(|route| std::cmp::Reverse(conditions(route)));
+        ranked.sort_by_key(|route| std::cmp::Reverse(route.matching.conditions()));
         let index = Index::new(ranked.iter().map(|route| &route.matching.path));
         Routes { ranked, index }
     }
@@ -114,15 +114,6 @@ impl Routes {
         let first = found.next()?;
         Some(Candidates { first, others: found.collect(), elsewhere, methods: request.methods.into_known() })
     }
-}
-
-/// How many conditions a route has; routes with more are tried first.
-fn conditions(route: &Route) -> usize {
-    let matching = &route.matching;
-    usize::from(!matching.methods.is_empty())
-        + usize::from(!matches!(matching.path, PathPattern::Any))
-        + usize::from(matching.hosts.is_some())
-        + matching.values.len()
 }
 
 /// One request under examination.
