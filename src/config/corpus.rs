@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// More than ten times what a debug build on a busy machine takes for the worst of the hostile files.
 const QUICKLY: Duration = Duration::from_secs(60);
 
-fn files(folder: &str) -> Vec<PathBuf> {
+pub(super) fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<PathBuf> = entries
@@ -29,7 +29,7 @@ fn read(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
     parse_in(&name, &text, path.parent().unwrap(), &environment)
 }
 
-fn environment(name: &str) -> Option<String> {
+pub(super) fn environment(name: &str) -> Option<String> {
     match name {
         "PORT" => Some("8080".to_owned()),
         "SECRET" => Some("hunter2".to_owned()),

@@ -74,15 +74,20 @@ impl<'s> Document<'s> {
         }
     }
 
-    /// What was read, unless something was wrong.
-    pub fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Report> {
+    /// How many faults were found so far: of two counts, whether something between them was wrong.
+    pub fn faults(&self) -> usize {
+        self.problems.borrow().len() + self.more.get()
+    }
+
+    /// What was read, with the tree it was read from, unless something was wrong.
+    pub fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>, Tree), Report> {
         let mut problems = self.problems.into_inner();
         let mut warnings = self.warnings.into_inner();
         let place = |problem: &Problem| (problem.line, problem.column);
         problems.sort_by_key(place);
         warnings.sort_by_key(place);
         match value {
-            Some(value) if problems.is_empty() => Ok((value, warnings)),
+            Some(value) if problems.is_empty() => Ok((value, warnings, self.tree)),
             _ => Err(Report { file: self.name.to_owned(), problems, more: self.more.get() }),
         }
     }

@@ -12,16 +12,22 @@
 //! cut out was the alternative: it costs a pass a mistake, and must then tell real follow-ups from its own.)
 //! Resolving points at the same tree, so a policy that does not exist is shown as exactly as a comma.
 //!
+//! The [`schema`] is made from the same mirror, and [`show()`] fills it in. [`Places`] outlives the reading, so that what
+//! is found wrong later (an expired certificate, a port in use) has a line too.
+//!
 //! What a value means is only in [`settings`]: the mirror is private, and no other module ever sees it.
 
 mod decode;
 mod document;
 mod file;
 mod later;
+mod places;
 mod policies;
 mod report;
 mod resolve;
+pub mod schema;
 pub mod settings;
+mod show;
 mod slot;
 mod tree;
 mod units;
@@ -29,8 +35,10 @@ mod units;
 #[cfg(test)]
 mod corpus;
 
-pub use report::{Problem, Report, Warning};
+pub use places::Places;
+pub use report::{MOST_PROBLEMS, Problem, Report, Warning};
 pub use settings::Settings;
+pub use show::show;
 
 use document::Document;
 use file::File;
@@ -42,13 +50,28 @@ use std::sync::Arc;
 /// Largest configuration file, bytes. Lists belong in files of their own.
 pub const LARGEST: u64 = 16 * 1024 * 1024;
 
+/// A configuration with what is needed to say more about it.
+#[derive(Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    pub warnings: Vec<Warning>,
+    pub places: Places,
+}
+
 /// Reads and resolves a configuration file. Relative paths in it are relative to its directory.
 pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
+    load_whole(path).map(|loaded| (loaded.settings, loaded.warnings))
+}
+
+/// As [`load`], keeping the file at hand for what is found wrong later.
+pub fn load_whole(path: &Path) -> Result<Loaded, Report> {
     let name = path.display().to_string();
     let text = read(path)
         .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
     // `parent` of a bare file name is empty, and joining to that keeps relative paths relative.
-    parse(&name, &text, path.parent().unwrap_or(Path::new("")))
+    let base = path.parent().unwrap_or(Path::new(""));
+    let (settings, warnings, tree) = resolved(&name, &text, base, &|variable| std::env::var(variable).ok())?;
+    Ok(Loaded { settings, warnings, places: Places::new(&name, text, tree) })
 }
 
 /// Resolves a configuration that is at hand; `name` is what reports call it.
@@ -63,6 +86,15 @@ fn parse_in(
     base: &Path,
     environment: tree::Environment<'_>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
+    resolved(name, text, base, environment).map(|(settings, warnings, _)| (settings, warnings))
+}
+
+fn resolved(
+    name: &str,
+    text: &str,
+    base: &Path,
+    environment: tree::Environment<'_>,
+) -> Result<(Settings, Vec<Warning>, tree::Tree), Report> {
     if text.len() as u64 > LARGEST {
         return Err(Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None));
     }

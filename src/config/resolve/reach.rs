@@ -6,7 +6,7 @@
 use super::Resolver;
 use crate::config::file::{Answer, Outcome};
 use crate::config::policies::{Reach, RuleList};
-use crate::config::slot::{Many, Slot};
+use crate::config::slot::Many;
 use crate::config::tree::NodeId;
 use crate::engine::outcome::{OutcomeRules, Unreachable};
 use crate::engine::policy::Policy;
@@ -53,11 +53,6 @@ impl Resolver<'_, '_> {
 
     /// Entries of `outcome` that never tell anything.
     pub(super) fn outcome_reach(&self, keys: &Outcome, rules: &OutcomeRules) {
-        let whole = |slot: &Slot<Many<Answer>>| slot.get().is_none_or(|many| many.0.iter().all(|e| e.get().is_some()));
-        if ![&keys.pending, &keys.succeeded, &keys.failed].into_iter().all(whole) {
-            // With an entry missing the numbers would be of others.
-            return;
-        }
         for (rule, why) in rules.unreachable() {
             let slot = match rule.list {
                 "pending" => &keys.pending,

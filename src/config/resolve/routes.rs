@@ -30,6 +30,7 @@ impl Resolver<'_, '_> {
         let mut names: HashMap<&str, NodeId> = HashMap::new();
         let mut used = HashSet::new();
         let mut routes = Vec::with_capacity(entries.len());
+        let mut sound = Vec::with_capacity(entries.len());
         for (node, keys) in entries.iter().filter_map(Slot::good) {
             if let Some((at, name)) = keys.name.good()
                 && names.insert(name, at).is_some()
@@ -37,17 +38,22 @@ impl Resolver<'_, '_> {
                 self.error(at, format!("two routes are named `{name}`"), "records could not tell them apart");
             }
             used.extend(keys.policy.get().map(String::as_str));
-            let at = keys.matching.node().unwrap_or(node);
-            routes.extend(self.route(node, keys, policies).map(|route| (at, Arc::new(route))));
+            let faults = self.document.faults();
+            let route = self.route(node, keys, policies).map(Arc::new);
+            // A route with a fault in it may be another one when it is mended.
+            sound.extend(route.iter().filter(|_| self.document.faults() == faults).map(|route| {
+                (keys.matching.node().unwrap_or(node), route.clone())
+            }));
+            routes.extend(route);
         }
-        self.shadows(&routes);
+        self.shadows(&sound);
         let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
         unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
         for (name, entry) in unused {
             let help = format!("a route names it with `policy: {name}`");
             self.document.warn(entry.at, format!("no route uses the policy `{name}`"), help);
         }
-        routes.into_iter().map(|(_, route)| route).collect()
+        routes
     }
 
     fn route(&self, node: NodeId, keys: &RouteKeys, policies: &Policies) -> Option<Route> {
