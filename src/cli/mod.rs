@@ -2,6 +2,7 @@
 
 pub mod check;
 mod run;
+mod schema;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -33,7 +34,10 @@ enum Command {
         config: PathBuf,
     },
     /// Read a configuration as `run` would, and say all that is wrong with it.
-    #[command(after_help = "Exit codes: 0 fine, 78 mistakes found.\n\nExample:\n  tollgate check conf/minimal.yaml")]
+    #[command(after_help = "Exit codes: 0 fine (warnings do not fail a check), 78 mistakes found.\n\n\
+                            Examples:\n  tollgate check conf/minimal.yaml\n  \
+                            tollgate check --show conf/minimal.yaml    # with every default filled in\n  \
+                            tollgate check --probe conf/minimal.yaml   # before a start: are ports and servers to be had?")]
     Check {
         /// The configuration.
         #[arg(value_name = "FILE")]
@@ -41,7 +45,19 @@ enum Command {
         /// One JSON object for CI instead of text for people.
         #[arg(long)]
         json: bool,
+        /// Print the effective configuration, with every default and without secrets, as YAML.
+        #[arg(long)]
+        show: bool,
+        /// Try what it names, two seconds each: listen on its ports for a moment, connect to its servers, write beside
+        /// its decision log. A port in use is an error then, and not only a warning.
+        #[arg(long)]
+        probe: bool,
     },
+    /// Print the JSON Schema of the configuration.
+    #[command(after_help = "Editors that speak it complete keys and explain them. In a file's first line:\n  \
+                            # yaml-language-server: $schema=schema.json\n\n\
+                            Example:\n  tollgate schema > conf/schema.json")]
+    Schema,
 }
 
 /// Parses the command line, does what it says, and gives the exit code.
@@ -56,6 +72,7 @@ pub fn main() -> u8 {
     };
     match arguments.command {
         Command::Run { config } => run::run(&config),
-        Command::Check { file, json } => check::check(&file, json),
+        Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
+        Command::Schema => schema::schema(),
     }
 }

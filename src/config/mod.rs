@@ -31,6 +31,7 @@ mod show;
 mod slot;
 mod tree;
 mod units;
+mod words;
 
 #[cfg(test)]
 mod corpus;

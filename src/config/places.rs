@@ -84,7 +84,7 @@ mod tests {
         let (tree, _) = build(source, &|_| None);
         let places = Places::new("a.yaml", source.to_owned(), tree.unwrap());
         for (key, line, column, path) in [
-            ("listen[0].tls.key", 2, 32, "listen[0].tls.key"),
+            ("listen[0].tls.key", 2, 31, "listen[0].tls.key"),
             ("listen[0].tls.certificate", 2, 24, "listen[0].tls"),
             ("upstream[0].servers[0]", 3, 22, "upstream.servers"),
             ("admin.address", 1, 1, ""),

@@ -21,6 +21,7 @@ pub mod identity;
 pub mod judge;
 pub mod live;
 pub mod own_pages;
+pub mod probe;
 pub mod recognize;
 pub mod records;
 pub mod released;

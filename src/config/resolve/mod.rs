@@ -136,7 +136,7 @@ impl Resolver<'_, '_> {
         };
         let address = self.address(at, text);
         if let Some(address) = address {
-            if listen.iter().any(|listener| listener.address == address) {
+            if listen.iter().any(|listener| listen::overlap(listener.address, address)) {
                 self.error(
                     at,
                     "visitors are listened for on this address already",

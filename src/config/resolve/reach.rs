@@ -6,7 +6,6 @@
 use super::Resolver;
 use crate::config::file::{Answer, Outcome};
 use crate::config::policies::{Reach, RuleList};
-use crate::config::slot::Many;
 use crate::config::tree::NodeId;
 use crate::engine::outcome::{OutcomeRules, Unreachable};
 use crate::engine::policy::Policy;
