@@ -95,6 +95,7 @@ impl Resolver<'_, '_> {
         model: &Arc<Model>,
         default_kind: ChallengeKind,
     ) -> Option<RoutePolicy> {
+        let faults = self.document.faults();
         let mut names = HashSet::new();
         let (rules, places) = self.rules(&keys.rules, default_kind, &mut names);
         let (on_success, places_after) = self.rules(&keys.on_success, default_kind, &mut names);
@@ -108,7 +109,10 @@ impl Resolver<'_, '_> {
         let source = PolicySource { name: name.into(), rules, on_success, otherwise };
         match policies::compile(source, known, model.clone()) {
             Ok(rules) => {
-                self.reach(&rules, &places, &places_after);
+                // With a fault in it a rule may be another one when it is mended.
+                if self.document.faults() == faults {
+                    self.reach(&rules, &places, &places_after);
+                }
                 Some(RoutePolicy { rules, mode, deny })
             }
             Err(errors) => {

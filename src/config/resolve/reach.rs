@@ -25,7 +25,11 @@ impl Resolver<'_, '_> {
             };
             match reach {
                 Reach::Never => {
-                    let help = "its parts exclude each other: drop one of them, or join them with `||`";
+                    let off = self.document.tree.text(node).is_some_and(|when| when.trim() == "false");
+                    let help = match off {
+                        true => "to switch a rule off leave it out, or make a comment of it",
+                        false => "its parts exclude each other: drop one of them, or join them with `||`",
+                    };
                     self.error(node, "this rule never matches", help);
                 }
                 Reach::Repeats(by) => {

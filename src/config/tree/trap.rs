@@ -27,6 +27,9 @@ pub(super) fn syntax_problem(source: &str, error: &ScanError) -> Problem {
             return problem;
         }
     }
+    if matches!(error.kind(), ErrorKind::UnknownAnchor) {
+        return unknown_alias(source, at);
+    }
     let mut problem = Problem::at(source, at, at + 1, String::new(), format!("this is not YAML: {}", error.info()));
     problem.help = match error.kind() {
         ErrorKind::ExpectedBlockMappingKey
@@ -38,7 +41,11 @@ pub(super) fn syntax_problem(source: &str, error: &ScanError) -> Problem {
         ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
             Some("a quoted text begins above and does not end where it should: look for a missing quote".to_owned())
         }
-        ErrorKind::UnknownAnchor => Some("`*name` repeats what `&name` marked further up".to_owned()),
+        _ if error.info().contains("mapping values are not allowed") => Some(
+            "no `key:` can stand here: look at the indentation here and above (keys of one mapping begin in one column), \
+             or put a value that holds `: ` into quotes"
+                .to_owned(),
+        ),
         _ => None,
     };
     problem
@@ -51,8 +58,35 @@ pub(super) fn tag_problem(source: &str, at: (usize, usize)) -> Problem {
     }
     let message = "a value that begins with `!` is a tag to YAML".to_owned();
     let mut problem = Problem::at(source, at.0, at.1, String::new(), message);
-    problem.help = Some("put the whole value in single quotes".to_owned());
+    problem.help = Some(match word(source, at.0) {
+        Some(word) if word.starts_with('!') => format!("write it in single quotes: {}", quoted(word)),
+        _ => "put the whole value in single quotes".to_owned(),
+    });
     problem
+}
+
+/// The problem of `*.shop.example`, or of `*name` where nothing was marked.
+fn unknown_alias(source: &str, at: usize) -> Problem {
+    let word = word(source, at).unwrap_or("*");
+    let name = word.trim_start_matches('*');
+    let honest = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    let (message, help) = if honest {
+        let message = format!("`{word}` repeats what `&{name}` marked further up, and nothing is marked so");
+        (message, format!("to write the text itself put it into single quotes: {}", quoted(word)))
+    } else {
+        let message = "a value that begins with `*` is an alias to YAML".to_owned();
+        (message, format!("write it in single quotes: {}", quoted(word)))
+    };
+    let mut problem = Problem::at(source, at, at + word.len(), String::new(), message);
+    problem.help = Some(help);
+    problem
+}
+
+/// What stands from `at` to the next blank, comma or closing bracket.
+fn word(source: &str, at: usize) -> Option<&str> {
+    let rest = source.get(at..)?;
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}')).unwrap_or(rest.len());
+    (end > 0 && end < 256).then(|| &rest[..end])
 }
 
 /// The problem of `&&` before a value, which YAML takes for an anchor and drops.

@@ -364,7 +364,8 @@ impl<'p> Checker<'p> {
             _ => {}
         }
         if let Some(message) = domain::idle_comparison((&a, unit_a), comparison, (&b, unit_b)) {
-            return self.refuse(self.parsed.span(whole), message);
+            let span = self.parsed.span(whole);
+            return self.refuse(span, format!("`{}` {message}", self.parsed.slice(span)));
         }
         Typed::Flag(Condition::Compare(a, comparison, b))
     }

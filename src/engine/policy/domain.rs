@@ -54,11 +54,13 @@ pub(super) fn idle_comparison(
         (Number::Literal(value), None, _, Some(unit)) => (unit, comparison.mirrored(), *value),
         _ => return None,
     };
+    // A constant that is out of range is told as such.
+    check_number(unit, value).ok()?;
     let (what, most) = match unit {
         Unit::Score => ("scores go from 0 to 100", 100.0),
         Unit::Hour => ("hours go from 0 to 23", 23.0),
         Unit::Asn => ("networks' numbers begin at 0", f64::from(u32::MAX)),
-        Unit::Count => ("nothing has less than 0 elements", f64::INFINITY),
+        Unit::Count => ("no list has fewer than 0 elements", f64::INFINITY),
         Unit::Amount => return None,
     };
     match comparison {
