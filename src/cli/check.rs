@@ -57,9 +57,8 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
                     .and_then(|()| writeln!(out, "{}", summary(&name, &loaded.settings, &found.warnings)))
                     .and_then(|()| writeln!(out, "{}", data()));
             } else {
-                told = told.and_then(|()| {
-                    writeln!(err, "{name}: {}", count(found.problems.len(), "problem", "problems"))
-                });
+                told =
+                    told.and_then(|()| writeln!(err, "{name}: {}", count(found.problems.len(), "problem", "problems")));
             }
             told
         }

@@ -180,10 +180,9 @@ fn same(tree: &Tree, node: NodeId, theirs: &yaml_serde::Value, path: &Path) {
             assert_eq!(**text, theirs.to_string(), "{}", place())
         }
         (Kind::Scalar { text, plain: true, .. }, Value::Number(theirs)) => {
-            let number = text.strip_prefix("0x").map_or_else(
-                || text.parse::<f64>().ok(),
-                |digits| u32::from_str_radix(digits, 16).ok().map(f64::from),
-            );
+            let number = text
+                .strip_prefix("0x")
+                .map_or_else(|| text.parse::<f64>().ok(), |digits| u32::from_str_radix(digits, 16).ok().map(f64::from));
             assert_eq!(number, theirs.as_f64(), "{}", place());
         }
         (ours, theirs) => panic!("{}: {ours:?} against {theirs:?}", place()),

@@ -182,10 +182,12 @@ impl<'d> de::Deserializer<'d> for Decoder<'d, '_> {
 
     fn deserialize_str<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = self.text("a text").map_err(|fault| match self.kind() {
-            Kind::Sequence(_) => fault.help("to YAML a value that begins with `[` is a list: put a text into single quotes"),
-            Kind::Mapping(_) => fault.help(
-                "to YAML `{`, or `: ` inside of a value, begins a mapping: put a text into single quotes",
-            ),
+            Kind::Sequence(_) => {
+                fault.help("to YAML a value that begins with `[` is a list: put a text into single quotes")
+            }
+            Kind::Mapping(_) => {
+                fault.help("to YAML `{`, or `: ` inside of a value, begins a mapping: put a text into single quotes")
+            }
             _ => fault,
         })?;
         if let Kind::Scalar { plain: true, expanded: false, .. } = self.kind()

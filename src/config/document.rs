@@ -74,9 +74,17 @@ impl<'s> Document<'s> {
         }
     }
 
-    /// How many faults were found so far: of two counts, whether something between them was wrong.
-    pub fn faults(&self) -> usize {
-        self.problems.borrow().len() + self.more.get()
+    /// Whether nothing was found wrong with a value or inside of it: what has a fault may be another thing when it is
+    /// mended, and is not compared with others.
+    pub fn is_sound(&self, node: NodeId) -> bool {
+        let problems = self.problems.borrow();
+        if problems.is_empty() {
+            return true;
+        }
+        let path = self.tree.path(node);
+        let inside =
+            |at: &str| at.strip_prefix(&*path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.more.get() == 0 && !problems.iter().any(|problem| inside(&problem.path))
     }
 
     /// What was read, with the tree it was read from, unless something was wrong.

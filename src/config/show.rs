@@ -272,7 +272,9 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_in_and_marked() {
-        let text = format!("{SMALL}routes: [{{ name: a, event: login, match: {{ path: /login }} }}]\nlimits: {{ head: 5s }}\n");
+        let text = format!(
+            "{SMALL}routes: [{{ name: a, event: login, match: {{ path: /login }} }}]\nlimits: {{ head: 5s }}\n"
+        );
         let shown = show(&text, &settings(&text, Path::new("")));
         for line in [
             "product: default  # default",
@@ -293,13 +295,14 @@ mod tests {
     #[test]
     fn the_built_in_policy_is_shown_as_yaml_that_compiles() {
         for event in Event::NAMED {
-            let text = format!(
-                "{SMALL}routes: [{{ name: a, event: {}, match: {{ path: /login }} }}]\n",
-                event.name()
-            );
+            let text = format!("{SMALL}routes: [{{ name: a, event: {}, match: {{ path: /login }} }}]\n", event.name());
             let shown = show(&text, &settings(&text, Path::new("")));
             let (_, comment) = shown.split_once("rules for").unwrap();
-            let policy: String = comment.lines().skip(1).map(|line| line.trim_start_matches("# ").replace("standard", "mine") + "\n").collect();
+            let policy: String = comment
+                .lines()
+                .skip(1)
+                .map(|line| line.trim_start_matches("# ").replace("standard", "mine") + "\n")
+                .collect();
             let again = text.replace("match:", "policy: mine, match:") + &policy;
             let (mine, standard) = (settings(&again, Path::new("")), settings(&text, Path::new("")));
             let rules = |settings: &Settings| format!("{:?}", settings.routes[0].policy.rules.rules);

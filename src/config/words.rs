@@ -3,7 +3,7 @@
 //! The old YAML 1.1 took `yes` and `NO` for truth values, `010` for eight and `1:30` for ninety; much that is written about
 //! YAML still does. Here such a value is what it looks like, or it is refused with the reason; it is never something else.
 
-use super::tree::{Kind, Tree, NodeId};
+use super::tree::{Kind, NodeId, Tree};
 
 /// What to write where `true` or `false` is wanted.
 pub(super) fn truth(text: &str) -> Option<String> {
@@ -14,7 +14,9 @@ pub(super) fn truth(text: &str) -> Option<String> {
     };
     Some(match text.to_ascii_lowercase().as_str() {
         "yes" | "on" | "y" | "no" | "off" | "n" => {
-            format!("write `{meant}`, unquoted: `yes`, `no`, `on` and `off` are words, and truth values in old YAML only")
+            format!(
+                "write `{meant}`, unquoted: `yes`, `no`, `on` and `off` are words, and truth values in old YAML only"
+            )
         }
         _ => format!("write `{meant}`, unquoted"),
     })

@@ -83,9 +83,8 @@ fn is_passing(name: &[u8]) -> bool {
     let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
     let any = |known: &[&str]| known.iter().any(is);
     let begins = |prefixes: &[&str]| {
-        let begins = |prefix: &&str| {
-            name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
-        };
+        let begins =
+            |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()));
         prefixes.iter().any(begins)
     };
     match name.first().map(u8::to_ascii_lowercase) {

@@ -61,7 +61,7 @@ async fn reach(connector: &TransportConnector, key: String, upstream: &Upstream,
         for peer in peers {
             match connector.new_stream(&peer).await {
                 Ok(_) => return Ok(()),
-                Err(error) => last = format!("{name} cannot be connected to: {}", told(&error)),
+                Err(error) => last = format!("{name} cannot be connected to: {}", error.root_cause()),
             }
         }
         Err(last)
@@ -74,20 +74,6 @@ async fn reach(connector: &TransportConnector, key: String, upstream: &Upstream,
     Some(Fault { key, message })
 }
 
-/// Pingora's error without the address, which is named already, and without its chain of contexts.
-fn told(error: &pingora::Error) -> String {
-    let mut cause = error.cause.as_deref().map(ToString::to_string);
-    if let Some(inner) = error.cause.as_deref().and_then(|cause| cause.source()) {
-        cause = Some(inner.to_string());
-    }
-    let kind = error.etype().as_str();
-    match (cause, error.context.as_ref()) {
-        (Some(cause), _) => format!("{kind}: {cause}"),
-        (None, Some(context)) => format!("{kind}: {}", context.as_str()),
-        (None, None) => kind.to_owned(),
-    }
-}
-
 /// Whether records can be appended. A file that is not there yet is not made: whoever checks need not be the gate's user,
 /// and would leave a file that the gate may not write.
 fn writable(path: &Path) -> Result<(), String> {
@@ -96,6 +82,10 @@ fn writable(path: &Path) -> Result<(), String> {
         return opened.map(drop).map_err(|error| format!("{} cannot be written: {error}", path.display()));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        // Told by every check.
+        return Ok(());
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".probe-{}", std::process::id()));
     let trial = folder.join(name);

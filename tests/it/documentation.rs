@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use tollgate::admin::metrics;
+use tollgate::config::schema;
 use tollgate::engine::policy::VARIABLES;
 use tollgate::engine::signals::SIGNALS;
 
@@ -24,7 +25,12 @@ fn read(path: &str) -> String {
 #[test]
 fn generated_tables_are_what_the_code_says() {
     let readme = read("README.md");
-    let tables = [("variables", variables()), ("signals", signals()), ("metrics", metrics::table())];
+    let tables = [
+        ("variables", variables()),
+        ("signals", signals()),
+        ("metrics", metrics::table()),
+        ("reference", schema::reference()),
+    ];
     let made = tables.iter().fold(readme.clone(), |text, (name, table)| with_table(&text, name, table));
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), made).unwrap();

@@ -7,6 +7,7 @@ mod harness;
 mod browser;
 mod capture;
 mod challenge;
+mod checking;
 mod documentation;
 mod http2;
 mod journey;

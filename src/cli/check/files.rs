@@ -186,7 +186,8 @@ mod tests {
 
         /// A configuration with these lines and what every one needs.
         fn load(&self, lines: &str) -> config::Loaded {
-            let mut text = String::from("version: 1\nmode: monitor\nupstream: { servers: [\"127.0.0.1:9000\"] }\nroutes: []\n");
+            let mut text =
+                String::from("version: 1\nmode: monitor\nupstream: { servers: [\"127.0.0.1:9000\"] }\nroutes: []\n");
             if !lines.contains("listen:") {
                 text.push_str("listen: [{ address: 127.0.0.1:8080 }]\n");
             }
@@ -260,7 +261,8 @@ mod tests {
     #[test]
     fn folders_and_keys_are_looked_at_before_the_start() {
         let site = Site::new();
-        let found = site.found("decision_log: { path: no/such/log.jsonl }\nsecret_file: nowhere/secret\n", day(2026, 6, 1));
+        let found =
+            site.found("decision_log: { path: no/such/log.jsonl }\nsecret_file: nowhere/secret\n", day(2026, 6, 1));
         let [problem] = &found.problems[..] else { panic!("{found:?}") };
         assert_eq!(problem.path, "decision_log.path");
         assert!(problem.message.contains("there is no directory"), "{problem:?}");

@@ -115,9 +115,8 @@ impl Resolver<'_, '_> {
 
 /// Whether two listeners cannot be had at once. `[::]` takes IPv4 as well, unless the system says otherwise.
 pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let takes = |wide: SocketAddr, narrow: SocketAddr| {
-        wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
-    };
+    let takes =
+        |wide: SocketAddr, narrow: SocketAddr| wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4());
     one.port() == other.port() && (one == other || takes(one, other) || takes(other, one))
 }
 

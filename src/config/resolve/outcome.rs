@@ -9,15 +9,13 @@ use crate::engine::pattern::Globs;
 
 impl Resolver<'_, '_> {
     pub(super) fn outcome(&self, slot: &Slot<Outcome>) -> OutcomeRules {
-        let Some(keys) = slot.get() else { return OutcomeRules::default() };
-        let faults = self.document.faults();
+        let Some((node, keys)) = slot.good() else { return OutcomeRules::default() };
         let rules = OutcomeRules {
             pending: self.answers(&keys.pending),
             succeeded: self.answers(&keys.succeeded),
             failed: self.answers(&keys.failed),
         };
-        // With a fault in it an entry may be another one when it is mended.
-        if self.document.faults() == faults {
+        if self.document.is_sound(node) {
             self.outcome_reach(keys, &rules);
         }
         rules
@@ -39,7 +37,9 @@ impl Resolver<'_, '_> {
             body_contains: self.texts(&keys.body_contains),
             json: self.pointers(&keys.json),
         };
-        self.location_beside_status(keys, &rule);
+        if self.document.is_sound(node) {
+            self.location_beside_status(keys, &rule);
+        }
         rule
     }
 

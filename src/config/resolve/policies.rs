@@ -74,7 +74,7 @@ impl Resolver<'_, '_> {
             if name == STANDARD {
                 self.error(at, "`standard` is the name of the built-in policy", "choose another name");
             }
-            let compiled = self.policy(name, keys, &names, model, default_kind);
+            let compiled = self.policy(at, name, keys, &names, model, default_kind);
             let has_on_success = keys.on_success.get().is_some_and(|rules| !rules.is_empty());
             by_name.insert(name.to_owned(), Entry { at, compiled: compiled.map(Arc::new), has_on_success });
         }
@@ -89,13 +89,13 @@ impl Resolver<'_, '_> {
 
     fn policy(
         &self,
+        at: NodeId,
         name: &str,
         keys: &PolicyKeys,
         known: &Names,
         model: &Arc<Model>,
         default_kind: ChallengeKind,
     ) -> Option<RoutePolicy> {
-        let faults = self.document.faults();
         let mut names = HashSet::new();
         let (rules, places) = self.rules(&keys.rules, default_kind, &mut names);
         let (on_success, places_after) = self.rules(&keys.on_success, default_kind, &mut names);
@@ -109,8 +109,7 @@ impl Resolver<'_, '_> {
         let source = PolicySource { name: name.into(), rules, on_success, otherwise };
         match policies::compile(source, known, model.clone()) {
             Ok(rules) => {
-                // With a fault in it a rule may be another one when it is mended.
-                if self.document.faults() == faults {
+                if self.document.is_sound(at) {
                     self.reach(&rules, &places, &places_after);
                 }
                 Some(RoutePolicy { rules, mode, deny })

@@ -38,12 +38,9 @@ impl Resolver<'_, '_> {
                 self.error(at, format!("two routes are named `{name}`"), "records could not tell them apart");
             }
             used.extend(keys.policy.get().map(String::as_str));
-            let faults = self.document.faults();
             let route = self.route(node, keys, policies).map(Arc::new);
-            // A route with a fault in it may be another one when it is mended.
-            sound.extend(route.iter().filter(|_| self.document.faults() == faults).map(|route| {
-                (keys.matching.node().unwrap_or(node), route.clone())
-            }));
+            let at = keys.matching.node().unwrap_or(node);
+            sound.extend(route.iter().filter(|_| self.document.is_sound(at)).map(|route| (at, route.clone())));
             routes.extend(route);
         }
         self.shadows(&sound);

@@ -36,7 +36,10 @@ impl Resolver<'_, '_> {
                 let line = self.document.line(*place);
                 let (message, help) = if equal.is_some() {
                     (
-                        format!("the route `{}` in line {line} has the same conditions, and is tried first", other.name),
+                        format!(
+                            "the route `{}` in line {line} has the same conditions, and is tried first",
+                            other.name
+                        ),
                         "no request would reach this one: give it another condition, or leave it out",
                     )
                 } else {
@@ -67,7 +70,9 @@ struct Tried {
 
 /// By path and host. `None` for hosts: any host, or a pattern of hosts.
 #[derive(Default)]
-struct Places(HashMap<(Box<str>, Option<Box<str>>), Vec<usize>>);
+struct Places(HashMap<Place, Vec<usize>>);
+
+type Place = (Box<str>, Option<Box<str>>);
 
 impl Places {
     fn add(&mut self, path: &str, hosts: Option<&Globs>, route: usize) {
@@ -102,7 +107,8 @@ impl Tried {
     /// A route that was tried before and matches whatever `matching` does.
     fn covering<'r>(&self, matching: &Matching, of: impl Fn(usize) -> &'r Matching) -> Option<usize> {
         // Whoever covers this one names each of its hosts: the first will do to look it up.
-        let host = matching.hosts.as_ref().and_then(plain_hosts).and_then(|hosts| hosts.first().map(|h| (*h).to_owned()));
+        let host =
+            matching.hosts.as_ref().and_then(plain_hosts).and_then(|hosts| hosts.first().map(|h| (*h).to_owned()));
         let host = host.as_deref();
         let place = match &matching.path {
             PathPattern::Exact(path) | PathPattern::Prefix(path) => key(path),

@@ -65,9 +65,8 @@ fn events() -> Value {
 
 fn methods() -> Value {
     let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    let either_case = known.map(|name| -> String {
-        name.chars().map(|c| format!("[{c}{}]", c.to_ascii_lowercase())).collect()
-    });
+    let either_case =
+        known.map(|name| -> String { name.chars().map(|c| format!("[{c}{}]", c.to_ascii_lowercase())).collect() });
     let one = json!({
         "anyOf": [{ "enum": known }, { "type": "string", "pattern": format!("^({})$", either_case.join("|")) }]
     });
@@ -77,7 +76,8 @@ fn methods() -> Value {
 fn fields() -> Value {
     let source = json!({ "type": "string", "pattern": SOURCE });
     let one_or_many = json!({ "anyOf": [source, { "type": "array", "items": source, "minItems": 1, "maxItems": 16 }] });
-    let properties: Map<String, Value> = Field::ALL.iter().map(|f| (f.name().to_owned(), one_or_many.clone())).collect();
+    let properties: Map<String, Value> =
+        Field::ALL.iter().map(|f| (f.name().to_owned(), one_or_many.clone())).collect();
     json!({ "type": "object", "properties": properties })
 }
 
@@ -87,9 +87,7 @@ fn signals() -> Value {
 }
 
 fn signal(signal: &Signal) -> Value {
-    let number = |summary: &str, default: f64, min: f64, max: f64| {
-        json!({ "description": summary, "type": "number", "minimum": min, "maximum": max, "default": default })
-    };
+    let number = |summary: &str, default: f64, min: f64, max: f64| json!({ "description": summary, "type": "number", "minimum": min, "maximum": max, "default": default });
     let weight = |score: &str, default: f64| {
         let summary = format!("Log-odds added to `{score}` when it fires.");
         (score.to_owned(), number(&summary, default, *WEIGHT_RANGE.start(), *WEIGHT_RANGE.end()))
@@ -117,7 +115,8 @@ pub(super) fn behind<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     let mut at = schema;
     // Deeper than any chain of references here; a ring would otherwise not end.
     for _ in 0..16 {
-        let referred = at.get("$ref").and_then(Value::as_str).and_then(|target| root.pointer(target.trim_start_matches('#')));
+        let referred =
+            at.get("$ref").and_then(Value::as_str).and_then(|target| root.pointer(target.trim_start_matches('#')));
         let first = at.pointer("/anyOf/0").or_else(|| at.pointer("/allOf/0"));
         match referred.or(first) {
             Some(next) => at = next,

@@ -49,8 +49,18 @@ fn the_schema_refuses_nothing_that_loads() {
 fn the_schema_sees_what_schemas_can_see() {
     let schema = jsonschema::draft7::new(&schema()).unwrap();
     for name in [
-        "unknown-key", "types", "mode-misspelt", "upstream-timeouts", "route-event-misspelt", "fields-unknown",
-        "listen-missing", "store-kind", "signals", "later-top-level", "route-unknown-keys", "version-unknown",
+        "unknown-key",
+        "types",
+        "mode-misspelt",
+        "upstream-timeouts",
+        "route-event-misspelt",
+        "fields-unknown",
+        "listen-missing",
+        "store-kind",
+        "signals",
+        "later-top-level",
+        "route-unknown-keys",
+        "version-unknown",
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config/bad").join(name);
         let value = json_of(&path.with_extension("yaml")).unwrap();

@@ -11,7 +11,10 @@ use granit_parser::{ErrorKind, ScanError};
 /// The problem of a syntax error.
 pub(super) fn syntax_problem(source: &str, error: &ScanError) -> Problem {
     let at = error.marker().byte_offset().unwrap_or(0).min(source.len());
-    if let Some(tab) = tab_in_indent(source, at) {
+    // A text may be thought to go on in a line that begins with one.
+    let below = source.get(at..).and_then(|rest| rest.find('\n')).map(|newline| at + newline + 1);
+    let below = below.filter(|_| error.info().contains("tab"));
+    if let Some(tab) = [Some(at), below].into_iter().flatten().find_map(|place| tab_in_indent(source, place)) {
         let mut problem = Problem::at(source, tab, tab + 1, String::new(), "a tab in the indentation".to_owned());
         problem.help = Some("indent with spaces: YAML does not allow tabs there".to_owned());
         return problem;
@@ -95,7 +98,8 @@ pub(super) fn anchor_problem(source: &str, value: (usize, usize)) -> Problem {
     let start = before.rfind("&&").unwrap_or(value.0);
     let message = "YAML takes the `&&` for an anchor and drops it: is something missing before it?".to_owned();
     let mut problem = Problem::at(source, start, value.1, String::new(), message);
-    problem.help = source.get(start..value.1).map(|text| format!("write the whole rule in single quotes: {}", quoted(text)));
+    problem.help =
+        source.get(start..value.1).map(|text| format!("write the whole rule in single quotes: {}", quoted(text)));
     problem
 }
 

@@ -259,7 +259,10 @@ mod tests {
             ("bot >= 50 ? true : fired.tor_exit", "bot >= 50 ? true : fired.tor_exit"),
         ] {
             for action in [Action::Deny, Action::Allow] {
-                assert!(second((first, action), (then, Action::Deny)).is_some_and(Reach::is_dead), "{then} behind {first}");
+                assert!(
+                    second((first, action), (then, Action::Deny)).is_some_and(Reach::is_dead),
+                    "{then} behind {first}"
+                );
             }
         }
     }

@@ -402,8 +402,7 @@ fn rule() -> impl Strategy<Value = String> {
     let score =
         || proptest::sample::select(vec!["risk", "bot", "account_takeover", "account_abuse", "risk_low", "risk_high"]);
     let operator = || proptest::sample::select(vec!["<", "<=", ">", ">="]);
-    let threshold =
-        || prop_oneof![(1..=99u32).prop_map(|n| n.to_string()), (0..100u32).prop_map(|n| format!("{n}.5"))];
+    let threshold = || prop_oneof![(1..=99u32).prop_map(|n| n.to_string()), (0..100u32).prop_map(|n| format!("{n}.5"))];
     let signal = || proptest::sample::select(SOME_SIGNALS.to_vec());
     let leaf = prop_oneof![
         3 => (score(), operator(), threshold()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
