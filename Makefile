@@ -18,10 +18,11 @@ demo-up:         ## The same two programs, left running for a look
 	@cargo build --locked
 	@tests/apps/demo up
 
-test:            ## Unit, integration and browser tests
-	@tests/setup build apps browser
+test:            ## Unit, integration, browser and editor tests
+	@tests/setup build apps browser editor
 	cargo test --locked --lib --tests
 	cargo test --locked --no-default-features --lib
+	tests/editor/run
 
 lint:            ## Formatting, clippy, licences, documentation
 	cargo fmt --check

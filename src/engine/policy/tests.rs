@@ -1,3 +1,5 @@
+mod reach;
+
 use super::*;
 use crate::engine::assessment::Scores;
 use crate::engine::attempt::{Field, Pseudonym};
