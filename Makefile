@@ -3,7 +3,12 @@
 # How long `make fuzz` stays with each target: `make fuzz SECONDS=600`.
 SECONDS = 60
 
-.PHONY: help demo demo-up test lint bench fuzz data
+# Where `make install` puts things; DESTDIR goes before all of it, for who builds packages.
+PREFIX = /usr
+SYSCONFDIR = /etc
+UNITDIR = $(PREFIX)/lib/systemd/system
+
+.PHONY: help demo demo-up test lint bench fuzz data generated install deb deb-test
 
 help:            ## This list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -19,7 +24,7 @@ demo-up:         ## The same two programs, left running for a look
 	@tests/apps/demo up
 
 test:            ## Unit, integration, browser and editor tests
-	@tests/setup build apps browser editor
+	@tests/setup build apps browser editor service
 	cargo test --locked --lib --tests
 	cargo test --locked --no-default-features --lib
 	tests/editor/run
@@ -45,3 +50,38 @@ fuzz:            ## Every parser against hostile bytes and other people's parser
 
 data:            ## Rebuild the embedded data from the packages named in it
 	conf/data/rebuild
+
+target/release/tollgate: $(shell find src conf/data -type f 2>/dev/null) Cargo.toml Cargo.lock
+	@tests/setup build
+	cargo build --release --locked
+
+# Manual pages and completions, from the program itself.
+generated: target/release/tollgate
+	@rm -rf target/package && mkdir -p target/package
+	@target/release/tollgate man --directory target/package/man
+	@for shell in bash zsh fish; do target/release/tollgate completions $$shell > target/package/tollgate.$$shell; done
+
+install: generated ## The program, its unit, configuration, manual pages and completions; as root, or with DESTDIR=
+	install -D -m 755 target/release/tollgate $(DESTDIR)$(PREFIX)/bin/tollgate
+	install -D -m 644 systemd/tollgate.service $(DESTDIR)$(UNITDIR)/tollgate.service
+	sed -i 's|/usr/bin/tollgate|$(PREFIX)/bin/tollgate|; s|/etc/tollgate/|$(SYSCONFDIR)/tollgate/|' $(DESTDIR)$(UNITDIR)/tollgate.service
+	@if [ -e $(DESTDIR)$(SYSCONFDIR)/tollgate/tollgate.yaml ]; then \
+	  echo "kept: $(DESTDIR)$(SYSCONFDIR)/tollgate/tollgate.yaml"; \
+	else install -D -m 644 conf/service.yaml $(DESTDIR)$(SYSCONFDIR)/tollgate/tollgate.yaml; fi
+	install -D -m 644 systemd/tollgate.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/tollgate
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/tollgate
+	install -m 644 target/package/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -D -m 644 target/package/tollgate.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tollgate
+	install -D -m 644 target/package/tollgate.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_tollgate
+	install -D -m 644 target/package/tollgate.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/tollgate.fish
+	install -m 644 README.md CHANGELOG.md LICENSE conf/data/NOTICE.md conf/tollgate.yaml conf/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/tollgate/
+	@echo "Next: edit $(SYSCONFDIR)/tollgate/tollgate.yaml, tollgate check it, systemctl enable --now tollgate"
+
+deb: generated   ## A Debian package in target/debian
+	@command -v cargo-deb >/dev/null || cargo install --locked cargo-deb
+	cargo deb --no-build
+	@ls target/debian/*.deb
+
+deb-test: deb    ## That package in a fresh Debian (debootstrap): installs, checks, starts, serves, stops, goes
+	@tests/setup package
+	tests/package/run target/debian/*.deb

@@ -1,10 +1,13 @@
 //! The command line: one file a command, one table. `--help` texts are the docs of these types.
 
 pub mod check;
+mod completions;
+mod man;
 mod run;
 mod schema;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// All is well.
@@ -17,7 +20,16 @@ pub const USAGE: u8 = 64;
 /// A gate before web applications: it recognises logins, registrations, password resets and checkouts, scores each one
 /// inline, and forwards, challenges or refuses it.
 #[derive(Parser)]
-#[command(name = "tollgate", version, arg_required_else_help = true)]
+#[command(
+    name = "tollgate",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "The first hour:\n  \
+                  tollgate check tollgate.yaml            what is wrong with it\n  \
+                  tollgate run --config tollgate.yaml     serve\n\n\
+                  Exit codes: 0 fine, 1 failed, 64 wrong usage, 78 a mistake in the configuration."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -27,7 +39,9 @@ struct Arguments {
 enum Command {
     /// Serve, until SIGTERM (running requests finish) or SIGINT. SIGHUP reopens the decision log.
     #[command(after_help = "Exit codes: 0 stopped in order, 1 failed (a port in use, a file that cannot be read), \
-                            64 wrong usage, 78 a mistake in the configuration.")]
+                            64 wrong usage, 78 a mistake in the configuration.\n\n\
+                            Examples:\n  tollgate run --config /etc/tollgate/tollgate.yaml\n  \
+                            RUST_LOG=debug tollgate run --config conf/minimal.yaml")]
     Run {
         /// The configuration.
         #[arg(long, short, value_name = "FILE", default_value = "conf/tollgate.yaml")]
@@ -56,8 +70,32 @@ enum Command {
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Editors that speak it complete keys and explain them. In a file's first line:\n  \
                             # yaml-language-server: $schema=schema.json\n\n\
+                            Exit codes: 0 fine, 64 wrong usage.\n\n\
                             Example:\n  tollgate schema > conf/schema.json")]
     Schema,
+    /// Print the completions of commands and options for a shell.
+    #[command(after_help = "Exit codes: 0 fine, 64 wrong usage.\n\nExamples:\n  \
+                            tollgate completions bash > /etc/bash_completion.d/tollgate\n  \
+                            tollgate completions zsh > \"${fpath[1]}/_tollgate\"\n  \
+                            tollgate completions fish > ~/.config/fish/completions/tollgate.fish")]
+    Completions {
+        /// Whose.
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands into a directory.
+    #[command(after_help = "Exit codes: 0 fine, 1 a page could not be written, 64 wrong usage.\n\nExamples:\n  \
+                            tollgate man | man -l -\n  \
+                            tollgate man --directory /usr/local/share/man/man1")]
+    Man {
+        /// Where the pages go: tollgate.1, and tollgate-check.1 and so on. It is made if it is missing.
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// The whole command line, for what is generated from it.
+fn arguments() -> clap::Command {
+    Arguments::command()
 }
 
 /// Parses the command line, does what it says, and gives the exit code.
@@ -74,5 +112,50 @@ pub fn main() -> u8 {
         Command::Run { config } => run::run(&config),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
         Command::Schema => schema::schema(),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man { directory } => man::man(directory.as_deref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_commands_is_sound() {
+        arguments().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_how_it_ends_and_how_it_is_called() {
+        for command in arguments().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} does not say what it does");
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Exit codes: 0"), "{name} does not say how it ends");
+            let example = after.split_once("Example").map_or("", |(_, example)| example);
+            assert!(example.contains(&format!("tollgate {name}")), "{name} has no example");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{name}: {} is not explained", argument.get_id());
+            }
+        }
+    }
+
+    /// The examples in the texts are commands that the program takes.
+    #[test]
+    fn the_examples_are_taken() {
+        let texts = arguments()
+            .get_subcommands()
+            .filter_map(|command| command.get_after_help().map(ToString::to_string))
+            .collect::<Vec<_>>();
+        let mut tried = 0;
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let Some(start) = line.find("tollgate ").filter(|_| line.starts_with("  ")) else { continue };
+            let words = line[start..].split_whitespace().take_while(|word| !["|", ">", "<", "&&"].contains(word));
+            let taken = Arguments::try_parse_from(words);
+            assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
+            tried += 1;
+        }
+        assert!(tried >= arguments().get_subcommands().count(), "every command has an example to try");
     }
 }

@@ -518,7 +518,7 @@ pub(super) struct Device {
 #[serde(default)]
 #[schemars(extend("required" = serde_json::json!(["path"])))]
 pub(super) struct DecisionLog {
-    /// The file; its directory must exist. Reopened on SIGHUP.
+    /// The file; its directory is made if the one above is there. Reopened on SIGHUP.
     #[schemars(extend("examples" = serde_json::json!(["/var/log/tollgate/decisions.jsonl"])))]
     pub path: Slot<String>,
 }

@@ -6,6 +6,7 @@
 //! requests run in their connection's own task) when the head is complete. HTTP/2 connections have an idle timeout of
 //! their own, which begins with the preface; only the wait for that is timed here.
 
+use super::service_manager::ProxyRuntime;
 use crate::admin::metrics::Metrics;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, ServerApp};
@@ -32,12 +33,21 @@ pub struct Door<A> {
     limit: usize,
     head: Duration,
     metrics: Arc<Metrics>,
+    runtime: Arc<ProxyRuntime>,
 }
 
 impl<A> Door<A> {
     /// Admits `limit` connections at once, and gives each request head `head` from its first byte; `open` counts.
-    pub fn new(proxy: A, open: Arc<AtomicUsize>, limit: usize, head: Duration, metrics: Arc<Metrics>) -> Door<A> {
-        Door { proxy: Arc::new(proxy), open, limit, head, metrics }
+    /// `runtime` learns where that happens.
+    pub fn new(
+        proxy: A,
+        open: Arc<AtomicUsize>,
+        limit: usize,
+        head: Duration,
+        metrics: Arc<Metrics>,
+        runtime: Arc<ProxyRuntime>,
+    ) -> Door<A> {
+        Door { proxy: Arc::new(proxy), open, limit, head, metrics, runtime }
     }
 }
 
@@ -71,6 +81,7 @@ where
     A: HttpServerApp + Send + Sync + 'static,
 {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        self.runtime.seen();
         let place = Place::take(self)?;
         let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
         let timed = match stream.selected_alpn_proto() {

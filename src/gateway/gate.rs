@@ -13,6 +13,7 @@ use super::held::{Budget, Held};
 use super::identity::Keys;
 use super::live::Live;
 use super::reply;
+use super::service_manager::ProxyRuntime;
 use super::upstream::Upstream;
 use super::{host_of, judge, socket_peer};
 use crate::admin::metrics::Metrics;
@@ -45,6 +46,8 @@ pub struct Gate {
     pub admin: Arc<AdminState>,
     /// Visitors' connections that are open.
     pub connections: Arc<AtomicUsize>,
+    /// Where visitors are served.
+    pub proxy_runtime: Arc<ProxyRuntime>,
     pub secrets: Arc<Secrets>,
     /// What identifiers and passwords are hashed under.
     pub keys: Keys,

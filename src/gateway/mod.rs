@@ -27,6 +27,7 @@ pub mod records;
 pub mod released;
 pub mod reply;
 pub mod server;
+pub mod service_manager;
 pub mod tls;
 pub mod upstream;
 

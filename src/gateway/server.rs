@@ -11,6 +11,7 @@ use super::gate::{Gate, Hooks};
 use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
+use super::service_manager::ServiceManager;
 use super::tls::{Certificate, CertificateError};
 use crate::admin::metrics::Metrics;
 use crate::admin::pages::{AdminState, Part};
@@ -80,6 +81,7 @@ impl Gate {
             sinks,
             admin: Arc::new(admin),
             connections: Arc::default(),
+            proxy_runtime: Arc::default(),
             secrets,
             keys,
             budget,
@@ -94,7 +96,8 @@ impl Gate {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.client_idle);
         proxy.server_options = Some(options);
-        Door::new(proxy, self.connections.clone(), limits.connections, limits.head, self.metrics.clone())
+        let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
+        Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
     }
 }
 
@@ -142,6 +145,7 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
         tracing::info!(%address, "admin listener: /healthz /readyz /metrics");
     }
     server.add_service(background_service("upkeep", Upkeep { gate: gate.clone() }));
+    server.add_service(background_service("service manager", ServiceManager { gate: gate.clone() }));
     server.add_service(background_service("farewell", Farewell { gate }));
     server.run_forever()
 }

@@ -17,4 +17,5 @@ mod proxy;
 mod recognition;
 mod refusals;
 mod regressions;
+mod service;
 mod tidy;

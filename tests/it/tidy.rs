@@ -247,7 +247,7 @@ fn the_wall_clock_is_read_in_one_place() {
 fn one_request_sees_one_configuration() {
     // Hooks run many times for one request; only its first may look at what is live now.
     let takes: Vec<String> = product("src/gateway")
-        .filter(|source| source.path != "src/gateway/server.rs")
+        .filter(|source| !["src/gateway/server.rs", "src/gateway/service_manager.rs"].contains(&source.path.as_str()))
         .flat_map(|source| {
             let taken = source.code().filter(|(_, line)| line.contains("live.load"));
             taken.map(|(number, _)| format!("{}:{number}", source.path)).collect::<Vec<_>>()

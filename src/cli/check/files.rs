@@ -38,7 +38,10 @@ pub(super) fn files(settings: &Settings, places: &Places, now: Timestamp) -> Fou
     }
     if let Some(log) = &settings.decision_log
         && let Some(folder) = missing_folder(&log.path)
+        // The directory itself is made at start.
+        && folder.parent().is_none_or(|place| !place.as_os_str().is_empty() && !place.is_dir())
     {
+        let folder = folder.display();
         let help = format!("make it first: mkdir -p {folder}");
         found.problems.push(places.problem("decision_log.path", format!("there is no directory {folder}"), Some(help)));
     }
@@ -103,9 +106,8 @@ fn certificate(tls: &Tls, key: &str, places: &Places, now: Timestamp, found: &mu
 }
 
 /// The directory of a file that will be written, if it is not there.
-fn missing_folder(path: &Path) -> Option<String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())?;
-    Some(folder.display().to_string())
+fn missing_folder(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
 }
 
 /// The keys, if they were made already. Whoever checks need not be the gate's user, who alone may read them.
@@ -113,7 +115,7 @@ fn secrets(path: &Path, places: &Places, found: &mut Found) {
     let readable = match std::fs::File::open(path) {
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            if let Some(folder) = missing_folder(path) {
+            if let Some(folder) = missing_folder(path).map(Path::display) {
                 let message = format!("there is no directory {folder} to make the keys in");
                 let help = format!("make it first, for the gate's user: mkdir -p {folder}");
                 found.warnings.push(places.problem("secret_file", message, Some(help)));

@@ -10,7 +10,9 @@ mod output;
 
 use self::output::Output;
 use parking_lot::{Condvar, Mutex};
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +44,7 @@ pub struct DecisionLog {
 /// Why the log could not be opened: the operator's path.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("decision_log.path: the directory {} does not exist", .0.display())]
+    #[error("decision_log.path: the directory {} does not exist and cannot be made", .0.display())]
     NoDirectory(PathBuf),
     #[error("decision_log.path: {path} cannot be written: {error}", path = .0.display(), error = .1)]
     File(PathBuf, io::Error),
@@ -90,12 +92,17 @@ struct Queue {
 }
 
 impl DecisionLog {
-    /// Opens the file for appending, made with mode 0640 if it is not there. Its directory must exist.
+    /// Opens the file for appending, made with mode 0640 if it is not there; likewise its directory, with 0750, in a
+    /// place that exists. (Whoever starts by hand what a service manager would prepare should not have to.)
     pub fn open(path: &Path) -> Result<DecisionLog, OpenError> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        if !directory.is_dir() {
+            // Should another process be faster, opening the file tells.
+            let _ = DirBuilder::new().mode(0o750).create(directory);
+        }
         if !directory.is_dir() {
             return Err(OpenError::NoDirectory(directory.to_path_buf()));
         }
@@ -366,8 +373,10 @@ mod tests {
     fn an_error_names_what_the_operator_has_to_mend() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing");
-        let error = DecisionLog::open(&missing.join("log")).unwrap_err().to_string();
-        assert!(error.contains(&format!("{} does not exist", missing.display())), "{error}");
+        let deeper = missing.join("deeper");
+        let error = DecisionLog::open(&deeper.join("log")).unwrap_err().to_string();
+        assert!(error.contains(&format!("{} does not exist", deeper.display())), "{error}");
+        DecisionLog::open(&missing.join("log")).expect("one directory is made").shutdown();
         let error = DecisionLog::open(dir.path()).unwrap_err().to_string();
         assert!(error.contains(&dir.path().display().to_string()), "{error}");
     }

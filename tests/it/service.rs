@@ -1,0 +1,96 @@
+//! The program under a service manager: what it says over the notification socket, and the files that the package brings.
+
+use crate::harness::origin::Origin;
+use crate::harness::{SHOP, free_port, within};
+use crate::process::command;
+use std::net::SocketAddr;
+use tokio::net::{TcpStream, UnixDatagram};
+use tokio::process::Child;
+
+/// The program with a service manager that listens.
+struct Service {
+    child: Child,
+    socket: UnixDatagram,
+    address: SocketAddr,
+    _dir: tempfile::TempDir,
+}
+
+impl Service {
+    async fn start(watchdog_us: u64) -> Service {
+        let origin = Origin::shop().await;
+        let dir = tempfile::tempdir().unwrap();
+        let address = free_port();
+        let yaml = SHOP
+            .replace("127.0.0.1:1\"", &format!("{address}\""))
+            .replace("{origin}", &origin.address.to_string())
+            .replace("{dir}", dir.path().to_str().unwrap());
+        let file = dir.path().join("tollgate.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        let place = dir.path().join("notify");
+        let socket = UnixDatagram::bind(&place).unwrap();
+        let mut command = command(&file);
+        command.env("NOTIFY_SOCKET", &place).env("WATCHDOG_USEC", watchdog_us.to_string());
+        Service { child: command.spawn().unwrap(), socket, address, _dir: dir }
+    }
+
+    async fn hears(&self) -> String {
+        let mut said = [0; 1024];
+        let length = within("a word from the program", self.socket.recv(&mut said)).await.unwrap();
+        String::from_utf8(said[..length].to_vec()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn readiness_signs_of_life_and_the_end_are_told() {
+    let mut service = Service::start(200_000).await;
+    let ready = service.hears().await;
+    assert!(ready.lines().any(|line| line == "READY=1"), "{ready}");
+    assert!(ready.contains("STATUS=mode enforce, "), "{ready}");
+    // Whoever is ordered after the service can rely on it.
+    TcpStream::connect(service.address).await.expect("what is ready listens");
+    assert_eq!(service.hears().await.trim(), "WATCHDOG=1");
+    crate::harness::http::send(service.address, crate::harness::http::get("/", "")).await;
+    // Now the threads that serve are known, and asked.
+    for _ in 0..3 {
+        assert_eq!(service.hears().await.trim(), "WATCHDOG=1");
+    }
+    let id = service.child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let mut last = service.hears().await;
+    while last.trim() == "WATCHDOG=1" {
+        last = service.hears().await;
+    }
+    assert_eq!(last.trim(), "STOPPING=1");
+    assert!(within("the end", service.child.wait()).await.unwrap().success());
+}
+
+/// What the unit names is what the program, its configuration and the package have.
+#[test]
+fn unit_configuration_and_package_name_the_same_places() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let (unit, configuration, manifest) =
+        (read("systemd/tollgate.service"), read("conf/service.yaml"), read("Cargo.toml"));
+    for line in unit.lines().filter(|line| line.contains("/usr/bin/tollgate")) {
+        assert!(line.contains("/etc/tollgate/tollgate.yaml"), "{line}");
+    }
+    assert!(unit.contains("StateDirectory=tollgate\n") && configuration.contains("/var/lib/tollgate/secret"));
+    assert!(unit.contains("LogsDirectory=tollgate\n") && configuration.contains("/var/log/tollgate/decisions.jsonl"));
+    assert!(read("systemd/tollgate.logrotate").contains("/var/log/tollgate/*.jsonl"));
+    for part in ["etc/tollgate/tollgate.yaml", "etc/logrotate.d/tollgate", "usr/bin/"] {
+        assert!(manifest.contains(part), "the package does not bring {part}");
+    }
+}
+
+/// `systemd-analyze security` speaks of exposure from 0 to 10; what it counts is the unit alone, so that it can be asked
+/// without a running systemd. tests/setup brings it.
+#[test]
+fn the_sandbox_leaves_an_exposure_below_two() {
+    let unit = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/tollgate.service");
+    let output = std::process::Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=20", "--no-pager"])
+        .arg(unit)
+        .output()
+        .expect("systemd-analyze, which tests/setup installs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
