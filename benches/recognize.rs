@@ -38,6 +38,31 @@ fn tenants(count: usize) -> Routes {
     Routes::new(&(0..count).map(tenant).collect::<Vec<_>>())
 }
 
+/// One address on very many hosts, below one wildcard each.
+fn wildcard_tenants(count: usize) -> Routes {
+    let tenant = |number: usize| {
+        let mut matching = post(PathPattern::Exact("/login".into()));
+        matching.hosts = Some(Globs::new([format!("*.shop{number}.example"), format!("shop{number}.*")]));
+        specimen::route(&number.to_string(), matching)
+    };
+    Routes::new(&(0..count).map(tenant).collect::<Vec<_>>())
+}
+
+/// Very many patterns that begin and end alike, so that no directory tells them apart.
+fn patterns(count: usize, pattern: impl Fn(usize) -> PathPattern) -> Routes {
+    let route = |number: usize| specimen::route(&number.to_string(), post(pattern(number)));
+    Routes::new(&(0..count).map(route).collect::<Vec<_>>())
+}
+
+fn glob(number: usize) -> PathPattern {
+    PathPattern::Glob(format!("/*/shop{number}/*/login").into())
+}
+
+#[expect(clippy::unwrap_used, reason = "a bench")]
+fn regex(number: usize) -> PathPattern {
+    PathPattern::Regex(regex::Regex::new(&format!("^(?:/v[0-9]+/shop{number}/(?:login|signin))$")).unwrap())
+}
+
 /// What a browser sends with a navigation.
 fn headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -90,11 +115,29 @@ fn recognize(criterion: &mut Criterion) {
                 bencher.iter(|| routes.candidates(black_box(&head)).is_some());
             });
         }
-        let tenants = tenants(count);
-        let head = Head { method: "POST", target: b"/login", authority: None, headers: &headers, has_body: true };
-        group.bench_function(BenchmarkId::new("protected_tenant", count), |bencher| {
-            bencher.iter(|| tenants.candidates(black_box(&head)).is_some());
-        });
+        let by_kind = [
+            ("hosts", tenants(count), "/login"),
+            ("wildcard_hosts", wildcard_tenants(count), "/login"),
+            ("globs", patterns(count, glob), "/de/shop7/x/login"),
+            ("regexes", patterns(count, regex), "/v2/shop7/signin"),
+        ];
+        for (kind, routes, target) in by_kind {
+            for (name, method, target) in
+                [("protected", "POST", target), ("unprotected", "GET", "/de/shop7/reviews/index.html")]
+            {
+                let head = Head {
+                    method,
+                    target: target.as_bytes(),
+                    authority: None,
+                    headers: &headers,
+                    has_body: method == "POST",
+                };
+                assert_eq!(routes.candidates(&head).is_some(), method == "POST", "{kind}");
+                group.bench_function(BenchmarkId::new(format!("{kind}_{name}"), count), |bencher| {
+                    bencher.iter(|| routes.candidates(black_box(&head)).is_some());
+                });
+            }
+        }
     }
     group.bench_function("headers_to_remove", |bencher| {
         bencher.iter(|| headers_to_remove(black_box(&headers), false).count());

@@ -33,6 +33,7 @@ fn attempt(memory: &Memory, number: u64, keys: u64) {
         event: Event::Login,
         network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
+        told_apart: true,
         accounts: &accounts,
     };
     black_box(memory.observe(&observation));

@@ -78,7 +78,7 @@ fn refused_like_any_other(ticket: &str) {
     }
     assert_eq!(CHALLENGES.page(ticket, &VISIT), CHALLENGES.page("x", &VISIT), "{ticket:?}");
     let solve = |ticket| match block_on(CHALLENGES.solve(ticket, b"", &[], &VISIT, &Fresh)) {
-        Solution::Refuse { reply } => reply,
+        Solution::Refuse { reply, .. } => reply,
         _ => panic!("solved: {ticket:?}"),
     };
     assert_eq!(solve(ticket), solve("x"), "{ticket:?}");

@@ -18,11 +18,31 @@ pub struct AdminState {
     pub sinks: Option<Arc<Sinks>>,
     /// Bytes of request bodies that are held.
     pub held: Option<Arc<AtomicUsize>>,
+    /// The servers behind the gate, as they were last found.
+    pub upstreams: Mutex<Vec<UpstreamHealth>>,
+}
+
+/// How the servers of one upstream were last found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamHealth {
+    /// `default`, or the first of its hosts.
+    pub name: Box<str>,
+    /// How many accept connections.
+    pub up: usize,
+    /// Addresses of those that do not.
+    pub down: Vec<Box<str>>,
 }
 
 impl AdminState {
     pub fn new(metrics: Arc<Metrics>) -> AdminState {
-        AdminState { metrics, readiness: Readiness::default(), store: None, sinks: None, held: None }
+        AdminState {
+            metrics,
+            readiness: Readiness::default(),
+            store: None,
+            sinks: None,
+            held: None,
+            upstreams: Mutex::default(),
+        }
     }
 }
 
@@ -94,7 +114,13 @@ fn healthz(_state: &AdminState) -> Page {
 
 fn readyz(state: &AdminState) -> Page {
     let ready = state.readiness.is_ready();
-    let details = serde_json::json!({ "ready": ready, "parts": state.readiness.parts() });
+    let upstreams = state.upstreams.lock();
+    let down: BTreeMap<&str, &[Box<str>]> =
+        upstreams.iter().filter(|one| !one.down.is_empty()).map(|one| (&*one.name, &one.down[..])).collect();
+    let mut details = serde_json::json!({ "ready": ready, "parts": state.readiness.parts() });
+    if !down.is_empty() {
+        details["servers_down"] = serde_json::json!(down);
+    }
     Page { status: if ready { 200 } else { 503 }, content_type: JSON, body: format!("{details}\n").into_bytes() }
 }
 
@@ -109,6 +135,7 @@ fn metrics(state: &AdminState) -> Page {
     if let Some(held) = &state.held {
         state.metrics.take_held(held.load(Ordering::Relaxed));
     }
+    state.metrics.take_upstreams(&state.upstreams.lock());
     match state.metrics.text() {
         Ok(body) => Page { status: 200, content_type: prometheus::TEXT_FORMAT, body },
         Err(error) => Page { status: 500, content_type: TEXT, body: format!("{error}\n").into_bytes() },
@@ -178,6 +205,34 @@ mod tests {
         state.readiness.set("store", Part::Ready);
         assert_eq!(respond("GET", "/readyz", &state).status, 200);
         assert_eq!(respond("GET", "/healthz", &self::state()).status, 200, "living is not being ready");
+    }
+
+    #[test]
+    fn dead_servers_are_named_and_counted_and_the_gate_is_ready_all_the_same() {
+        let state = state();
+        state.readiness.set("listeners", Part::Ready);
+        let health = |up, down: &[&str]| {
+            let down = down.iter().map(|server| Box::from(*server)).collect();
+            vec![UpstreamHealth { name: "default".into(), up, down }]
+        };
+        *state.upstreams.lock() = health(1, &["10.0.0.1:80"]);
+        let page = respond("GET", "/readyz", &state);
+        assert_eq!(page.status, 200);
+        assert_eq!(
+            body(&page),
+            "{\"ready\":true,\"parts\":{\"listeners\":\"ready\"},\"servers_down\":{\"default\":[\"10.0.0.1:80\"]}}\n"
+        );
+        let count = |state: &AdminState, which: &str| {
+            let wanted = format!("tollgate_upstream_servers{{state=\"{which}\",upstream=\"default\"}} ");
+            let page = respond("GET", "/metrics", state);
+            body(&page).lines().find_map(|line| line.strip_prefix(&wanted).map(str::to_owned))
+        };
+        assert_eq!((count(&state, "up").as_deref(), count(&state, "down").as_deref()), (Some("1"), Some("1")));
+        *state.upstreams.lock() = health(2, &[]);
+        assert_eq!((count(&state, "up").as_deref(), count(&state, "down").as_deref()), (Some("2"), Some("0")));
+        assert!(!body(&respond("GET", "/readyz", &state)).contains("servers_down"));
+        *state.upstreams.lock() = Vec::new();
+        assert_eq!(count(&state, "up"), None, "an upstream that is no longer configured");
     }
 
     #[test]

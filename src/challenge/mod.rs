@@ -170,14 +170,45 @@ impl Solved {
 #[must_use]
 pub enum Solution {
     /// Solved before forwarding: send `reply` (it sets the clearance and leads back to the form).
-    Clear {
-        reply: Reply,
-    },
+    Clear { kind: ChallengeKind, reply: Reply },
     /// Solved after a success: take the held answer out of the store and pass it to [`Challenges::release`].
     Release(Release),
     Refuse {
+        /// `None`: the ticket is none of ours, or not this visitor's.
+        kind: Option<ChallengeKind>,
+        failure: Failure,
         reply: Reply,
     },
+}
+
+/// Why a posted solution opened nothing. For the operator: the visitor is not told apart from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The ticket is none of ours, or belongs to somebody else.
+    Foreign,
+    Expired,
+    /// Not what was asked for.
+    Wrong,
+    /// Right, and used before.
+    Reused,
+    /// Right, and the gate could not do its part.
+    Unavailable,
+}
+
+impl Failure {
+    pub const ALL: [Failure; 5] =
+        [Failure::Foreign, Failure::Expired, Failure::Wrong, Failure::Reused, Failure::Unavailable];
+
+    /// As published in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Failure::Foreign => "foreign",
+            Failure::Expired => "expired",
+            Failure::Wrong => "failed",
+            Failure::Reused => "reused",
+            Failure::Unavailable => "unavailable",
+        }
+    }
 }
 
 /// The right to one held answer.
@@ -283,7 +314,7 @@ impl Challenges {
     ) -> Solution {
         match self.verify(ticket, form, cookies, visit, store).await {
             Ok(solved) => self.reward(solved, ticket, visit),
-            Err(reply) => Solution::Refuse { reply },
+            Err((kind, failure, reply)) => Solution::Refuse { kind, failure, reply },
         }
     }
 
@@ -319,10 +350,11 @@ impl Challenges {
         cookies: &[&[u8]],
         visit: &Visit,
         store: &impl Spend,
-    ) -> Result<Solved, Reply> {
-        let unknown = || reply::expired(None, visit.wants_html);
+    ) -> Result<Solved, (Option<ChallengeKind>, Failure, Reply)> {
+        let unknown = || (None, Failure::Foreign, reply::expired(None, visit.wants_html));
         let ticket = Ticket::open(&self.secrets, ticket).ok_or_else(unknown)?;
-        let expired = || reply::expired(Some(&ticket.return_to), visit.wants_html);
+        let kind = Some(ticket.kind);
+        let failed = |failure| Err((kind, failure, reply::expired(Some(&ticket.return_to), visit.wants_html)));
         // Before all else: to whom it does not belong, a ticket that releases something does not exist.
         if let Some(hold) = ticket.hold
             && !cookies::candidates(cookies, cookies::HOLD, 64).any(|secret| hold.is_held_by(secret))
@@ -330,13 +362,16 @@ impl Challenges {
             return Err(unknown());
         }
         let task = Task { id: ticket.id, difficulty: ticket.difficulty };
-        if ticket.has_expired(visit.now) || form.len() > MOST_FORM || !(ticket.entry().verify)(&task, form) {
-            return Err(expired());
+        if ticket.has_expired(visit.now) {
+            return failed(Failure::Expired);
+        }
+        if form.len() > MOST_FORM || !(ticket.entry().verify)(&task, form) {
+            return failed(Failure::Wrong);
         }
         match store.spend(ticket.id, ticket.expires.since(visit.now) + CLOCK_SKEW, visit.now).await {
             Spent::First => Ok(Solved { ticket }),
-            Spent::AlreadyUsed => Err(expired()),
-            Spent::Unavailable => Err(reply::unavailable(visit.wants_html)),
+            Spent::AlreadyUsed => failed(Failure::Reused),
+            Spent::Unavailable => Err((kind, Failure::Unavailable, reply::unavailable(visit.wants_html))),
         }
     }
 
@@ -344,11 +379,14 @@ impl Challenges {
         if let Some(hold) = solved.ticket.hold {
             return Solution::Release(Release { solved, hold, location: format!("{PREFIX}{ticket}") });
         }
-        let return_to = solved.ticket.return_to.clone();
+        let (kind, return_to) = (solved.kind(), solved.ticket.return_to.clone());
         let lifetime = self.settings.clearance_lifetime;
         let sealed =
             Token::of(solved, &self.secrets, visit.now.after(lifetime)).and_then(|token| token.seal(&self.secrets));
-        let Ok(value) = sealed else { return Solution::Refuse { reply: reply::unavailable(visit.wants_html) } };
+        let Ok(value) = sealed else {
+            let reply = reply::unavailable(visit.wants_html);
+            return Solution::Refuse { kind: Some(kind), failure: Failure::Unavailable, reply };
+        };
         let cookie = cookies::set(cookies::CLEARANCE, &value, "/", lifetime.as_secs(), visit.secure);
         let reply = if visit.wants_html {
             Reply::see_other(return_to.as_str())
@@ -356,7 +394,7 @@ impl Challenges {
             let note = "Make the original request again with the cookie that this answer sets.";
             Reply::json(200, "application/json", &json!({ "status": "solved", "detail": note }))
         };
-        Solution::Clear { reply: reply.with_cookies([cookie]) }
+        Solution::Clear { kind, reply: reply.with_cookies([cookie]) }
     }
 }
 

@@ -77,7 +77,7 @@ fn sent(set_cookie: &str) -> String {
 
 fn refusal(solution: Solution) -> Reply {
     match solution {
-        Solution::Refuse { reply } => reply,
+        Solution::Refuse { reply, .. } => reply,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -97,7 +97,7 @@ fn before_forwarding_a_solution_earns_one_cleared_attempt_and_the_way_back() {
     let (challenges, ledger) = (challenges(), Ledger::default());
     let held = Held::issue(&challenges, Moment::Before);
     assert!(held.issued.set_cookies.is_empty() && held.issued.hold_id.is_none());
-    let Solution::Clear { reply } = held.solve(&challenges, &held.work(&challenges), &BROWSER, &ledger) else {
+    let Solution::Clear { reply, .. } = held.solve(&challenges, &held.work(&challenges), &BROWSER, &ledger) else {
         panic!("not cleared")
     };
     assert_eq!((reply.status, reply.header("location")), (303, Some("/login?next=/cart")));
@@ -116,7 +116,7 @@ fn before_forwarding_a_solution_earns_one_cleared_attempt_and_the_way_back() {
 fn a_program_is_cleared_by_the_same_means() {
     let (challenges, ledger) = (challenges(), Ledger::default());
     let held = Held::issue(&challenges, Moment::Before);
-    let Solution::Clear { reply } = held.solve(&challenges, &held.work(&challenges), &PROGRAM, &ledger) else {
+    let Solution::Clear { reply, .. } = held.solve(&challenges, &held.work(&challenges), &PROGRAM, &ledger) else {
         panic!("not cleared")
     };
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
@@ -339,7 +339,7 @@ fn people_are_redirected_and_programs_told() {
 fn a_clearance_cannot_pass_for_a_ticket_nor_a_ticket_for_a_clearance() {
     let (challenges, ledger) = (challenges(), Ledger::default());
     let held = Held::issue(&challenges, Moment::Before);
-    let Solution::Clear { reply } = held.solve(&challenges, &held.work(&challenges), &BROWSER, &ledger) else {
+    let Solution::Clear { reply, .. } = held.solve(&challenges, &held.work(&challenges), &BROWSER, &ledger) else {
         panic!("not cleared")
     };
     let cookie = sent(reply.header("set-cookie").unwrap());

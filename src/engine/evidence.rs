@@ -147,8 +147,9 @@ pub struct Source {
     /// Distinct accounts tried, counted on arrival, over the last hour or two. Exact up to 64, then an estimate within a
     /// few percent that ends at about 7,000. An attempt is on one account, whatever else it is called.
     pub accounts: u32,
-    /// Of those, how many had an attempt from this source that tried a secret and that the application answered, in
-    /// whatever way (distinct). What the gate refused is not among them, nor what still waits, nor what was given up: who
+    /// Of those, how many had an attempt from this source that tried a secret and that the application answered (distinct).
+    /// An answer that no outcome rule matched is none, unless the route's rules never recognised a success: whoever
+    /// provokes odd answers must not look better for it. What the gate refused is not among them, nor what still waits, nor what was given up: who
     /// is refused can neither dilute the share of failures nor raise it, and it stands as it was until an attempt lands.
     pub answered_accounts: u32,
     /// Of those again, how many were answered with failure (distinct).

@@ -9,7 +9,7 @@ use super::attempt::{
 };
 use super::clearance::Clearance;
 use super::event::Event;
-use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, Moment, Source};
+use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source};
 use super::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -129,4 +129,15 @@ fn owner() -> Account {
 
 fn arriving() -> Counts {
     Counts { attempts: 1.0, open: 1.0, ..Counts::default() }
+}
+
+/// An attempt from an address of which this is known.
+pub fn at(intel: Intel) -> Evidence {
+    Evidence { intel, ..evidence() }
+}
+
+/// An attempt that these lists match: name, effect, what kind of thing matched.
+pub fn listed(hits: &[(&str, ListEffect, &'static str)]) -> Evidence {
+    let hit = |&(list, effect, of): &(&str, ListEffect, &'static str)| ListHit { list: list.into(), effect, of };
+    at(Intel { lists: hits.iter().map(hit).collect(), ..Intel::default() })
 }

@@ -129,6 +129,11 @@ impl Globs {
         self.any.is_empty() && !self.absent
     }
 
+    /// The plain entries, one of which an accepted value matches; `None`: a value need match none.
+    pub fn plain(&self) -> Option<&[Glob]> {
+        (!self.only_excludes()).then_some(&self.any)
+    }
+
     /// Whether one value (or its absence) is accepted.
     pub fn accepts(&self, value: Option<&str>) -> bool {
         match value {

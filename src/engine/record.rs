@@ -305,6 +305,8 @@ pub struct Refusal<'a> {
     pub event: &'a super::event::Event,
     pub route: &'a str,
     pub ip: IpAddr,
+    /// What the client calls itself, in short: `Chrome on Windows`, `curl`; empty without a User-Agent.
+    pub device: &'a str,
     pub request: &'a RequestFacts,
     /// [`Enforcement::Refused`] or [`Enforcement::Unscored`].
     pub enforced: Enforcement,
@@ -324,7 +326,7 @@ impl<'a> RefusalRecord<'a> {
             mode: context.mode,
             // Nobody is asked about a client that is refused.
             client: ClientPart { country: None, asn: None, org: None },
-            device: DevicePart { device_id: None, name: "", ip: refusal.ip, location: None },
+            device: DevicePart { device_id: None, name: refusal.device, ip: refusal.ip, location: None },
             request: RequestPart::of(refusal.request),
             config: context.config,
             version: context.version,

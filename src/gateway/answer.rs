@@ -12,6 +12,7 @@ use super::judge::no_randomness;
 use super::own_pages;
 use super::released::Waiting;
 use super::reply;
+use crate::admin::metrics::ChallengeStep;
 use crate::challenge::{HeldAnswer, HoldError, Issued, MOST_BODY, Order, Reply};
 use crate::engine::decision::Decision;
 use crate::engine::evidence::Moment;
@@ -145,6 +146,7 @@ async fn after_success(
             };
             let visit = own_pages::visit(gate, session);
             let issued = judged.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+            gate.metrics.challenge(Some(kind), ChallengeStep::Offered);
             match held_head(session, response) {
                 Ok(answer) => (issued.reply(&visit), Some((issued, answer)), Enforcement::Challenged),
                 // An answer that cannot be held is refused rather than let through.

@@ -5,11 +5,18 @@
 //! wrapped, the time of a head runs from its first byte, and the proxy's hooks say (through a task-local, since HTTP/1
 //! requests run in their connection's own task) when the head is complete. HTTP/2 connections have an idle timeout of
 //! their own, which begins with the preface; only the wait for that is timed here.
+//!
+//! A TLS connection takes its place before the handshake, at the [`Porch`]: handshakes are what costs most, and who begins
+//! one and falls silent holds a connection as well as anybody. The place travels with the connection, as a note that
+//! Pingora keeps on it, and is free again when the connection is gone, however far it came.
 
 use super::service_manager::ProxyRuntime;
 use crate::admin::metrics::Metrics;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::http::ResponseHeader;
+use pingora::listeners::PreTlsProcess;
+use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::SslDigest;
 use pingora::protocols::{
@@ -29,10 +36,8 @@ use tokio::time::Instant;
 /// Admits connections to the proxy `A`.
 pub struct Door<A> {
     proxy: Arc<A>,
-    open: Arc<AtomicUsize>,
-    limit: usize,
+    porch: Porch,
     head: Duration,
-    metrics: Arc<Metrics>,
     runtime: Arc<ProxyRuntime>,
 }
 
@@ -47,8 +52,39 @@ impl<A> Door<A> {
         metrics: Arc<Metrics>,
         runtime: Arc<ProxyRuntime>,
     ) -> Door<A> {
-        Door { proxy: Arc::new(proxy), open, limit, head, metrics, runtime }
+        Door { proxy: Arc::new(proxy), porch: Porch { open, limit, metrics }, head, runtime }
     }
+
+    /// Where TLS connections take their place.
+    pub fn porch(&self) -> Porch {
+        self.porch.clone()
+    }
+}
+
+/// Counts connections that come and go.
+#[derive(Clone)]
+pub struct Porch {
+    open: Arc<AtomicUsize>,
+    limit: usize,
+    metrics: Arc<Metrics>,
+}
+
+#[async_trait]
+impl PreTlsProcess for Porch {
+    async fn process(&self, stream: &mut L4Stream) -> pingora::Result<()> {
+        let Some(place) = Place::take(self) else {
+            return Err(pingora::Error::explain(pingora::ErrorType::AcceptError, "too many connections").into_down());
+        };
+        // Meant for what a proxy said on connecting; nobody asks a visitor's connection for that.
+        let nothing_said = Box::new(ResponseHeader::build(200, Some(0))?);
+        stream.set_proxy_digest(ProxyDigest::new(nothing_said, Some(Box::new(place))));
+        Ok(())
+    }
+}
+
+/// Whether the connection took its place at the porch.
+fn has_place(stream: &Stream) -> bool {
+    stream.get_proxy_digest().is_some_and(|digest| digest.user_data.as_ref().is_some_and(|data| data.is::<Place>()))
 }
 
 /// `PRI * HTTP/2.0` and so on, which every HTTP/2 connection begins with: its length.
@@ -82,7 +118,10 @@ where
 {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         self.runtime.seen();
-        let place = Place::take(self)?;
+        let place = match has_place(&stream) {
+            true => None,
+            false => Some(Place::take(&self.porch)?),
+        };
         let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
         let timed = match stream.selected_alpn_proto() {
             Some(ALPN::H2) => HeadTimed::http2(stream, state.clone(), self.head),
@@ -105,14 +144,14 @@ struct Place {
 }
 
 impl Place {
-    fn take<A>(door: &Door<A>) -> Option<Place> {
-        if door.open.fetch_add(1, Ordering::Relaxed) >= door.limit {
-            door.open.fetch_sub(1, Ordering::Relaxed);
-            door.metrics.refused_connection();
+    fn take(porch: &Porch) -> Option<Place> {
+        if porch.open.fetch_add(1, Ordering::Relaxed) >= porch.limit {
+            porch.open.fetch_sub(1, Ordering::Relaxed);
+            porch.metrics.refused_connection();
             return None;
         }
-        door.metrics.connected();
-        Some(Place { open: door.open.clone(), metrics: door.metrics.clone() })
+        porch.metrics.connected();
+        Some(Place { open: porch.open.clone(), metrics: porch.metrics.clone() })
     }
 }
 

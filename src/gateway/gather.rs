@@ -8,7 +8,7 @@ use super::host_of;
 use super::live::Live;
 use super::raw_head;
 use crate::config::settings::Route;
-use crate::engine::attempt::{Attempt, AttemptId, Client, Device, Network, RequestFacts};
+use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Device, Network, RequestFacts};
 use crate::engine::clearance::Clearance;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::time::Timestamp;
@@ -19,6 +19,10 @@ use pingora::http::RequestHeader;
 use pingora::proxy::Session;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// So many successes that a route's rules recognised, since the program started, prove that they tell answers apart. A
+/// thief cannot make them few again; where the rules do not fit the application there are none at all.
+const SUCCESSES_THAT_TELL: u64 = 10;
 
 /// Who asks, and when.
 pub struct Visitor {
@@ -40,11 +44,10 @@ pub async fn evidence(
 ) -> Evidence {
     let header = session.req_header();
     let Captured { identity, form, missing, ambiguities, raw } = captured;
-    let user_agent = header.headers.get(http::header::USER_AGENT);
     let device = Device {
         id: None,
         fingerprint: headers::fingerprint(header.version, &header.headers, raw_head(session).as_deref()),
-        agent: live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref()),
+        agent: agent(live, header),
     };
     let (intel, mut degraded) = live.intel.look_up(&Subject {
         ip: visitor.ip,
@@ -63,6 +66,7 @@ pub async fn evidence(
         event: route.event.clone(),
         network,
         device: DeviceKey::of(&device, intel.asn),
+        told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
         accounts: &identity.aliases,
     };
     let history = match gate.store.observe(&observation).await {
@@ -87,6 +91,12 @@ pub async fn evidence(
         ambiguities,
     };
     Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+}
+
+/// What the client calls itself.
+pub fn agent(live: &Live, header: &RequestHeader) -> Arc<Agent> {
+    let user_agent = header.headers.get(http::header::USER_AGENT);
+    live.intel.agent(user_agent.map(|value| String::from_utf8_lossy(value.as_bytes())).as_deref())
 }
 
 /// What the record shows of a request.

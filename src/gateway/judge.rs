@@ -14,14 +14,14 @@ use super::own_pages::{self, Spending};
 use super::recognize::{Candidates, Head, Recognized};
 use super::reply;
 use super::{host_of, new_id, raw_head, socket_peer};
-use crate::admin::metrics::Stage;
+use crate::admin::metrics::{ChallengeStep, Stage};
 use crate::challenge::Order;
 use crate::config::settings::{Ambiguous, Mode, Route, TooLarge, Unreadable as WhenUnreadable};
 use crate::engine::attempt::{Ambiguity, AttemptId};
 use crate::engine::clearance::Clearance;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::{Evidence, Moment};
-use crate::engine::record::Enforcement;
+use crate::engine::record::{Enforcement, Refusal};
 use crate::engine::{self};
 use crate::secrets::NoRandomness;
 use crate::store::Withdrawal;
@@ -38,7 +38,8 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
         Box::pin(own_pages::serve(gate, &live, session)).await?;
         return Ok(Visit::Answered);
     }
-    let Some(candidates) = live.routes.candidates(&head(session)) else {
+    let has_body = has_body(session);
+    let Some(candidates) = live.routes.candidates(&head(session, has_body)) else {
         gate.metrics.requested(false);
         return Ok(Visit::Passing { live, held: None, tries: 0 });
     };
@@ -48,18 +49,27 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
     Box::pin(call.protected(session, candidates)).await
 }
 
+/// Whether a body may follow. HTTP/2 need not announce one, but says with the head when there is none.
+fn has_body(session: &mut Session) -> bool {
+    let header = session.req_header();
+    match header.version {
+        http::Version::HTTP_2 => !session.as_mut().is_body_empty(),
+        _ => {
+            header.headers.contains_key(http::header::CONTENT_LENGTH)
+                || header.headers.contains_key(http::header::TRANSFER_ENCODING)
+        }
+    }
+}
+
 /// What recognition reads of this request.
-fn head(session: &Session) -> Head<'_> {
+fn head(session: &Session, has_body: bool) -> Head<'_> {
     let header = session.req_header();
     Head {
         method: header.method.as_str(),
         target: header.raw_path(),
         authority: header.uri.authority().map(|authority| authority.as_str()),
         headers: &header.headers,
-        // HTTP/2 need not announce a body.
-        has_body: header.version == http::Version::HTTP_2
-            || header.headers.contains_key(http::header::CONTENT_LENGTH)
-            || header.headers.contains_key(http::header::TRANSFER_ENCODING),
+        has_body,
     }
 }
 
@@ -145,6 +155,7 @@ impl Call<'_> {
         {
             evidence.clearance = self.clearance(session, &route, &evidence).await;
             if evidence.clearance.covers(kind) {
+                self.gate.metrics.challenge(Some(kind), ChallengeStep::Cleared);
                 decision = engine::decide(&evidence, &route.policy.rules);
             }
         }
@@ -210,6 +221,7 @@ impl Call<'_> {
                 };
                 let visit = own_pages::visit(self.gate, session);
                 let issued = self.live.challenges.issue(order, &visit).map_err(no_randomness)?;
+                self.gate.metrics.challenge(Some(kind), ChallengeStep::Offered);
                 reply::write(session, &issued.reply(&visit)).await?;
                 Ok(Visit::Answered)
             }
@@ -262,7 +274,7 @@ impl Call<'_> {
 
     fn framing(&self, session: &Session) -> Result<(), FramingFault> {
         let limit = self.live.settings.limits.header;
-        framing::check(raw_head(session).as_deref(), &head(session), session.req_header().version, limit)
+        framing::check(raw_head(session).as_deref(), &head(session, true), session.req_header().version, limit)
     }
 
     fn monitors(&self, route: &Route) -> bool {
@@ -298,6 +310,17 @@ impl Call<'_> {
         let bytes =
             header.headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let request = gather::request_facts(header, &host_of(header), bytes.unwrap_or(0));
-        self.gate.record_refusal(&self.live, route, self.id, self.ip, &request, enforcement);
+        let agent = gather::agent(&self.live, header);
+        let refusal = Refusal {
+            id: self.id,
+            at: self.gate.clock.now(),
+            event: &route.event,
+            route: &route.name,
+            ip: self.ip,
+            device: &agent.name,
+            request: &request,
+            enforced: enforcement,
+        };
+        self.gate.record_refusal(&self.live, route, refusal);
     }
 }

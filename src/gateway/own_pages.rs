@@ -5,6 +5,7 @@ use super::held::{self, HoldFault};
 use super::live::Live;
 use super::released;
 use super::{is_tls, reply};
+use crate::admin::metrics::ChallengeStep;
 use crate::challenge::{self, HeldAnswer, Reply, Solution, Spend, Spent, Visit};
 use crate::engine::time::Timestamp;
 use crate::store::{Burn, Store};
@@ -61,12 +62,22 @@ async fn solve(gate: &Gate, live: &Live, session: &mut Session, ticket: &str, vi
     let cookies: Vec<&[u8]> = cookies.iter().map(|cookie| &cookie[..]).collect();
     let solution = live.challenges.solve(ticket, form.body(), &cookies, visit, &Spending(&gate.store)).await;
     match solution {
-        Solution::Clear { reply } | Solution::Refuse { reply } => reply::write(session, &reply).await,
+        Solution::Clear { kind, reply } => {
+            gate.metrics.challenge(Some(kind), ChallengeStep::Solved);
+            reply::write(session, &reply).await
+        }
+        Solution::Refuse { kind, failure, reply } => {
+            gate.metrics.challenge(kind, ChallengeStep::Refused(failure));
+            reply::write(session, &reply).await
+        }
         Solution::Release(release) => {
+            let kind = Some(release.solved().kind());
+            gate.metrics.challenge(kind, ChallengeStep::Solved);
             let waiting = released::take(gate, release.hold_id(), visit.now).await;
             let sealed = waiting.as_ref().map(|waiting| &waiting.sealed[..]);
             match live.challenges.release(release, sealed, visit) {
                 Ok(answer) => {
+                    gate.metrics.challenge(kind, ChallengeStep::Released);
                     if let Some(waiting) = waiting {
                         released::record(gate, live, &waiting, visit.now).await;
                     }

@@ -5,7 +5,7 @@ use super::gate::{Gate, Judged};
 use super::live::Live;
 use crate::admin::metrics::Stage;
 use crate::config::settings::Route;
-use crate::engine::attempt::{AttemptId, RequestFacts};
+use crate::engine::attempt::AttemptId;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::outcome::Outcome;
@@ -14,7 +14,6 @@ use crate::engine::record::{
 };
 use crate::engine::time::Timestamp;
 use crate::store::Withdrawal;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Of this program, in every record.
@@ -80,20 +79,10 @@ impl Gate {
     }
 
     /// A request on a protected route that could not be judged.
-    pub fn record_refusal(
-        &self,
-        live: &Live,
-        route: &Route,
-        id: AttemptId,
-        ip: IpAddr,
-        request: &RequestFacts,
-        enforced: Enforcement,
-    ) {
-        if let Enforcement::Refused(why) | Enforcement::Unscored(why) = enforced {
+    pub fn record_refusal(&self, live: &Live, route: &Route, refusal: Refusal<'_>) {
+        if let Enforcement::Refused(why) | Enforcement::Unscored(why) = refusal.enforced {
             self.metrics.refused_capture(why);
         }
-        let refusal =
-            Refusal { id, at: self.clock.now(), event: &route.event, route: &route.name, ip, request, enforced };
         self.sinks.send(&RefusalRecord::new(refusal, context(live, route)).line());
     }
 

@@ -1,9 +1,9 @@
 //! Starting, listening, and leaving in good order.
 //!
-//! Pingora's server runs the listeners, the threads and the signals. Three things are added. A listener that cannot be
+//! Pingora's server runs the listeners, the threads and the signals. Four things are added. A listener that cannot be
 //! had ends the process with a sentence before anything starts (Pingora only fails the one task and lives on without
-//! it). At the end of service the process leaves as soon as the last connection is gone, not only when the grace period
-//! is over. And SIGHUP reopens the decision log, so that it can be rotated.
+//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process
+//! leaves as soon as the last connection is gone, not only when the grace period is over. And SIGHUP reopens the decision log, so that it can be rotated.
 
 use super::clock::Clock;
 use super::door::Door;
@@ -22,12 +22,13 @@ use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
 use crate::store::memory::{Limits, Memory};
 use async_trait::async_trait;
-use pingora::apps::HttpServerOptions;
+use pingora::apps::{HttpServerOptions, ServerApp};
 use pingora::listeners::tls::TlsSettings;
 use pingora::prelude::Server;
 use pingora::proxy::{HttpProxy, http_proxy};
-use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf;
+use pingora::server::{ListenFds, ShutdownWatch};
+use pingora::services;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::net::TcpListener;
@@ -72,6 +73,7 @@ impl Gate {
         admin.held = Some(budget.gauge());
         admin.store = Some(store.clone());
         admin.sinks = Some(sinks.clone());
+        admin.readiness.set("listeners", Part::Waiting("not bound yet".into()));
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
         let live = Live::new(settings, &secrets, &metrics).map_err(StartError::Intel)?;
         Ok(Arc::new(Gate {
@@ -131,7 +133,10 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
 
-    let mut proxy = Service::new("proxy".to_owned(), gate.door(&server.configuration));
+    let door = gate.door(&server.configuration);
+    let porch = Arc::new(door.porch());
+    let mut proxy = Service::new("proxy".to_owned(), door);
+    proxy.endpoints().set_pre_tls_callback(porch);
     for (place, listener) in live.settings.listen.iter().enumerate() {
         listen(&mut proxy, listener)
             .map_err(|error| StartError::Certificate { key: format!("listen[{place}].tls"), error })?;
@@ -139,7 +144,8 @@ pub fn run(settings: Settings) -> Result<std::convert::Infallible, StartError> {
     }
     let settings = &live.settings;
     tracing::info!(mode = settings.mode.name(), routes = settings.routes.len(), config = %settings.hash, "protecting");
-    server.add_service(proxy);
+    let addresses = live.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
+    server.add_service(Announced { service: proxy, addresses, admin: gate.admin.clone() });
     if let Some(address) = live.settings.admin.address {
         server.add_service(crate::admin::service::service(gate.admin.clone(), address));
         tracing::info!(%address, "admin listener: /healthz /readyz /metrics");
@@ -191,6 +197,44 @@ fn end_with_the_listeners() {
     }));
 }
 
+/// The proxy's listeners, which say when they are bound.
+struct Announced<A> {
+    service: Service<A>,
+    addresses: Vec<String>,
+    admin: Arc<AdminState>,
+}
+
+/// How long to wait before looking again whether the listeners are bound.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+#[async_trait]
+impl<A: ServerApp + Send + Sync + 'static> services::Service for Announced<A> {
+    async fn start_service(&mut self, fds: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
+        // Pingora writes each socket into this table once it is bound and listens; nothing else tells.
+        let bound = async {
+            if let Some(table) = &fds {
+                while !self.addresses.iter().all(|address| table.lock().get(address).is_some()) {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+            self.admin.readiness.set("listeners", Part::Ready);
+        };
+        tokio::join!(self.service.start_service(fds.clone(), shutdown, listeners_per_fd), bound);
+    }
+
+    fn name(&self) -> &str {
+        self.service.name()
+    }
+
+    fn threads(&self) -> Option<usize> {
+        self.service.threads()
+    }
+
+    fn listen_addresses(&self) -> Option<Vec<String>> {
+        self.service.listen_addresses()
+    }
+}
+
 /// Keeps what the gate knows of its upstreams fresh, says when it is ready, and reopens the log on SIGHUP.
 struct Upkeep {
     gate: Arc<Gate>,
@@ -211,8 +255,15 @@ impl BackgroundService for Upkeep {
                 tracing::info!("SIGHUP: decision log reopened");
             }
         };
+        let health = async {
+            loop {
+                *self.gate.admin.upstreams.lock() = self.gate.live.load().upstreams.health();
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        };
         tokio::select! {
             () = live.upstreams.tend() => {}
+            () = health => {}
             () = hangups => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }

@@ -2,10 +2,13 @@
 //!
 //! Balancing and health checks are Pingora's. What is added is small: names are looked up again while the gate runs (a
 //! container that moved keeps its name), an upstream whose servers all look ill is tried all the same (one failed check
-//! must not take a whole site down), and the peer with its timeouts is built once per server, not per request.
+//! must not take a whole site down), and the peer with its timeouts is built once per server, not per request. A server
+//! without a sister is checked as well: it is asked whatever the check says, but the operator wants to know.
 
+use crate::admin::pages::UpstreamHealth;
 use crate::config::settings;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use pingora::lb::discovery::ServiceDiscovery;
 use pingora::lb::health_check::TcpHealthCheck;
 use pingora::lb::selection::RoundRobin;
@@ -30,6 +33,8 @@ pub struct Upstreams {
 pub struct Upstream {
     settings: settings::Upstream,
     balancer: LoadBalancer<RoundRobin>,
+    /// Servers whose names had no address when last looked up.
+    nameless: Arc<Mutex<Vec<Box<str>>>>,
 }
 
 impl Upstreams {
@@ -61,6 +66,11 @@ impl Upstreams {
         }
     }
 
+    /// How the servers were last found.
+    pub fn health(&self) -> Vec<UpstreamHealth> {
+        self.all.iter().map(Upstream::health).collect()
+    }
+
     /// Keeps names and health fresh for as long as it is polled.
     pub async fn tend(&self) {
         futures::future::join_all(self.all.iter().map(Upstream::tend)).await;
@@ -69,15 +79,14 @@ impl Upstreams {
 
 impl Upstream {
     fn new(settings: &settings::Upstream) -> Upstream {
-        let names = Names { settings: settings.clone() };
+        let nameless = Arc::<Mutex<Vec<Box<str>>>>::default();
+        let names = Names { settings: settings.clone(), nameless: nameless.clone() };
         let mut balancer = LoadBalancer::from_backends(Backends::new(Box::new(names)));
-        if settings.servers.len() > 1 {
-            let mut check = TcpHealthCheck::new();
-            check.peer_template.options.connection_timeout = Some(settings.health.timeout);
-            check.consecutive_failure = 2;
-            balancer.set_health_check(check);
-        }
-        Upstream { settings: settings.clone(), balancer }
+        let mut check = TcpHealthCheck::new();
+        check.peer_template.options.connection_timeout = Some(settings.health.timeout);
+        check.consecutive_failure = 2;
+        balancer.set_health_check(check);
+        Upstream { settings: settings.clone(), balancer, nameless }
     }
 
     /// The `Host` to send, if it is fixed.
@@ -103,24 +112,47 @@ impl Upstream {
         }
     }
 
-    async fn refresh(&self) {
+    async fn look_up(&self) {
         if let Err(error) = self.balancer.update().await {
             tracing::warn!(%error, "cannot look up the servers of an upstream; the last known addresses stay");
         }
-        self.balancer.backends().run_health_check(true).await;
+    }
+
+    async fn refresh(&self) {
+        self.look_up().await;
+        if self.settings.servers.len() > 1 {
+            self.balancer.backends().run_health_check(true).await;
+        }
+    }
+
+    fn health(&self) -> UpstreamHealth {
+        let first_host = self.settings.hosts.plain().and_then(|globs| globs.first());
+        let name = match first_host {
+            Some(host) if !self.settings.is_default => host.as_str().into(),
+            _ => "default".into(),
+        };
+        let backends = self.balancer.backends();
+        let mut health = UpstreamHealth { name, up: 0, down: self.nameless.lock().clone() };
+        for backend in backends.get_backend().iter() {
+            match backends.ready(backend) {
+                true => health.up += 1,
+                false => health.down.push(backend.addr.to_string().into()),
+            }
+        }
+        health
     }
 
     async fn tend(&self) {
         let mut since_look_up = Duration::ZERO;
+        self.balancer.backends().run_health_check(true).await;
         loop {
             tokio::time::sleep(self.settings.health.interval).await;
             since_look_up += self.settings.health.interval;
             if since_look_up >= LOOK_UP_EVERY {
                 since_look_up = Duration::ZERO;
-                self.refresh().await;
-            } else {
-                self.balancer.backends().run_health_check(true).await;
+                self.look_up().await;
             }
+            self.balancer.backends().run_health_check(true).await;
         }
     }
 }
@@ -128,6 +160,7 @@ impl Upstream {
 /// Servers by name: each look-up resolves them anew, and keeps those it can.
 struct Names {
     settings: settings::Upstream,
+    nameless: Arc<Mutex<Vec<Box<str>>>>,
 }
 
 #[async_trait]
@@ -135,12 +168,17 @@ impl ServiceDiscovery for Names {
     async fn discover(&self) -> pingora::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
         let mut backends = BTreeSet::new();
         let mut failure = None;
+        let mut nameless = Vec::new();
         for server in &self.settings.servers {
             match tokio::net::lookup_host((&*server.host, server.port)).await {
                 Ok(addresses) => backends.extend(addresses.map(|address| self.backend(server, address))),
-                Err(error) => failure = Some((server, error)),
+                Err(error) => {
+                    nameless.push(format!("{}:{}", server.host, server.port).into());
+                    failure = Some((server, error));
+                }
             }
         }
+        *self.nameless.lock() = nameless;
         match failure {
             Some((server, error)) if backends.is_empty() => {
                 Err(Error::explain(ErrorType::ConnectNoRoute, format!("{}:{}: {error}", server.host, server.port)))
@@ -220,5 +258,24 @@ mod tests {
         upstreams.refresh().await;
         upstreams.refresh().await;
         assert!(upstreams.only().peer().is_ok());
+        let [health] = &upstreams.health()[..] else { panic!("one upstream") };
+        assert_eq!((&*health.name, health.up), ("default", 0));
+        assert_eq!(health.down, [Box::from("127.0.0.1:1"), "127.0.0.1:2".into()]);
+    }
+
+    #[tokio::test]
+    async fn servers_are_told_by_whether_they_answer() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut shop = upstream(&[], listener.local_addr().unwrap().port());
+        shop.servers.push(settings::Server { host: "127.0.0.1".into(), port: 1, tls: false });
+        shop.servers.push(settings::Server { host: "nowhere.invalid".into(), port: 80, tls: false });
+        let api = upstream(&["api.*", "www.api.*"], 2);
+        let upstreams = Upstreams::new(&[shop, api]);
+        upstreams.refresh().await;
+        upstreams.refresh().await;
+        let down = vec![Box::from("nowhere.invalid:80"), "127.0.0.1:1".into()];
+        // A single server is not checked before the gate is up.
+        let unchecked = UpstreamHealth { name: "api.*".into(), up: 1, down: Vec::new() };
+        assert_eq!(upstreams.health(), [UpstreamHealth { name: "default".into(), up: 1, down }, unchecked]);
     }
 }

@@ -44,6 +44,10 @@ pub struct Observation<'a> {
     pub event: Event,
     pub network: Network,
     pub device: DeviceKey,
+    /// Whether the route's outcome rules are known to tell answers apart (successes were recognised). Then an answer that
+    /// none of them matches was an answer to nobody's password, and counts as none; else nobody knows, and it counts as
+    /// one, so that an office behind rules that never match is not taken for a thief.
+    pub told_apart: bool,
     /// Every name of the account that the form gave, the login identifier first. Only the first
     /// [`MOST_ALIASES`] are counted. Empty: the form named nobody, and only the source is counted.
     ///

@@ -21,6 +21,7 @@ enum Step {
         network: u32,
         device: u64,
         accounts: Vec<u64>,
+        told_apart: bool,
         passed: u64,
         lag: u64,
     },
@@ -46,12 +47,13 @@ pub fn compare(make: impl Fn(Limits) -> Store) {
 fn step() -> impl Strategy<Value = Step> {
     use Outcome::*;
     let passed = prop_oneof![Just(0), 1..2_000u64, 1_000..400_000u64, Just(3_600_000)];
-    let observe = (0..5usize, 0..3u32, 0..4u64, prop::collection::vec(0..4u64, 0..4), passed, 0..5_000u64);
+    let accounts = prop::collection::vec(0..4u64, 0..4);
+    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, any::<bool>(), passed, 0..5_000u64);
     let outcome = prop::sample::select(vec![Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
     let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
     prop_oneof![
-        3 => observe.prop_map(|(event, network, device, accounts, passed, lag)| {
-            Step::Observe { event, network, device, accounts, passed, lag }
+        3 => observe.prop_map(|(event, network, device, accounts, told_apart, passed, lag)| {
+            Step::Observe { event, network, device, accounts, told_apart, passed, lag }
         }),
         3 => (0..6usize, outcome).prop_map(|(back, outcome)| Step::Settle { back, outcome }),
         1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
@@ -63,7 +65,7 @@ fn follow(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut present = NOON;
     for step in steps {
         match step {
-            Step::Observe { event, network: from, device, accounts, passed, lag } => {
+            Step::Observe { event, network: from, device, accounts, told_apart, passed, lag } => {
                 present = present.after(Duration::from_millis(*passed));
                 let accounts: Vec<Pseudonym> = accounts.iter().map(|number| name(*number)).collect();
                 let observation = Observation {
@@ -76,6 +78,7 @@ fn follow(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
                         odd if odd % 2 == 1 => DeviceKey::Fingerprint { hash: *odd, asn: 1 },
                         even => DeviceKey::Cookie(name(100 + even)),
                     },
+                    told_apart: *told_apart,
                     accounts: &accounts,
                 };
                 let expected = model.observe(&observation);
@@ -156,6 +159,7 @@ struct Past {
     network: Network,
     device: DeviceKey,
     accounts: Vec<Pseudonym>,
+    told_apart: bool,
     became: Became,
     /// Whether the application ever answered it.
     landed: bool,
@@ -176,6 +180,7 @@ impl Model {
             network: seen.network,
             device: seen.device,
             accounts: seen.accounts.to_vec(),
+            told_apart: seen.told_apart,
             became: Became::InFlight,
             landed: false,
         });
@@ -214,7 +219,11 @@ impl Model {
         };
         let settled = turn(past, Became::Answered(outcome), open, present);
         if settled == Settled::Counted && past.event.tries_a_secret() {
-            past.landed |= outcome != Outcome::Aborted;
+            past.landed |= match outcome {
+                Outcome::Aborted => false,
+                Outcome::Unknown => !past.told_apart,
+                Outcome::Succeeded | Outcome::Failed | Outcome::Pending => true,
+            };
             if outcome == Outcome::Succeeded {
                 let (network, device) = (From::Network(past.network), From::Device(past.device));
                 let account = past.accounts.first().copied();

@@ -2,6 +2,7 @@
 
 use crate::challenge::solve;
 use crate::harness::shop::{ANNA, Shop};
+use crate::harness::shop_with;
 use crate::harness::tls::Identity;
 use crate::harness::webdriver::Browser;
 use crate::process::Program;
@@ -13,33 +14,25 @@ const ABROAD: &str = "113.160.0.9";
 /// Named by a rule.
 const SUSPECT: &str = "203.0.113.66";
 
-const RULES: &str = r#"
-version: 1
-product: shop
-mode: enforce
-listen: [{ address: "127.0.0.1:1" }]
-upstream: { servers: ["{origin}"] }
-secret_file: "{dir}/secret"
-decision_log: { path: "{dir}/decisions.jsonl" }
-client_ip: { trusted_proxies: ["127.0.0.1/32"] }
-challenge: { proof_of_work: { difficulty: 10 } }
-routes:
-  - name: sign-in
-    event: login
-    match: { method: POST, path: /login }
-    fields: { account: "form:email", password: "form:password" }
-    outcome:
-      succeeded: [{ status: 302, set_cookie: "session*" }]
-      failed: [{ status: 200, body_contains: ["Invalid password", "does not exist"] }]
-    policy: login
-    pages: [/login]
-policies:
-  login:
-    rules:
-      - { name: suspect, when: client.ip == "203.0.113.66", action: challenge, challenge: proof_of_work }
-    on_success:
+/// The shop's real form and its answers; one client is challenged before, whoever is abroad after.
+fn rules() -> String {
+    shop_with(&[
+        ("difficulty: 8", "difficulty: 10"),
+        ("form:login", "form:email"),
+        ("\"session\" }]", "\"session*\" }]"),
+        ("[{ status: 401 }]", r#"[{ status: 200, body_contains: ["Invalid password", "does not exist"] }]"#),
+        ("name: blocked, when: client.ip == \"203.0.113.66\", action: deny", SUSPECTED),
+        (
+            "      - { name: robots, when: fired.http_client_library, action: challenge, challenge: proof_of_work }\n",
+            ELSEWHERE,
+        ),
+    ])
+}
+
+const SUSPECTED: &str =
+    r#"name: suspect, when: client.ip == "203.0.113.66", action: challenge, challenge: proof_of_work"#;
+const ELSEWHERE: &str = r#"    on_success:
       - { name: elsewhere, when: client.country != "DE" && client.ip != "203.0.113.66", action: challenge, challenge: proof_of_work }
-    otherwise: allow
 "#;
 
 /// The shop, the gate before it and a browser.
@@ -53,7 +46,7 @@ struct Scene {
 
 impl Scene {
     async fn open(client: &str) -> Scene {
-        Scene::with(RULES, "http", client).await
+        Scene::with(&rules(), "http", client).await
     }
 
     async fn with(rules: &str, scheme: &str, client: &str) -> Scene {
@@ -154,7 +147,7 @@ async fn the_session_is_in_the_browsers_hands_only_after_the_challenge() {
 #[tokio::test]
 async fn the_session_is_in_the_browsers_hands_only_after_the_challenge_over_http2() {
     let identity = Identity::new();
-    let secured = RULES.replace("listen: [{ address: \"127.0.0.1:1\" }]", &identity.listener());
+    let secured = rules().replace("listen: [{ address: \"127.0.0.1:1\" }]", &identity.listener());
     session_after_the_challenge(Scene::with(&secured, "https", ABROAD).await, "2").await;
 }
 

@@ -55,6 +55,38 @@ async fn a_program_solves_and_signs_in_once() {
 }
 
 #[tokio::test]
+async fn each_step_of_a_challenge_is_counted() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    let url = challenged(&gate).await.json()["challenge"]["url"].as_str().unwrap().to_owned();
+    let late = challenged(&gate).await.json()["challenge"]["url"].as_str().unwrap().to_owned();
+    let (solution, too_late) = (solve(gate.address, &url).await, solve(gate.address, &late).await);
+    send(gate.address, post(&url, "nonce=abc", BROWSER)).await;
+    let solved = send(gate.address, post(&url, &solution, BROWSER)).await;
+    send(gate.address, post(&url, &solution, BROWSER)).await;
+    send(gate.address, post("/.tollgate/challenge/AAAA", &solution, BROWSER)).await;
+    let cookie = solved.header("set-cookie").unwrap().split(';').next().unwrap();
+    let with = format!("{PROGRAM}Cookie: {cookie}\r\n");
+    assert_eq!(send(gate.address, post("/login", "login=anna&password=right", &with)).await.status, 302);
+    gate.clock.advance(std::time::Duration::from_secs(301));
+    send(gate.address, post(&late, &too_late, BROWSER)).await;
+    let metrics = String::from_utf8(gate.inner.metrics.text().unwrap()).unwrap();
+    for (kind, what, count) in [
+        ("proof_of_work", "offered", 2),
+        ("proof_of_work", "solved", 1),
+        ("proof_of_work", "cleared", 1),
+        ("proof_of_work", "failed", 1),
+        ("proof_of_work", "expired", 1),
+        ("proof_of_work", "reused", 1),
+        ("proof_of_work", "released", 0),
+        ("unknown", "foreign", 1),
+    ] {
+        let line = format!("tollgate_challenges_total{{kind=\"{kind}\",what=\"{what}\"}} {count}");
+        assert!(metrics.lines().any(|printed| printed == line), "{line} is not in\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn fifty_parallel_uses_of_one_solution_are_one() {
     let origin = Origin::shop().await;
     let gate = Gate::start(SHOP, &origin).await;

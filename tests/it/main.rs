@@ -5,6 +5,7 @@
 mod harness;
 
 mod browser;
+mod bursts;
 mod capture;
 mod challenge;
 mod checking;

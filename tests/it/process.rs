@@ -43,11 +43,11 @@ impl Program {
             let mut child = command(&file).spawn().unwrap();
             let ready = async {
                 loop {
-                    // The listeners open one by one.
-                    if tokio::net::TcpStream::connect(address).await.is_ok()
-                        && tokio::net::TcpStream::connect(admin).await.is_ok()
+                    // The admin listener may open first; who is ready can be reached.
+                    if tokio::net::TcpStream::connect(admin).await.is_ok()
                         && send(admin, get("/readyz", "Connection: close\r\n")).await.status == 200
                     {
+                        assert!(tokio::net::TcpStream::connect(address).await.is_ok(), "ready and not to be reached");
                         return;
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -158,6 +158,35 @@ async fn the_admin_listener_tells_health_readiness_and_figures() {
         assert!(metrics.contains(metric), "{metric} is missing");
     }
     assert_eq!(send(program.admin, get("/etc/passwd", "")).await.status, 404);
+}
+
+#[tokio::test]
+async fn readiness_tells_which_servers_are_dead() {
+    let origin = Origin::shop().await;
+    let dead = free_port();
+    let several = SHOP.replace(
+        r#"["{origin}"] }"#,
+        &format!(r#"["{{origin}}", "{dead}"], health: {{ interval: 100ms, timeout: 100ms }} }}"#),
+    );
+    let program = Program::start(&several, &origin).await;
+    let named = async {
+        loop {
+            let page = send(program.admin, get("/readyz", "Connection: close\r\n")).await;
+            assert_eq!(page.status, 200, "one of two answers, so the gate can serve");
+            if page.text().contains(&format!(r#""servers_down":{{"default":["{dead}"]}}"#)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within("the dead server to be named", named).await;
+    let metrics = send(program.admin, get("/metrics", "")).await.text();
+    for line in [
+        r#"tollgate_upstream_servers{state="up",upstream="default"} 1"#,
+        r#"tollgate_upstream_servers{state="down",upstream="default"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in\n{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,12 @@ async fn odd_framing_on_a_protected_route_is_a_400() {
         assert_eq!(answer.status, 400, "{framing}");
     }
     assert!(origin.requests().is_empty());
+    // Some of these Pingora refuses before they are anybody's attempt.
+    let records = gate.records(1).await;
+    assert!(
+        records.iter().all(|record| record["device"]["name"].as_str().unwrap().contains(" on Linux")),
+        "{records:?}"
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@ mod table;
 
 pub use self::table::{Kind, Spec, TABLE, table};
 
+use super::pages::UpstreamHealth;
+use crate::challenge::Failure;
 use crate::engine::assessment::Scores;
+use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::Moment;
 use crate::engine::outcome::Outcome;
@@ -58,6 +61,38 @@ impl Stage {
     }
 }
 
+/// A step in a challenge's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeStep {
+    /// A visitor was sent to one.
+    Offered,
+    /// The right solution came.
+    Solved,
+    /// One solved before let an attempt pass.
+    Cleared,
+    /// A kept answer was handed out.
+    Released,
+    /// A solution came that opens nothing.
+    Refused(Failure),
+}
+
+impl ChallengeStep {
+    fn all() -> impl Iterator<Item = ChallengeStep> {
+        let good = [ChallengeStep::Offered, ChallengeStep::Solved, ChallengeStep::Cleared, ChallengeStep::Released];
+        good.into_iter().chain(Failure::ALL.map(ChallengeStep::Refused))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ChallengeStep::Offered => "offered",
+            ChallengeStep::Solved => "solved",
+            ChallengeStep::Cleared => "cleared",
+            ChallengeStep::Released => "released",
+            ChallengeStep::Refused(failure) => failure.name(),
+        }
+    }
+}
+
 const ACTIONS: [&str; 3] = ["allow", "challenge", "deny"];
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 /// As the record says them; what is not among them is counted as the last.
@@ -87,6 +122,7 @@ pub struct Metrics {
     scores: [[Histogram; 4]; 2],
     rule_errors: IntCounterVec,
     outcomes: IntCounterVec,
+    challenges: IntCounterVec,
     ambiguous: IntCounter,
     capture_refusals: IntCounterVec,
     stages: [Histogram; 5],
@@ -105,6 +141,7 @@ pub struct Metrics {
 
 #[derive(Debug)]
 struct Taken {
+    upstream_servers: IntGaugeVec,
     entries: IntGaugeVec,
     capacity: IntGaugeVec,
     evictions: IntCounterVec,
@@ -126,6 +163,13 @@ pub struct RouteMetrics {
     outcomes: [IntCounter; 5],
 }
 
+impl RouteMetrics {
+    /// How many answers were successes, since the program started.
+    pub fn succeeded(&self) -> u64 {
+        self.outcomes[outcome_place(Outcome::Succeeded)].get()
+    }
+}
+
 impl Metrics {
     /// Registers the whole table. Fails only if the table contradicts itself, which a test rules out.
     pub fn new() -> Result<Metrics, Error> {
@@ -135,6 +179,10 @@ impl Metrics {
         let signals = of.counters(table::SIGNALS)?;
         let scores = of.histograms(table::SCORES, &SCORES)?;
         let stages = of.histograms(table::STAGES, &LATENCIES)?;
+        let challenges = of.counters(table::CHALLENGES)?;
+        for kind in ChallengeKind::ALL {
+            ChallengeStep::all().for_each(|step| drop(challenges.with_label_values(&[kind.name(), step.name()])));
+        }
         let scores_of = |moment: Moment| {
             ["risk", "bot", "account_takeover", "account_abuse"]
                 .map(|score| scores.with_label_values(&[score, moment.name()]))
@@ -151,6 +199,7 @@ impl Metrics {
             scores: MOMENTS.map(scores_of),
             rule_errors: of.counters(table::RULE_ERRORS)?,
             outcomes: of.counters(table::OUTCOMES)?,
+            challenges,
             ambiguous: of.counter(table::AMBIGUOUS)?,
             capture_refusals: of.counters(table::CAPTURE_REFUSALS)?,
             stages: Stage::ALL.map(|stage| stages.with_label_values(&[stage.name()])),
@@ -164,6 +213,7 @@ impl Metrics {
             config_loaded: of.gauge(table::CONFIG_LOADED)?,
             data: of.gauges(table::DATA)?,
             taken: Mutex::new(Taken {
+                upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
                 entries: of.gauges(table::STORE_ENTRIES)?,
                 capacity: of.gauges(table::STORE_CAPACITY)?,
                 evictions: of.counters(table::STORE_EVICTIONS)?,
@@ -221,6 +271,11 @@ impl Metrics {
     /// What was really done.
     pub fn enforced(&self, route: &RouteMetrics, enforced: Enforcement) {
         route.enforced[enforced_place(enforced)].inc();
+    }
+
+    /// A step in a challenge's life. Without a kind, the ticket was none of ours.
+    pub fn challenge(&self, kind: Option<ChallengeKind>, step: ChallengeStep) {
+        self.challenges.with_label_values(&[kind.map_or("unknown", ChallengeKind::name), step.name()]).inc();
     }
 
     /// A stage was passed.
@@ -285,6 +340,18 @@ impl Metrics {
     /// A piece of intelligence in use and its date in Unix seconds.
     pub fn data(&self, name: &str, date: u64) {
         self.data.with_label_values(&[name]).set(i64::try_from(date).unwrap_or(i64::MAX));
+    }
+
+    /// Takes over how the servers behind the gate were last found.
+    pub fn take_upstreams(&self, upstreams: &[UpstreamHealth]) {
+        let taken = self.taken.lock();
+        // Also what is no longer configured.
+        taken.upstream_servers.reset();
+        for upstream in upstreams {
+            let servers = |state: &str| taken.upstream_servers.with_label_values(&[&*upstream.name, state]);
+            servers("up").set(upstream.up as i64);
+            servers("down").set(upstream.down.len() as i64);
+        }
     }
 
     /// Takes the store's sizes and losses over, when somebody asks.

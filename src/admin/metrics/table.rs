@@ -50,10 +50,12 @@ metrics! {
     SCORES = Histogram "score" ["score", "moment"] "Scores of decisions, 0 to 100.";
     RULE_ERRORS = Counter "rule_errors_total" ["policy", "rule"] "Rules that erred while being evaluated.";
     OUTCOMES = Counter "outcomes_total" ["route", "outcome"] "What applications answered.";
+    CHALLENGES = Counter "challenges_total" ["kind", "what"] "Challenges: `offered`, `solved`, `cleared` (let an attempt pass), `released` (a kept answer); solutions that were `failed` (wrong), `expired`, `reused`, `foreign` (no ticket of this gate for this visitor), or `unavailable` (the gate's own fault).";
     AMBIGUOUS = Counter "ambiguous_requests_total" [] "Attempts that gate and application could read differently.";
     CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
     STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";
     UPSTREAM_ERRORS = Counter "upstream_errors_total" ["why"] "Requests that an application's server did not answer.";
+    UPSTREAM_SERVERS = Gauge "upstream_servers" ["upstream", "state"] "Servers of each upstream (`default`, or its first host), by whether they accept connections: `up`, `down`.";
     CONNECTIONS = Gauge "connections" [] "Client connections open now.";
     CONNECTIONS_REFUSED = Counter "connections_refused_total" [] "Client connections refused because too many were open.";
     BODIES_HELD = Gauge "held_body_bytes" [] "Bytes of request bodies held now.";

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::engine::assessment::Assessment;
-use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::Ruling;
 use crate::engine::signals::SignalSet;
 use crate::store::KindStats;
@@ -44,6 +43,7 @@ fn busy() -> Metrics {
     metrics.store_failed(&StoreError::Full("held answer"));
     metrics.configured("0123456789ab", "0.1.0", 1_700_000_000);
     metrics.data("country", 1_700_000_000);
+    metrics.take_upstreams(&[UpstreamHealth { name: "default".into(), up: 1, down: Vec::new() }]);
     metrics.take_store(&Stats {
         kinds: vec![KindStats { kind: "network", entries: 3, capacity: 10, evicted: 7, refused: 1 }],
         held_bytes: 5,

@@ -141,6 +141,7 @@ fn a_refusal_has_no_scores() {
         event: &event,
         route: "gift",
         ip: evidence.attempt.client.ip,
+        device: "curl on Linux",
         request: &evidence.attempt.request,
         enforced: Enforcement::Refused("too_large"),
     };
@@ -148,7 +149,7 @@ fn a_refusal_has_no_scores() {
         r#"{"id":"00000000000000000000000002","at":"1970-01-01T00:00:00.000Z","event":"$gift_card","#,
         r#""status":"$attempted","moment":"before","product":"shop","route":"gift","enforced":"refused:too_large","#,
         r#""mode":"enforce","client":{"country":null,"asn":null,"org":null},"#,
-        r#""device":{"device_id":null,"name":"","ip":"203.0.113.7","location":null},"#,
+        r#""device":{"device_id":null,"name":"curl on Linux","ip":"203.0.113.7","location":null},"#,
         r#""request":{"method":"POST","host":"shop.example","path":"/accounts/login","http":"2","bytes":61},"#,
         r#""config":"0123456789ab","version":"0.1.0"}"#,
     ]

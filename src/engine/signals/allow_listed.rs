@@ -15,7 +15,7 @@
 //! # Parameters
 //! None; `lists` brings the entries.
 
-use super::{Findings, Reading, Signal, Weights};
+use super::{Reading, Signal, Weights};
 use crate::engine::evidence::{Evidence, ListEffect};
 
 pub static SIGNAL: Signal = Signal {
@@ -27,22 +27,17 @@ pub static SIGNAL: Signal = Signal {
 };
 
 fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
-    Findings::of_lists(&evidence.intel.lists, ListEffect::Allow).map_or(Reading::Quiet, Reading::Fired)
+    Reading::of_lists(evidence, ListEffect::Allow)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Findings;
     use super::*;
-    use crate::engine::evidence::ListHit;
     use crate::engine::fixture;
-    use std::sync::Arc;
 
     fn check(hits: &[(&str, ListEffect, &'static str)]) -> Reading {
-        let mut evidence = fixture::evidence();
-        let hit =
-            |&(list, effect, of): &(&str, ListEffect, &'static str)| ListHit { list: Arc::from(list), effect, of };
-        evidence.intel.lists = hits.iter().map(hit).collect();
-        read(&evidence, &[])
+        read(&fixture::listed(hits), &[])
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! # What it reads
 //! What happened to the account in the last ten minutes or so (`history.account`): failures from this source, from all, and
 //! attempts that still wait for an answer. Attempts without an answer count at a prior share, and those in flight at
-//! one time are bounded, so that guessing in parallel is no way round. Only events that try a secret are judged: who asks
+//! one time are bounded, alone and together with what failed, so that guessing in parallel is no way round: as many guesses
+//! pass at once as pass one after the other. Only events that try a secret are judged: who asks
 //! for a reset after ten failures does what they should. Blind without history.
 //!
 //! # How long it holds
@@ -121,6 +122,9 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     let (sources, seen) = if known { ("one", &account.from_here) } else { ("all", &account.recent) };
     let waiting = f64::from(account.in_flight).min(if known { account.from_here.open } else { f64::INFINITY });
 
+    // Of those in flight at most so many are from here.
+    let here_waiting = f64::from(account.in_flight).min(account.from_here.open.ceil());
+
     let here = [&account.from_here, &account.refused_here].into_iter().find(|counts| mostly_failed(counts, limit_here));
 
     let findings = if let Some(here) = here {
@@ -128,6 +132,10 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     } else if !known && mostly_failed(&account.recent, failures_all) {
         report("all", failures(&account.recent, prior_share), failures_all)
             .number("failure_share", account.recent.failure_share(prior_share))
+    } else if would_fail(&account.from_here, here_waiting, limit_here, share) {
+        report("one", account.from_here.failed + here_waiting, limit_here).flag("in_flight", true)
+    } else if !known && would_fail(&account.recent, waiting, failures_all, share) {
+        report("all", account.recent.failed + waiting, failures_all).flag("in_flight", true)
     } else if waiting >= in_flight {
         report(sources, waiting, in_flight).flag("in_flight", true)
     } else if seen.open >= unanswered {
@@ -138,6 +146,13 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
         return Reading::Quiet;
     };
     Reading::Fired(findings.count("window_s", WINDOW))
+}
+
+/// Whether too many will have failed, and most, should all fail that wait beside the present attempt.
+fn would_fail(counts: &Counts, waiting: f64, least: f64, share: f64) -> bool {
+    let others = waiting - 1.0;
+    let failing = counts.failed + others;
+    others >= 1.0 && failing >= least && failing >= share * (failing + counts.succeeded)
 }
 
 /// Failures, and unanswered attempts at the prior share.
@@ -200,6 +215,21 @@ mod tests {
         assert!(has_fired(&check(false, unanswered(1.0), unanswered(10.0), 10)), "ten at once from many sources");
         assert!(has_fired(&check(false, unanswered(200.0), unanswered(200.0), 200)), "two hundred at once from one");
         assert!(has_fired(&check(false, unanswered(40.0), unanswered(40.0), 1)), "forty that were aborted");
+    }
+
+    #[test]
+    fn fires_on_guesses_in_parallel_as_early_as_on_guesses_one_by_one() {
+        for failed in 0..12 {
+            let burst = |at_once: u32| Counts {
+                attempts: f64::from(failed + at_once),
+                failed: f64::from(failed),
+                open: f64::from(at_once),
+                succeeded: 0.0,
+            };
+            let first = (1..=40).find(|&nth| has_fired(&check(false, burst(nth), burst(nth), nth))).unwrap();
+            assert!(failed + first - 1 <= 12, "{failed} failed, then {first} at once");
+            assert!(first >= 10.min(12 - failed), "{failed} failed, then {first} at once");
+        }
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! What the client's network and its device did lately (`history.network`, `history.device`): how many distinct accounts were
 //! tried, how many of these were answered, how many failed, how many wait for an answer. Shares are over *accounts*, not
 //! attempts, so that a success on an account of the attacker's own, repeated, dilutes nothing. And they are over accounts that
-//! were *answered*: one that waits or was given up counts at the source's own share, which is to leave it out, and the
-//! accounts that wait at one time are bounded, because two hundred requests in parallel have not failed yet. Only events
-//! that try a secret are judged. Blind without history.
+//! were *answered*: one that waits or was given up counts at the source's own share, which is to leave it out, and so does one
+//! whose answer no outcome rule matched, where the rules are known to work. What waits at one time is bounded together with
+//! what failed, because two hundred requests in parallel have not failed yet: attempts, not accounts, lest a few on each of
+//! many accounts be a way round. Who tries one or two accounts is `brute_force`'s. Only events that try a secret are
+//! judged. Blind without history.
 //!
 //! # How long it holds
 //! Attempts that the gate refused are answered by nobody, so they neither dilute the share nor raise it. Once fired, it fires
@@ -26,11 +28,14 @@
 //!
 //! # Parameters
 //! `failed_accounts`: distinct accounts that must have failed, over the last hour or two. `share`: the share of accounts that
-//! must have failed. `prior_share`: the share presumed of a source, with the weight of two accounts. `in_flight`: distinct accounts that may wait for
-//! an answer at one time. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs.
+//! must have failed. `prior_share`: the share presumed of a source, with the weight of two accounts. `in_flight`: accounts that
+//! failed and attempts that wait for an answer at one time, together, while some wait. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs.
 
 use super::{Findings, Parameter, Reading, Signal, Weights};
 use crate::engine::evidence::{Evidence, Source};
+
+/// On fewer accounts than this a burst is at an account, and no stuffing.
+const CROWD: f64 = 3.0;
 
 /// The prior share weighs as much as this many accounts, so that few failures are not yet a habit.
 const PRIOR_ACCOUNTS: f64 = 2.0;
@@ -65,7 +70,7 @@ pub static SIGNAL: Signal = Signal {
         },
         Parameter {
             name: "in_flight",
-            summary: "distinct accounts of one source that may wait for an answer at one time",
+            summary: "failed accounts and attempts in flight that one source may have together",
             default: 30.0,
             min: 5.0,
             max: 10_000.0,
@@ -131,7 +136,9 @@ impl Accounts {
         let failed = f64::from(source.failed_accounts);
         let answered = f64::from(source.answered_accounts).max(failed);
         let tried = f64::from(source.accounts).max(answered);
-        let waiting = f64::from(source.in_flight).min(tried - failed);
+        // Attempts that try no secret are in flight as well, and are nobody's guesses.
+        let waiting = f64::from(source.in_flight).min(source.hour.open.ceil());
+        let waiting = if tried < CROWD { waiting.min(tried - failed) } else { waiting };
         let share = (failed + prior_share * PRIOR_ACCOUNTS) / (answered + PRIOR_ACCOUNTS);
         Accounts { tried, answered, failed, waiting, share }
     }
@@ -140,9 +147,11 @@ impl Accounts {
         self.failed >= least && self.share >= share
     }
 
-    /// Whether so many wait that, should they fail, most will have failed.
+    /// Whether so many failed or wait that, should these fail, most will have failed. The present attempt is one that
+    /// waits, and alone it is no crowd.
     fn mostly_waiting(&self, most: f64, share: f64) -> bool {
-        self.waiting >= most && self.failed + self.waiting >= share * (self.answered + self.waiting).min(self.tried)
+        let failing = self.failed + self.waiting;
+        self.waiting > 1.0 && failing >= most && failing >= share * (self.answered + self.waiting)
     }
 
     fn failures(&self, source: &str, limit: f64) -> Reading {
@@ -234,6 +243,33 @@ mod tests {
             panic!("30 in flight must fire")
         };
         assert_eq!(findings.get("in_flight"), Some(&Finding::Number(30.0)));
+    }
+
+    #[test]
+    fn fires_on_a_burst_however_it_is_spread_and_whatever_failed_before() {
+        for (what, accounts, failed, fires_at) in [
+            ("many on few accounts", 5, 0, 30),
+            ("one on each", 200, 0, 30),
+            ("nine failed before", 30, 9, 21),
+            ("one account, which is no stuffing", 1, 0, 0),
+            ("two accounts", 2, 0, 0),
+        ] {
+            let burst = |in_flight: u32| {
+                let before = one_by_one(0, failed, failed);
+                let hour = Counts { open: f64::from(in_flight), ..before.hour };
+                Source { minute: hour, hour, accounts: accounts.max(failed), in_flight, ..before }
+            };
+            let first = (1..=200).find(|&nth| has_fired(&evidence(burst(nth), fixture::first_attempt())));
+            assert_eq!(first.unwrap_or(0), fires_at, "{what}");
+        }
+    }
+
+    #[test]
+    fn innocents_whose_orders_wait_are_no_crowd() {
+        // In flight, but no try at a secret: nothing of it is open.
+        let mut shoppers = at_once(60, 60);
+        shoppers.hour.open = 1.0;
+        assert_eq!(read(&evidence(shoppers, fixture::first_attempt()), &DEFAULTS), Reading::Quiet);
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! None; `intel.asn`, `intel.anonymous` and `intel.datacenter` bring the addresses.
 
 use super::{Findings, Reading, Signal, Weights};
-use crate::engine::evidence::{Evidence, Known};
+use crate::engine::evidence::Evidence;
 
 pub static SIGNAL: Signal = Signal {
     name: "datacenter_ip",
@@ -28,26 +28,21 @@ pub static SIGNAL: Signal = Signal {
 
 fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
     let intel = &evidence.intel;
-    match &intel.datacenter {
-        _ if intel.relay => Reading::Quiet,
-        Known::Yes(provider) => {
-            let findings = intel.asn.map_or_else(Findings::new, |asn| Findings::new().count("asn", asn));
-            Reading::Fired(findings.text("org", intel.org.as_deref().unwrap_or(provider)).text("provider", provider))
-        }
-        Known::No => Reading::Quiet,
-        Known::Unknown => Reading::Blind,
-    }
+    Reading::of_address(intel, &intel.datacenter, |provider| {
+        let findings = intel.asn.map_or_else(Findings::new, |asn| Findings::new().count("asn", asn));
+        findings.text("org", intel.org.as_deref().unwrap_or(provider)).text("provider", provider)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::evidence::Intel;
+    use crate::engine::evidence::{Intel, Known};
     use crate::engine::fixture;
     use std::sync::Arc;
 
     fn check(intel: Intel) -> Reading {
-        read(&Evidence { intel, ..fixture::evidence() }, &[])
+        read(&fixture::at(intel), &[])
     }
 
     fn hoster() -> Known<Arc<str>> {

@@ -20,7 +20,7 @@ mod tor_exit;
 mod vpn_ip;
 mod web_crawler;
 
-use super::evidence::{Evidence, ListEffect, ListHit};
+use super::evidence::{Evidence, Intel, Known, ListEffect};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -95,18 +95,35 @@ impl Findings {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, finding)| finding)
     }
 
-    /// The operator's lists of this effect that match: the first with what it matched, the others by name.
-    fn of_lists(hits: &[ListHit], effect: ListEffect) -> Option<Findings> {
-        let mut matching = hits.iter().filter(|hit| hit.effect == effect);
-        let first = matching.next()?;
-        let findings = Findings::new().text("list", &first.list).text("entity", first.of);
-        let also: Vec<Box<str>> = matching.map(|hit| hit.list.as_ref().into()).collect();
-        Some(if also.is_empty() { findings } else { findings.texts("also", also) })
-    }
-
     fn with(mut self, name: &'static str, finding: Finding) -> Findings {
         self.0.push((name, finding));
         self
+    }
+}
+
+impl Reading {
+    /// Whether the operator's lists of this effect match: the first with what it matched, the others by name.
+    fn of_lists(evidence: &Evidence, effect: ListEffect) -> Reading {
+        let mut matching = evidence.intel.lists.iter().filter(|hit| hit.effect == effect);
+        let Some(first) = matching.next() else { return Reading::Quiet };
+        let findings = Findings::new().text("list", &first.list).text("entity", first.of);
+        let also: Vec<Box<str>> = matching.map(|hit| hit.list.as_ref().into()).collect();
+        Reading::Fired(if also.is_empty() { findings } else { findings.texts("also", also) })
+    }
+
+    /// What a look-up found; blind where there was nothing to look in.
+    fn of_known<T>(known: &Known<T>, findings: impl FnOnce(&T) -> Findings) -> Reading {
+        match known {
+            Known::Yes(found) => Reading::Fired(findings(found)),
+            Known::No => Reading::Quiet,
+            Known::Unknown => Reading::Blind,
+        }
+    }
+
+    /// As [`Reading::of_known`], of an address: a relay that hides ordinary people by default never fires, whatever a
+    /// database says of its addresses.
+    fn of_address<T>(intel: &Intel, known: &Known<T>, findings: impl FnOnce(&T) -> Findings) -> Reading {
+        if intel.relay { Reading::Quiet } else { Reading::of_known(known, findings) }
     }
 }
 

@@ -13,7 +13,7 @@
 //! None; `intel.tor_exit` and `intel.anonymous` bring the addresses.
 
 use super::{Findings, Reading, Signal, Weights};
-use crate::engine::evidence::{Evidence, Known};
+use crate::engine::evidence::Evidence;
 
 pub static SIGNAL: Signal = Signal {
     name: "tor_exit",
@@ -24,22 +24,18 @@ pub static SIGNAL: Signal = Signal {
 };
 
 fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
-    match evidence.intel.tor_exit {
-        Known::Yes(()) => Reading::Fired(Findings::new().flag("listed", true)),
-        Known::No => Reading::Quiet,
-        Known::Unknown => Reading::Blind,
-    }
+    Reading::of_known(&evidence.intel.tor_exit, |()| Findings::new().flag("listed", true))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::evidence::Intel;
+    use crate::engine::evidence::{Intel, Known};
     use crate::engine::fixture;
     use std::sync::Arc;
 
     fn check(intel: Intel) -> Reading {
-        read(&Evidence { intel, ..fixture::evidence() }, &[])
+        read(&fixture::at(intel), &[])
     }
 
     #[test]

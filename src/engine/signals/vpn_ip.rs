@@ -15,7 +15,7 @@
 //! None; `intel.anonymous` and `intel.vpn` bring the addresses.
 
 use super::{Findings, Reading, Signal, Weights};
-use crate::engine::evidence::{Evidence, Known};
+use crate::engine::evidence::Evidence;
 
 pub static SIGNAL: Signal = Signal {
     name: "vpn_ip",
@@ -26,23 +26,19 @@ pub static SIGNAL: Signal = Signal {
 };
 
 fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
-    match &evidence.intel.vpn {
-        _ if evidence.intel.relay => Reading::Quiet,
-        Known::Yes(provider) => Reading::Fired(Findings::new().text("provider", provider)),
-        Known::No => Reading::Quiet,
-        Known::Unknown => Reading::Blind,
-    }
+    let intel = &evidence.intel;
+    Reading::of_address(intel, &intel.vpn, |provider| Findings::new().text("provider", provider))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::evidence::Intel;
+    use crate::engine::evidence::{Intel, Known};
     use crate::engine::fixture;
     use std::sync::Arc;
 
     fn check(intel: Intel) -> Reading {
-        read(&Evidence { intel, ..fixture::evidence() }, &[])
+        read(&fixture::at(intel), &[])
     }
 
     fn vpn() -> Known<Arc<str>> {

@@ -15,11 +15,13 @@ mod media;
 mod multipart;
 mod oddity;
 mod parameters;
+mod query;
 mod urlencoded;
 mod values;
 mod wanted;
 
 pub use oddity::{Oddities, Oddity};
+pub use query::{Given, QueryParameter};
 pub use values::{Reading, Values};
 pub use wanted::{Kin, Place, Wanted};
 
@@ -114,6 +116,13 @@ impl Values {
         self.finish(None);
         Ok(())
     }
+}
+
+/// A value with `+` and `%XX` undone, for who compares and does not care what it was written in.
+pub fn decoded(value: &[u8]) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    urlencoded::decode(value, &mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn refuse_compression(headers: &HeaderMap) -> Result<(), Unreadable> {

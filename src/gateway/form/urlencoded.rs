@@ -14,16 +14,79 @@ const MAX_NAME: usize = 512;
 
 pub(super) fn read(body: &[u8], charset: Charset, place: Place, values: &mut Values) -> Result<(), Unreadable> {
     let wants = values.wants();
-    let mut pairs = Pairs { wants: &wants, charset, place, key: Vec::new(), folded: Vec::new(), count: 0 };
-    for segment in split(body, b'&') {
-        pairs.read(segment, Kin::Exact, values)?;
-        if memchr::memchr(b';', segment).is_some() {
-            for piece in split(segment, b';') {
-                pairs.read(piece, Kin::Lookalike, values)?;
-            }
+    let mut pairs = Pairs { wants: &wants, charset, place, key: Key::default(), count: 0 };
+    let mut read = Ok(());
+    pieces(body, |piece, separated| {
+        if read.is_ok() {
+            let at_best = if separated == Separated::Semicolon { Kin::Lookalike } else { Kin::Exact };
+            read = pairs.read(piece, at_best, values);
+        }
+    });
+    read
+}
+
+/// How a piece was told from its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Separated {
+    /// By `&`, and there is no `;` in it.
+    Plainly,
+    /// By `&`, and holds a `;`.
+    Ampersand,
+    /// By a `;` as well: a part of the one before.
+    Semicolon,
+}
+
+impl Separated {
+    /// Whether the piece stands where only `&` separates, and where `;` does too.
+    pub(super) fn seen(self) -> [bool; 2] {
+        match self {
+            Separated::Plainly => [true, true],
+            Separated::Ampersand => [true, false],
+            Separated::Semicolon => [false, true],
         }
     }
-    Ok(())
+}
+
+/// All that some backend takes for a pair, in order; empty ones are none.
+pub(super) fn pieces<'t>(text: &'t [u8], mut found: impl FnMut(&'t [u8], Separated)) {
+    for segment in split(text, b'&') {
+        if memchr::memchr(b';', segment).is_none() {
+            found(segment, Separated::Plainly);
+            continue;
+        }
+        found(segment, Separated::Ampersand);
+        split(segment, b';').for_each(|piece| found(piece, Separated::Semicolon));
+    }
+}
+
+/// The name of one pair, decoded. One serves for a whole body, so that its memory is taken once.
+#[derive(Default)]
+pub(super) struct Key {
+    name: Vec<u8>,
+    folded: Vec<u8>,
+    /// A `%` in it stood for nothing.
+    broken: bool,
+}
+
+impl Key {
+    /// Reads the name of `name=value`; gives the value as sent.
+    pub(super) fn read<'t>(&mut self, pair: &'t [u8]) -> &'t [u8] {
+        let (name, value) = match memchr::memchr(b'=', pair) {
+            Some(equals) => (&pair[..equals], &pair[equals + 1..]),
+            None => (pair, &[][..]),
+        };
+        // Three bytes may stand for one; what is cut off cannot belong to a wanted name.
+        let name = &name[..name.len().min(3 * MAX_NAME)];
+        self.name.clear();
+        self.broken = decode(name, &mut self.name);
+        fold(&self.name, &mut self.folded);
+        value
+    }
+
+    /// What the name is to this want.
+    pub(super) fn kin(&self, want: &Want, at: Place) -> Option<Kin> {
+        want.kin(at, &self.name, &self.folded)
+    }
 }
 
 fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
@@ -34,8 +97,7 @@ struct Pairs<'w> {
     wants: &'w [Want],
     charset: Charset,
     place: Place,
-    key: Vec<u8>,
-    folded: Vec<u8>,
+    key: Key,
     count: usize,
 }
 
@@ -47,27 +109,20 @@ impl Pairs<'_> {
             return Err(Unreadable::TooManyFields);
         }
         values.spend(pair.len());
-        let (name, value) = match memchr::memchr(b'=', pair) {
-            Some(equals) => (&pair[..equals], &pair[equals + 1..]),
-            None => (pair, &[][..]),
-        };
-        // Three bytes may stand for one; what is cut off cannot belong to a wanted name.
-        let name = &name[..name.len().min(3 * MAX_NAME)];
-        self.key.clear();
-        let broken = decode(name, &mut self.key);
+        let value = self.key.read(pair);
+        let Key { name, broken, .. } = &self.key;
         // Queries are typed by hand and carry old charsets; there only what IIS would make a letter of is suspect.
-        if broken && (self.place == Place::Form || memchr::memmem::find(&self.key, b"%u").is_some()) {
+        if *broken && (self.place == Place::Form || memchr::memmem::find(name, b"%u").is_some()) {
             values.add_odd(Oddity::PercentEscape);
         }
-        if self.place == Place::Form && std::str::from_utf8(&self.key).is_err() {
+        if self.place == Place::Form && std::str::from_utf8(name).is_err() {
             values.add_odd(Oddity::Utf8);
         }
-        if self.place == Place::Form && self.key == b"_charset_" && at_best == Kin::Exact && !value.is_empty() {
+        if self.place == Place::Form && name == b"_charset_" && at_best == Kin::Exact && !value.is_empty() {
             values.foreign_charset |= Charset::named(value)? != Charset::UTF_8;
         }
-        fold(&self.key, &mut self.folded);
         for (index, want) in self.wants.iter().enumerate() {
-            let Some(kin) = want.kin(self.place, &self.key, &self.folded) else { continue };
+            let Some(kin) = self.key.kin(want, self.place) else { continue };
             let kin = if kin == Kin::Exact { at_best } else { kin };
             if value.len() > 3 * MAX_VALUE {
                 return Err(Unreadable::ValueTooLong);
@@ -90,7 +145,7 @@ impl Pairs<'_> {
 }
 
 /// Undoes `+` and `%XX`; says whether a `%` stood for nothing, and leaves it as it is.
-fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
+pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
     let mut broken = false;
     let mut rest = text;
     while let [first, tail @ ..] = rest {

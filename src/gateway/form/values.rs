@@ -46,6 +46,14 @@ impl BodyValues for Values {
     fn json(&self, pointer: &str) -> Vec<Cow<'_, str>> {
         Values::json(self, pointer).iter().map(|reading| Cow::Borrowed(reading.as_ref())).collect()
     }
+
+    fn has_form(&self, name: &str) -> bool {
+        self.is_there(Place::Form, name)
+    }
+
+    fn has_json(&self, pointer: &str) -> bool {
+        self.is_there(Place::Json, pointer)
+    }
 }
 
 #[derive(Default)]
@@ -136,6 +144,12 @@ impl Values {
             _ => None,
         };
         place.is_some_and(|place| self.slots[place].disputed)
+    }
+
+    /// Whether the value is there to every backend: under its very name, and in no object that stands there twice.
+    fn is_there(&self, place: Place, name: &str) -> bool {
+        let slot = self.wanted.position(place, name).map(|slot| &self.slots[slot]);
+        slot.is_some_and(|slot| !slot.disputed && slot.readings.iter().any(|reading| reading.kin == Kin::Exact))
     }
 
     fn at(&self, place: Place, name: &str) -> &[Reading] {

@@ -147,7 +147,7 @@ impl<'n> Names<'n> {
 }
 
 impl Want {
-    fn new(place: Place, name: &str) -> Want {
+    pub(super) fn new(place: Place, name: &str) -> Want {
         let path: Vec<Box<str>> = match place {
             Place::Json => pointer_steps(name),
             Place::Query | Place::Form => bracket_steps(name),

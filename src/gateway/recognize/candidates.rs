@@ -104,11 +104,12 @@ impl Candidate {
 }
 
 fn holds(condition: &ValueCondition, in_query: &ValueReadings, body: &dyn BodyValues) -> bool {
+    let name = &*condition.name;
     let readings = match condition.place {
         ValuePlace::Query => return in_query.accepted(&condition.accept),
-        ValuePlace::Param => in_query.joined(body.form(&condition.name)),
-        ValuePlace::Form => ValueReadings { values: Vec::new(), absent: true }.joined(body.form(&condition.name)),
-        ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true }.joined(body.json(&condition.name)),
+        ValuePlace::Param => in_query.joined(body.form(name), body.has_form(name)),
+        ValuePlace::Form => ValueReadings::absent().joined(body.form(name), body.has_form(name)),
+        ValuePlace::Json => ValueReadings::absent().joined(body.json(name), body.has_json(name)),
     };
     readings.accepted(&condition.accept)
 }

@@ -43,6 +43,11 @@ impl Hosts {
         hosts
     }
 
+    /// The hosts, if the request names no other.
+    pub fn known(&self) -> Option<&[String]> {
+        (!self.unknown).then_some(&self.names)
+    }
+
     pub fn fit(&self, accepted: &Globs) -> HostFit {
         let fitting = self.names.iter().filter(|name| accepted.accepts(Some(name.as_str()))).count();
         match (fitting, self.unknown) {

@@ -2,11 +2,13 @@
 //!
 //! Exact paths and prefixes are two tables by [key](super::key): a path costs one pass that hashes it, a look-up at each
 //! segment boundary and one at its end. Patterns lie in the prefix table under the directory they match in. A plain path
-//! (nearly all of them) is looked up as it is, without memory; any other in all its [readings](super::readings).
+//! (nearly all of them) is looked up as it is, without memory; any other in all its [readings](super::readings). What is
+//! found under one path may be routes of very many hosts: of those the [hosts](super::sites) of the request leave few.
 
 use super::key::{KeyHash, KeyTable, folded, trimmed};
 use super::pattern::{Pattern, Patterns};
 use super::readings::{Author, Names, Readings};
+use super::sites::{Asking, Entries};
 use super::steps::{STEPS, format_start};
 use super::target::is_plain;
 use crate::config::settings::PathPattern;
@@ -16,43 +18,39 @@ pub(super) const MAX_PATH: usize = 8 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    exact: KeyTable<Vec<Entry>>,
+    exact: KeyTable<Entries<Text>>,
     under: KeyTable<Directory>,
     /// Length of the longest prefix: no look-ups beyond.
     deepest: usize,
+    all: Entries<()>,
     routes: u32,
 }
 
 /// What holds for all paths below one.
 #[derive(Debug, Default)]
 struct Directory {
-    prefixes: Vec<Entry>,
+    prefixes: Entries<Text>,
     patterns: Patterns,
 }
 
-/// One configured path (in one of its spellings).
-#[derive(Debug)]
-struct Entry {
-    rank: u32,
-    /// Before letters were folded.
-    text: Box<[u8]>,
-}
+/// A configured path (in one of its spellings) before letters were folded.
+type Text = Box<[u8]>;
 
 /// Routes by rank, each with the plainest reading that led there.
 pub(super) type Hits = Vec<(u32, Names)>;
 
 /// What one request found so far.
-#[derive(Default)]
-struct Search<'i> {
+struct Search<'i, 'a> {
     hits: Hits,
-    /// Lists that an earlier (plainer) reading led to. Their routes are hit, and once is enough: a list may name
-    /// thousands of routes (one path on many hosts), and a disguised path has a hundred readings.
-    visited: Vec<&'i [Entry]>,
+    /// Lists that an earlier (plainer) reading led to. Their routes are hit, and once is enough: a disguised path has a
+    /// hundred readings.
+    visited: Vec<&'i Entries<Text>>,
+    asking: Asking<'a, 'i>,
 }
 
-impl<'i> Search<'i> {
+impl<'i> Search<'i, '_> {
     /// Whether the list is new, or the reading so plain that it may improve on what is known.
-    fn visits(&mut self, entries: &'i [Entry], names: Names) -> bool {
+    fn visits(&mut self, entries: &'i Entries<Text>, names: Names) -> bool {
         if entries.is_empty() {
             return false;
         }
@@ -62,54 +60,60 @@ impl<'i> Search<'i> {
         }
         !known || names.is_raw()
     }
+
+    fn hit<T>(&mut self, entries: &Entries<T>, names: impl Fn(&T) -> Names) {
+        entries.each(self.asking, &mut |rank, entry| self.hits.push((rank, names(entry))));
+    }
 }
 
 impl Index {
-    /// `paths` in order of rank.
-    pub fn new<'p>(paths: impl IntoIterator<Item = &'p PathPattern>) -> Index {
+    /// `paths` in order of rank, each with whether its route names hosts.
+    pub fn new<'p>(paths: impl IntoIterator<Item = (&'p PathPattern, bool)>) -> Index {
         let mut index = Index::default();
-        for path in paths {
-            index.add(path);
+        for (path, names_hosts) in paths {
+            index.add(path, names_hosts);
         }
         index.under.values_mut().for_each(|directory| directory.patterns.compile());
         index.deepest = index.under.longest();
         index
     }
 
-    fn add(&mut self, path: &PathPattern) {
+    fn add(&mut self, path: &PathPattern, names_hosts: bool) {
         let rank = self.routes;
         self.routes += 1;
+        self.all.push(rank, names_hosts, ());
         match path {
             PathPattern::Exact(path) => {
                 for text in spellings(path) {
                     let key = folded(trimmed(&text)).to_ascii_lowercase();
-                    self.exact.entry(&key).push(Entry { rank, text });
+                    self.exact.entry(&key).push(rank, names_hosts, text);
                 }
             }
             PathPattern::Prefix(path) => {
                 for text in spellings(path) {
-                    let text: Box<[u8]> = trimmed(&text).into();
+                    let text: Text = trimmed(&text).into();
                     let key = folded(&text).to_ascii_lowercase();
-                    self.under.entry(&key).prefixes.push(Entry { rank, text });
+                    self.under.entry(&key).prefixes.push(rank, names_hosts, text);
                 }
             }
-            PathPattern::Any => self.under.entry(b"").prefixes.push(Entry { rank, text: Box::default() }),
+            PathPattern::Any => self.under.entry(b"").prefixes.push(rank, names_hosts, Text::default()),
             PathPattern::Glob(_) | PathPattern::Regex(_) => {
-                if let Some(pattern) = Pattern::of(path, rank) {
+                if let Some(pattern) = Pattern::of(path) {
                     for directory in pattern.directories() {
-                        self.under.entry(&directory).patterns.push(pattern.clone());
+                        self.under.entry(&directory).patterns.push(&pattern, rank, names_hosts);
                     }
                 }
             }
         }
     }
 
-    /// Routes that some reading of the path is on, in order of rank. `writes`: the method may change something.
-    pub fn hits(&self, path: &[u8], writes: bool) -> Hits {
-        let mut search = Search::default();
+    /// Routes that some reading of the path is on, in order of rank. `writes`: the method may change something. Routes
+    /// that name hosts may be left out if they are none of the request's.
+    pub fn hits<'i>(&'i self, path: &[u8], writes: bool, asking: Asking<'_, 'i>) -> Hits {
+        let mut search = Search { hits: Hits::new(), visited: Vec::new(), asking };
         if path.len() > MAX_PATH {
-            search.hits.extend((0..self.routes).map(|rank| (rank, Names::TOO_LONG)));
-        } else if is_plain(path) {
+            search.hit(&self.all, |()| Names::TOO_LONG);
+        } else if is_plain(path) && !(writes && is_disguised_by_format(path)) {
             self.look_up(path, path, Names::RAW, &mut search);
             if writes && let Some(ending) = format_start(path) {
                 let path = &path[..ending];
@@ -122,13 +126,13 @@ impl Index {
                 self.look_up(&reading.text, &folded(&reading.text), reading.names, &mut search);
             }
             if readings.overflown {
-                search.hits.extend((0..self.routes).map(|rank| (rank, Names::TOO_MANY)));
+                search.hit(&self.all, |()| Names::TOO_MANY);
             }
         }
         plainest(search.hits)
     }
 
-    fn look_up<'i>(&'i self, reading: &[u8], key: &[u8], names: Names, search: &mut Search<'i>) {
+    fn look_up<'i>(&'i self, reading: &[u8], key: &[u8], names: Names, search: &mut Search<'i, '_>) {
         let key = trimmed(key);
         let mut hash = KeyHash::EMPTY;
         for (at, &byte) in key.iter().enumerate() {
@@ -143,26 +147,30 @@ impl Index {
         let Some(entries) = self.exact.find(hash, key) else { return };
         if search.visits(entries, names) {
             let end = trimmed(reading);
-            search.hits.extend(entries.iter().map(|entry| {
-                let configured = trimmed(&entry.text);
-                let slash = (end.len() < reading.len()) != (configured.len() < entry.text.len());
-                (entry.rank, names.and_if(end != configured, Names::CASE).and_if(slash, Names::TRAILING_SLASH))
-            }));
+            search.hit(entries, |text| {
+                let configured = trimmed(text);
+                let slash = (end.len() < reading.len()) != (configured.len() < text.len());
+                names.and_if(end != configured, Names::CASE).and_if(slash, Names::TRAILING_SLASH)
+            });
         }
     }
 
-    fn visit_directory<'i>(&'i self, hash: KeyHash, key: &[u8], reading: &[u8], names: Names, search: &mut Search<'i>) {
+    fn visit_directory<'i>(
+        &'i self,
+        hash: KeyHash,
+        key: &[u8],
+        reading: &[u8],
+        names: Names,
+        search: &mut Search<'i, '_>,
+    ) {
         if self.under.is_empty() {
             return;
         }
         let Some(directory) = self.under.find(hash, key) else { return };
         if search.visits(&directory.prefixes, names) {
-            search.hits.extend(directory.prefixes.iter().map(|entry| {
-                let same = reading.starts_with(&entry.text);
-                (entry.rank, names.and_if(!same, Names::CASE))
-            }));
+            search.hit(&directory.prefixes, |text| names.and_if(!reading.starts_with(text), Names::CASE));
         }
-        directory.patterns.visit(reading, names, &mut |rank, names| search.hits.push((rank, names)));
+        directory.patterns.visit(reading, names, &mut |routes, names| search.hit(routes, |()| names));
     }
 }
 
@@ -170,6 +178,11 @@ impl Index {
 fn spellings(path: &str) -> Vec<Box<[u8]>> {
     let readings = Readings::of(path.as_bytes(), Author::Operator);
     readings.all.into_iter().map(|reading| reading.text.into_boxed_slice()).collect()
+}
+
+/// Whether the path has more than one reading once its format (`.json`) is cut off: `/login..js`, `/login.json.js`.
+fn is_disguised_by_format(path: &[u8]) -> bool {
+    format_start(path).is_some_and(|end| !is_plain(&path[..end]) || format_start(&path[..end]).is_some())
 }
 
 fn format_step() -> Names {
@@ -190,11 +203,15 @@ mod tests {
     use super::*;
 
     fn index(paths: &[PathPattern]) -> Index {
-        Index::new(paths)
+        Index::new(paths.iter().map(|path| (path, false)))
     }
 
     fn ranks(index: &Index, path: &str) -> Vec<u32> {
-        index.hits(path.as_bytes(), true).into_iter().map(|(rank, _)| rank).collect()
+        index
+            .hits(path.as_bytes(), true, &|| unreachable!("no route names hosts"))
+            .into_iter()
+            .map(|(rank, _)| rank)
+            .collect()
     }
 
     #[test]

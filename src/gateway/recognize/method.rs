@@ -3,12 +3,18 @@
 
 use super::Head;
 use super::values::ValueReadings;
+use crate::gateway::form::QueryParameter;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use std::sync::LazyLock;
 
 /// Headers that frameworks take the method from. Read, never removed: the application reads them too.
 pub const METHOD_HEADERS: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
 /// The parameter of the query or the form that frameworks take the method from.
 pub(super) const METHOD_PARAMETER: &str = "_method";
+
+static PARAMETER: LazyLock<QueryParameter> = LazyLock::new(|| QueryParameter::new(METHOD_PARAMETER));
 
 /// Most tunnelled methods that are looked at. Values beyond are those of the same header or parameter repeated.
 const MAX_TUNNELLED: usize = 16;
@@ -18,7 +24,8 @@ const MAX_TUNNELLED: usize = 16;
 pub(super) struct Methods<'h> {
     sent: &'h str,
     tunnelled: Vec<String>,
-    /// A form may still name another: frameworks look there for a POST only.
+    /// A form may still name another. Most frameworks look there for a POST only, some (and middleware that is asked to)
+    /// for any method.
     form_may_tell: bool,
 }
 
@@ -41,10 +48,13 @@ impl<'h> Methods<'h> {
                 tunnelled.extend(text.split(',').map(|method| method.trim().to_owned()));
             }
         }
-        tunnelled.extend(ValueReadings::in_query(query, METHOD_PARAMETER).values);
+        // Nearly every query is told from one that names a method by a look at its letters.
+        if mentions(query, b"method") || query.iter().any(|byte| *byte == b'%' || !byte.is_ascii()) {
+            tunnelled.extend(ValueReadings::in_query(query, &PARAMETER).values);
+        }
         tunnelled.retain(|method| !method.is_empty());
         tunnelled.truncate(MAX_TUNNELLED);
-        let form_may_tell = head.has_body && head.method.eq_ignore_ascii_case("POST");
+        let form_may_tell = head.has_body && (head.method.eq_ignore_ascii_case("POST") || may_be_form(head.headers));
         Methods { sent: head.method, tunnelled, form_may_tell }
     }
 
@@ -68,6 +78,18 @@ impl<'h> Methods<'h> {
         let reads = |method: &str| ["GET", "HEAD", "OPTIONS"].iter().any(|read| read.eq_ignore_ascii_case(method));
         self.form_may_tell || !reads(self.sent) || self.tunnelled.iter().any(|method| !reads(method))
     }
+}
+
+/// Whether a body, by its announced type, may hold fields: a form, JSON, or something that does not say what it is.
+fn may_be_form(headers: &HeaderMap) -> bool {
+    let holds_fields = |value: &[u8]| [&b"form"[..], b"json"].iter().any(|word| mentions(value, word));
+    let mut types = headers.get_all(CONTENT_TYPE).iter().map(|value| value.as_bytes()).peekable();
+    types.peek().is_none() || types.any(holds_fields)
+}
+
+/// Whether the (lower-case) word stands in the text, in any case.
+fn mentions(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|piece| piece.eq_ignore_ascii_case(word))
 }
 
 /// Fit of several readings of a method. A method in another case is another, but servers differ: `post` is both.

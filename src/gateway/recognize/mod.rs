@@ -17,10 +17,12 @@ mod candidates;
 mod host;
 mod index;
 mod key;
+mod literals;
 mod method;
 mod pattern;
 mod readings;
 mod rewriting;
+mod sites;
 #[doc(hidden)]
 pub mod specimen;
 mod steps;
@@ -34,12 +36,14 @@ pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 
 use crate::config::settings::{Route, ValueCondition, ValuePlace};
+use crate::gateway::form::QueryParameter;
 use candidates::Candidate;
 use host::{HostFit, Hosts};
 use http::HeaderMap;
 use index::Index;
 use method::{MethodFit, Methods};
 use readings::Names;
+use sites::Sites;
 use std::cell::OnceCell;
 use std::sync::Arc;
 use target::Target;
@@ -72,14 +76,21 @@ pub struct Routes {
     /// More conditions first, then as in the file: a route's place is its rank.
     ranked: Vec<Arc<Route>>,
     index: Index,
+    sites: Sites,
 }
 
 impl Routes {
     pub fn new(routes: &[Arc<Route>]) -> Routes {
         let mut ranked = routes.to_vec();
         ranked.sort_by_key(|route| std::cmp::Reverse(route.matching.conditions()));
-        let index = Index::new(ranked.iter().map(|route| &route.matching.path));
-        Routes { ranked, index }
+        let index = Index::new(ranked.iter().map(|route| (&route.matching.path, route.matching.hosts.is_some())));
+        let mut sites = Sites::default();
+        for (rank, route) in (0..).zip(&ranked) {
+            if let Some(hosts) = &route.matching.hosts {
+                sites.add(rank, hosts);
+            }
+        }
+        Routes { ranked, index, sites }
     }
 
     /// The routes that a request may be on, as far as its head tells; `None`: it is on none, and its body is not
@@ -88,19 +99,23 @@ impl Routes {
         if self.ranked.is_empty() {
             return None;
         }
-        let target = Target::of(head.target);
-        let methods = Methods::of(head, target.query);
-        let hits = self.index.hits(target.path, methods.write());
+        let request = Asked::of(head);
+        let plausible = OnceCell::new();
+        let asking = || plausible.get_or_init(|| self.sites.plausible(request.hosts()));
+        let hits = self.index.hits(request.target.path, request.methods.write(), &asking);
         if hits.is_empty() {
             return None;
         }
-        let request = Asked { head, target, methods, hosts: OnceCell::new() };
         let mut found: Vec<Candidate> = Vec::new();
         let mut elsewhere = Names::RAW;
         for (rank, names) in hits {
-            let decided = found.first().is_some_and(Candidate::is_decided);
-            if decided && (names.is_raw() || !elsewhere.is_raw()) {
-                // Whether it fits or not changes neither the route nor what is recorded.
+            let decided = found.first().filter(|first| first.is_decided());
+            if decided.is_some_and(|first| !first.names.is_raw() || !elsewhere.is_raw()) {
+                // No further route changes the one that is chosen, nor what is recorded of its readings.
+                break;
+            }
+            let decided = decided.is_some();
+            if decided && names.is_raw() {
                 continue;
             }
             let Some(route) = self.ranked.get(rank as usize) else { continue };
@@ -124,7 +139,13 @@ struct Asked<'h> {
     hosts: OnceCell<Hosts>,
 }
 
-impl Asked<'_> {
+impl<'h> Asked<'h> {
+    fn of(head: &'h Head<'h>) -> Asked<'h> {
+        let target = Target::of(head.target);
+        let methods = Methods::of(head, target.query);
+        Asked { head, target, methods, hosts: OnceCell::new() }
+    }
+
     /// The route as a candidate, if nothing in the head speaks against it.
     fn candidate(&self, route: &Arc<Route>, names: Names) -> Option<Candidate> {
         let matching = &route.matching;
@@ -153,8 +174,10 @@ impl Asked<'_> {
     /// Whether a condition holds, if the head can tell, and what the query says about it.
     fn holds(&self, condition: &ValueCondition) -> (Option<bool>, ValueReadings) {
         let in_query = match condition.place {
-            ValuePlace::Query | ValuePlace::Param => ValueReadings::in_query(self.target.query, &condition.name),
-            ValuePlace::Form | ValuePlace::Json => ValueReadings { values: Vec::new(), absent: true },
+            ValuePlace::Query | ValuePlace::Param => {
+                ValueReadings::in_query(self.target.query, &QueryParameter::new(&condition.name))
+            }
+            ValuePlace::Form | ValuePlace::Json => ValueReadings::absent(),
         };
         let holds = in_query.accepted(&condition.accept);
         // Further readings cannot take back what one has granted; they can end an absence.
@@ -172,5 +195,7 @@ impl Asked<'_> {
     }
 }
 
+#[cfg(test)]
+mod linear;
 #[cfg(test)]
 mod tests;

@@ -45,8 +45,9 @@ fn absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Whether the path has one reading only, letter case and trailing slash aside. One pass, no memory.
 pub(super) fn is_plain(path: &[u8]) -> bool {
+    // Also the empty path, which is the root to whoever gives it its slash.
     if path.first() != Some(&b'/') {
-        return path.is_empty();
+        return false;
     }
     let mut previous = b'x';
     let mut dotted = false;

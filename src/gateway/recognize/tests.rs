@@ -138,6 +138,19 @@ fn methods_are_tunnelled() {
     check(&routes, "POST /password", &[], none, "");
     check(&routes, "GET /password", &[], &Body::form("_method", &["put"]), "");
     check(&routes, "PATCH /password", &[], none, "change");
+    check(&routes, "DELETE /login", &[], &Body::form("_method", &["post"]), "login method");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    check(&routes, "PUT /login", &[form], &Body::form("_method", &["POST"]), "login method");
+    let json = ("content-type", "application/json; charset=utf-8");
+    check(&routes, "PUT /login", &[json], &Body::json("/_method", &["POST"]), "login method");
+    check(&routes, "PUT /login", &[form], none, "");
+    check(&routes, "PUT /login", &[("content-type", "image/png")], &Body::form("_method", &["POST"]), "");
+    let headers = HeaderMap::new();
+    let with_body = |has_body| Head { method: "GET", target: b"/login", authority: None, headers: &headers, has_body };
+    let tunnelled = Body::form("_method", &["POST"]);
+    let found = routes.candidates(&with_body(true)).unwrap().settle(&tunnelled).unwrap();
+    assert_eq!((&*found.route.name, &found.ambiguities[..]), ("login", &[Ambiguity::Method][..]));
+    assert!(routes.candidates(&with_body(false)).is_none(), "a page that is fetched is no business of ours");
     assert!(ask(&routes, "POST", b"/password", &[]).unwrap().needs_body());
     assert!(!ask(&routes, "POST", b"/login", &[]).unwrap().needs_body());
 }
@@ -168,7 +181,10 @@ fn values_decide_between_routes_as_wordpress_needs() {
     check(&routes, "POST /wp-login.php", &[], &Body::form("action", &["lostpassword"]), "reset");
     check(&routes, "POST /wp-login.php?action=login", &[], &Body::form("action", &["register"]), "login");
     check(&routes, "POST /wp-login.php?action=register&action=login", &[], none, "login");
-    check(&routes, "POST /wp-login.php/x.css?action[]=lostpassword", &[], none, "reset path:path_info");
+    // An array is no action to WordPress, which then shows its login.
+    check(&routes, "POST /wp-login.php/x.css?action[]=lostpassword", &[], none, "login path:path_info");
+    check(&routes, "POST /wp-login.php?action[]=register", &[], none, "login");
+    check(&routes, "POST /wp-login.php?Action=register", &[], none, "login");
     assert!(ask(&routes, "POST", b"/wp-login.php", &[]).unwrap().needs_body());
     assert!(!ask(&routes, "POST", b"/wp-login.php?action=login", &[]).unwrap().needs_body());
     assert_eq!(&*ask(&routes, "POST", b"/wp-login.php", &[]).unwrap().presumed().name, "login");

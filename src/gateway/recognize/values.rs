@@ -2,6 +2,7 @@
 //! `name[]` as `name`, and some separate at `;` too.
 
 use crate::engine::pattern::Globs;
+use crate::gateway::form::{self, Given, QueryParameter};
 use std::borrow::Cow;
 
 /// What the body says, by name; capture's side of recognition. An empty answer means that the body has no such value.
@@ -10,6 +11,14 @@ pub trait BodyValues {
     fn form(&self, name: &str) -> Vec<Cow<'_, str>>;
     /// Every reading of the value at a JSON Pointer, printed as text (`true`, `12`, `text`).
     fn json(&self, pointer: &str) -> Vec<Cow<'_, str>>;
+    /// Whether the field is there to every server, and not only to those that take another spelling for its name.
+    fn has_form(&self, name: &str) -> bool {
+        !self.form(name).is_empty()
+    }
+    /// As [`BodyValues::has_form`], for a JSON Pointer.
+    fn has_json(&self, pointer: &str) -> bool {
+        !self.json(pointer).is_empty()
+    }
 }
 
 /// The empty body.
@@ -35,41 +44,41 @@ pub(super) struct ValueReadings {
 }
 
 impl ValueReadings {
-    /// Readings of a parameter of a query string.
-    pub fn in_query(query: &[u8], name: &str) -> ValueReadings {
-        if query.is_empty() {
-            return ValueReadings { values: Vec::new(), absent: true };
-        }
-        let mut found = ValueReadings::default();
-        found.read(query, name, |byte| byte == b'&');
-        if query.contains(&b';') {
-            found.read(query, name, |byte| matches!(byte, b'&' | b';'));
-        }
-        found
+    /// No such name.
+    pub fn absent() -> ValueReadings {
+        ValueReadings { values: Vec::new(), absent: true }
     }
 
-    fn read(&mut self, query: &[u8], name: &str, separates: impl Fn(u8) -> bool) {
-        let mut given: Vec<&[u8]> = Vec::new();
-        for pair in query.split(|&byte| separates(byte)) {
-            let at = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-            if !is_named(&pair[..at], name) {
-                continue;
+    /// Readings of a parameter of a query string, found as capture finds it ([`QueryParameter`]). A spelling of the name
+    /// that only some servers take for it is there and absent. Values are read in more ways than capture keeps: servers
+    /// in front of an application compare them undecoded as well.
+    pub fn in_query(query: &[u8], parameter: &QueryParameter) -> ValueReadings {
+        let mut given: Vec<Given<'_>> = Vec::new();
+        let mut present = [false; 2];
+        parameter.each(query, |value| {
+            for (present, seen) in present.iter_mut().zip(value.seen) {
+                *present |= seen && value.exact;
             }
-            if given.len() == MAX_VALUES {
-                given.remove(MAX_VALUES / 2);
+            if given.len() == 2 * MAX_VALUES {
+                given.remove(MAX_VALUES);
             }
-            given.push(pair.get(at + 1..).unwrap_or_default());
+            given.push(value);
+        });
+        let mut found = ValueReadings { values: Vec::new(), absent: present.contains(&false) };
+        // Where `;` separates too, the values are others; each of both kinds of server may join what it sees.
+        for place in [0, 1] {
+            let seen: Vec<&[u8]> = given.iter().filter(|value| value.seen[place]).map(|value| value.raw).collect();
+            for value in &seen {
+                found.add(form::decoded(value));
+                found.add(percent_decoded(value));
+                found.add(String::from_utf8_lossy(value).into_owned());
+            }
+            if seen.len() > 1 {
+                let all: Vec<String> = seen.iter().map(|value| form::decoded(value)).collect();
+                found.add(all.join(","));
+            }
         }
-        self.absent |= given.is_empty();
-        for value in &given {
-            self.add(form_decoded(value));
-            self.add(percent_decoded(value));
-            self.add(String::from_utf8_lossy(value).into_owned());
-        }
-        if given.len() > 1 {
-            let all: Vec<String> = given.iter().map(|value| form_decoded(value)).collect();
-            self.add(all.join(","));
-        }
+        found
     }
 
     fn add(&mut self, value: String) {
@@ -78,12 +87,11 @@ impl ValueReadings {
         }
     }
 
-    /// Together with the readings of the same name elsewhere: absent only if absent from both.
-    pub fn joined<'v>(&self, more: impl IntoIterator<Item = Cow<'v, str>>) -> ValueReadings {
+    /// Together with the readings of the same name elsewhere: absent only if absent from both. `present`: whether it is
+    /// there to every server.
+    pub fn joined<'v>(&self, more: impl IntoIterator<Item = Cow<'v, str>>, present: bool) -> ValueReadings {
         let mut joined = self.clone();
-        let mut present = false;
         for value in more {
-            present = true;
             joined.add(value.into_owned());
         }
         joined.absent &= !present;
@@ -95,27 +103,6 @@ impl ValueReadings {
     }
 }
 
-/// Whether a parameter's name as sent means `name`: decoded, as an array, or as PHP tidies names up.
-fn is_named(sent: &[u8], name: &str) -> bool {
-    // Shorter names cannot become longer ones.
-    if sent.len() < name.len() {
-        return false;
-    }
-    if sent.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
-        return sent == name.as_bytes();
-    }
-    let decoded = form_decoded(sent);
-    let text = decoded.split('\0').next().unwrap_or_default().trim_start();
-    let (Some(head), Some(rest)) = (text.get(..name.len()), text.get(name.len()..)) else { return false };
-    let same = head.bytes().zip(name.bytes()).all(|(a, b)| a == b || (b == b'_' && matches!(a, b'.' | b' ' | b'[')));
-    same && (rest.is_empty() || (rest.starts_with('[') && rest.ends_with(']')))
-}
-
-fn form_decoded(value: &[u8]) -> String {
-    let spaced: Vec<u8> = value.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-    percent_decoded(&spaced)
-}
-
 fn percent_decoded(value: &[u8]) -> String {
     percent_encoding::percent_decode(value).decode_utf8_lossy().into_owned()
 }
@@ -124,6 +111,10 @@ fn percent_decoded(value: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn in_query(query: &str) -> ValueReadings {
+        ValueReadings::in_query(query.as_bytes(), &QueryParameter::new("action"))
+    }
+
     #[test]
     fn a_query_is_read_in_every_way() {
         for (query, values, absent) in [
@@ -131,16 +122,20 @@ mod tests {
             ("action=login", &["login"][..], false),
             ("a=1&action=l%6Fgin", &["login", "l%6Fgin"], false),
             ("action=a&action=b", &["a", "b", "a,b"], false),
-            ("action%5B%5D=a", &["a"], false),
-            ("action[x]=a", &["a"], false),
-            ("%20action=a", &["a"], false),
-            ("action%00x=a", &["a"], false),
+            ("%61ction=a", &["a"], false),
+            // To some servers it is there, to others it is not.
+            ("action%5B%5D=a", &["a"], true),
+            ("action[x]=a", &["a"], true),
+            ("%20action=a", &["a"], true),
+            ("action%00x=a", &["a"], true),
+            ("Action=a", &["a"], true),
+            ("Action=a&action=b", &["a", "b", "a,b"], false),
             ("action=a+b", &["a b", "a+b"], false),
             ("x=1;action=a", &["a"], true),
             ("action", &[""], false),
-            ("Action=a&actions=b&xaction=c", &[], true),
+            ("actions=b&xaction=c", &[], true),
         ] {
-            let found = ValueReadings::in_query(query.as_bytes(), "action");
+            let found = in_query(query);
             assert_eq!(found.values, values, "{query}");
             assert_eq!(found.absent, absent, "{query}");
         }
@@ -149,7 +144,7 @@ mod tests {
     #[test]
     fn first_and_last_of_very_many_are_kept() {
         let middle = "action=x&".repeat(1000);
-        let found = ValueReadings::in_query(format!("action=first&{middle}action=last").as_bytes(), "action");
+        let found = in_query(&format!("action=first&{middle}action=last"));
         assert!(found.values.iter().any(|value| value == "first") && found.values.iter().any(|value| value == "last"));
         assert!(found.values.len() < 2 * MAX_VALUES);
     }
@@ -157,7 +152,7 @@ mod tests {
     #[test]
     fn an_excluded_value_beside_another_excludes_nothing() {
         let globs = Globs::new(["!register"]);
-        let accepted = |query: &str| ValueReadings::in_query(query.as_bytes(), "action").accepted(&globs);
+        let accepted = |query: &str| in_query(query).accepted(&globs);
         assert!(accepted(""));
         assert!(accepted("action=login"));
         assert!(!accepted("action=register"));

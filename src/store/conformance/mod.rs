@@ -2,6 +2,7 @@
 
 mod bounds;
 mod tokens;
+mod unmatched;
 
 use super::memory::{Limits, Memory};
 use super::*;
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Barrier;
 use std::thread;
 use tokens::*;
+use unmatched::*;
 
 /// Runs the suite against the store that `$make` opens with the given bounds.
 macro_rules! suite {
@@ -42,6 +44,7 @@ every_store!(
     a_pending_attempt_may_be_settled_for_good,
     withdrawn_attempts_stay_on_the_source_only,
     what_is_refused_neither_dilutes_nor_raises_a_share,
+    an_answer_that_no_rule_matches_dilutes_only_where_none_ever_matched,
     an_account_that_was_refused_counts_when_an_attempt_on_it_lands,
     refused_and_landing_in_parallel_is_landed,
     what_stood_does_not_age_while_it_is_refused_and_goes_on,
@@ -102,6 +105,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         event: Event::Login,
         network: network(from),
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
+        told_apart: false,
         accounts: whom,
     }
 }

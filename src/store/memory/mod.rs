@@ -132,6 +132,7 @@ impl Memory {
                 at,
                 standing: Standing::InFlight,
                 secret,
+                told_apart: seen.told_apart,
                 proves_identity: seen.event.has_after(),
                 network: Counted { key: seen.network, serial: network_serial },
                 device: Counted { key: seen.device, serial: device_serial },
@@ -182,7 +183,7 @@ impl Memory {
         let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
         let landed = from == Standing::InFlight;
         let failed = to == Standing::Answered(Outcome::Failed);
-        let answered = open.secret && to.tells();
+        let answered = open.secret && to.tells(open.told_apart);
         let refused = open.secret && to.is_refusal();
         let account = open.accounts[0].map(|alias| alias.key);
 

@@ -56,9 +56,11 @@ impl Standing {
     }
 
     /// Whether the application answered. One that was given up may still be answered, and nobody will know what.
-    pub fn tells(self) -> bool {
+    /// `told_apart`: whether an answer that no rule matched is none.
+    pub fn tells(self, told_apart: bool) -> bool {
         match self {
-            Standing::Answered(Outcome::Succeeded | Outcome::Failed | Outcome::Pending | Outcome::Unknown) => true,
+            Standing::Answered(Outcome::Succeeded | Outcome::Failed | Outcome::Pending) => true,
+            Standing::Answered(Outcome::Unknown) => !told_apart,
             Standing::Answered(Outcome::Aborted) | Standing::InFlight | Standing::Withdrawn(_) => false,
         }
     }
@@ -104,6 +106,8 @@ pub struct Open {
     pub standing: Standing,
     /// Whether the event tries a secret.
     pub secret: bool,
+    /// Whether the route's outcome rules tell answers apart.
+    pub told_apart: bool,
     /// Whether a success proves who the sender is.
     pub proves_identity: bool,
     pub network: Counted<Network>,

@@ -67,6 +67,14 @@ policies:
     otherwise: allow
 "#;
 
+/// [`SHOP`] with texts of it exchanged for others, each of which must be there.
+pub fn shop_with(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(SHOP.to_owned(), |yaml, (text, other)| {
+        assert!(yaml.contains(text), "the shop's configuration has no {text:?}");
+        yaml.replace(text, other)
+    })
+}
+
 impl Gate {
     /// Starts a gate with this configuration before this origin.
     pub async fn start(yaml: &str, origin: &Origin) -> Gate {

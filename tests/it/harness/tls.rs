@@ -5,6 +5,7 @@ use super::http::Connection;
 use super::origin::Origin;
 use super::{Gate, stream};
 use pingora::apps::ServerApp;
+use pingora::listeners::PreTlsProcess;
 use pingora::listeners::tls::Acceptor;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::net::SocketAddr;
@@ -102,7 +103,9 @@ pub async fn listen(gate: &Gate, identity: &Identity) -> SocketAddr {
         while let Ok((socket, _)) = listener.accept().await {
             let (door, acceptor, stopping) = (door.clone(), acceptor.clone(), stopping.clone());
             tokio::spawn(async move {
-                let tls = acceptor.tls_handshake(stream(socket)).await.ok()?;
+                let mut plain = stream(socket);
+                door.porch().process(&mut plain).await.ok()?;
+                let tls = acceptor.tls_handshake(plain).await.ok()?;
                 door.process_new(Box::new(tls), &stopping).await
             });
         }

@@ -4,11 +4,13 @@ use super::{RIGHT, Secured};
 use crate::harness::h2::{Client, Fate, Raw, form, read, request, write};
 use crate::harness::http::{get, send};
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::{SHOP, within};
+use crate::harness::{SHOP, until, within};
 use http::Method;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Sends a login, waits for the head of the answer (if there is one to come), takes nothing of its body and leaves.
 async fn leave_after_the_head(secured: &Secured, status: Option<u16>) {
@@ -65,35 +67,72 @@ async fn who_leaves_before_the_answer_says_what_it_is_has_aborted() {
     }
 }
 
-// The application's pause must not stop the gate's clocks.
+// No clock is asked how long is long: the busy connections are older than those that the gate found idle too long, and
+// get their answers only when these are closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
-    let origin = Origin::start(|request| {
-        if request.target == "/slow" {
-            std::thread::sleep(Duration::from_secs(4));
+    let (asked, answering) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let origin = Origin::start({
+        let (asked, answering) = (asked.clone(), answering.clone());
+        move |request| {
+            if request.target == "/slow" {
+                asked.fetch_add(1, Ordering::SeqCst);
+                while !answering.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+            Answer::new("200 OK", &[], "hello")
         }
-        Answer::new("200 OK", &[], "hello")
     })
     .await;
-    let idle = SHOP.replace("routes:", "limits: { client_idle: 2s }\nroutes:");
+    let idle = SHOP.replace("routes:", "limits: { client_idle: 1s }\nroutes:");
     let secured = Secured::start(&idle, &origin).await;
-    let http2 = async {
-        let client = secured.http2().await;
-        assert_eq!(client.get("/", &[]).await.status, 200);
-        client.closed().await;
-    };
-    let never_asked = async { secured.http2().await.closed().await };
     let busy = async { assert_eq!(secured.http2().await.get("/slow", &[]).await.text(), "hello") };
     let http1 = async {
         let mut connection = secured.http1().await;
-        for path in ["/", "/slow", "/"] {
-            connection.write(get(path, "")).await;
-            assert_eq!(connection.read().await.unwrap().status, 200);
-        }
-        let end = tokio::time::timeout(Duration::from_secs(20), connection.socket.read_u8()).await;
-        assert!(end.expect("an idle HTTP/1.1 connection was kept").is_err());
+        connection.write(get("/slow", "")).await;
+        assert_eq!(connection.read().await.unwrap().text(), "hello", "busy, and closed as if it were idle");
+        let end = within("the end of an idle HTTP/1.1 connection", connection.socket.read_u8()).await;
+        assert!(end.is_err());
     };
-    tokio::join!(http2, never_asked, busy, http1);
+    let silent = async {
+        within("both slow requests", until(|| asked.load(Ordering::SeqCst) == 2)).await;
+        let answered_before = async {
+            let client = secured.http2().await;
+            assert_eq!(client.get("/", &[]).await.status, 200);
+            client.closed().await;
+        };
+        let never_asked = async { secured.http2().await.closed().await };
+        tokio::join!(answered_before, never_asked);
+        answering.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(busy, http1, silent);
+}
+
+#[tokio::test]
+async fn who_begins_a_handshake_and_falls_silent_takes_a_place() {
+    let origin = Origin::shop().await;
+    let secured = Secured::start(&SHOP.replace("routes:", "limits: { connections: 10 }\nroutes:"), &origin).await;
+    let open = || secured.gate.inner.connections.load(Ordering::Relaxed);
+    let mut silent = Vec::new();
+    for place in 1..=10 {
+        let mut socket = TcpStream::connect(secured.address).await.unwrap();
+        // The head of a TLS record that never comes.
+        socket.write_all(&[22, 3, 1, 2, 0]).await.unwrap();
+        silent.push(socket);
+        within("a place to be taken", until(|| open() == place)).await;
+    }
+    let mut another = TcpStream::connect(secured.address).await.unwrap();
+    let end = within("the end of an eleventh connection", another.read(&mut [0; 1])).await;
+    assert!(matches!(end, Ok(0) | Err(_)), "an eleventh connection was let in");
+    drop(silent);
+    within("the places to be free", until(|| open() == 0)).await;
+    let mut connection = secured.http1().await;
+    connection.write(get("/", "")).await;
+    assert_eq!(connection.read().await.unwrap().status, 200);
+    assert_eq!(open(), 1, "who is served has one place");
+    drop(connection);
+    within("the place to be free again", until(|| open() == 0)).await;
 }
 
 #[tokio::test]
