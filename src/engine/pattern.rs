@@ -89,11 +89,6 @@ impl Globs {
         globs
     }
 
-    /// The entries without `!`, but for `~`.
-    pub fn plain(&self) -> impl Iterator<Item = &Glob> {
-        self.any.iter()
-    }
-
     /// Whether nothing is excluded and absence is not asked for.
     pub fn is_plain(&self) -> bool {
         self.none.is_empty() && !self.absent && !self.not_absent

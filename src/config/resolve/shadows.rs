@@ -178,7 +178,7 @@ fn directory(glob: &str) -> String {
 
 /// The hosts, if they are names and no patterns.
 fn plain_hosts(hosts: &Globs) -> Option<Vec<&str>> {
-    let names: Vec<&str> = hosts.plain().map(Glob::as_str).collect();
+    let names: Vec<&str> = hosts.plain()?.iter().map(Glob::as_str).collect();
     let plain = !names.is_empty() && hosts.is_plain() && !names.iter().any(|name| name.contains(['*', '?']));
     plain.then_some(names)
 }
