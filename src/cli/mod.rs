@@ -151,7 +151,7 @@ mod tests {
         let mut tried = 0;
         for line in texts.iter().flat_map(|text| text.lines()) {
             let Some(start) = line.find("tollgate ").filter(|_| line.starts_with("  ")) else { continue };
-            let words = line[start..].split_whitespace().take_while(|word| !["|", ">", "<", "&&"].contains(word));
+            let words = line[start..].split_whitespace().take_while(|word| !["|", ">", "<", "&&", "#"].contains(word));
             let taken = Arguments::try_parse_from(words);
             assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
             tried += 1;
