@@ -23,10 +23,11 @@ demo-up:         ## The same two programs, left running for a look
 	@cargo build --locked
 	@tests/apps/demo up
 
-test:            ## Unit, integration and browser tests, three examples before their applications
-	@tests/setup build apps trials browser service
+test:            ## Unit, integration, browser and editor tests, three examples before their applications
+	@tests/setup build apps trials browser editor service
 	cargo test --locked --lib --tests
 	cargo test --locked --no-default-features --lib
+	tests/editor/run
 	@tests/apps/trials/run django spa woocommerce
 
 trials:          ## Every file of conf/examples before its application, WordPress with MariaDB among them
@@ -70,6 +71,7 @@ install: generated ## The program, its unit, configuration, manual pages and com
 	install -D -m 755 target/release/tollgate $(DESTDIR)$(PREFIX)/bin/tollgate
 	install -D -m 644 systemd/tollgate.service $(DESTDIR)$(UNITDIR)/tollgate.service
 	sed -i 's|/usr/bin/tollgate|$(PREFIX)/bin/tollgate|; s|/etc/tollgate/|$(SYSCONFDIR)/tollgate/|' $(DESTDIR)$(UNITDIR)/tollgate.service
+	install -D -m 644 conf/schema.json $(DESTDIR)$(SYSCONFDIR)/tollgate/schema.json
 	@if [ -e $(DESTDIR)$(SYSCONFDIR)/tollgate/tollgate.yaml ]; then \
 	  echo "kept: $(DESTDIR)$(SYSCONFDIR)/tollgate/tollgate.yaml"; \
 	else install -D -m 644 conf/service.yaml $(DESTDIR)$(SYSCONFDIR)/tollgate/tollgate.yaml; fi
@@ -79,7 +81,7 @@ install: generated ## The program, its unit, configuration, manual pages and com
 	install -D -m 644 target/package/tollgate.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tollgate
 	install -D -m 644 target/package/tollgate.zsh $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_tollgate
 	install -D -m 644 target/package/tollgate.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/tollgate.fish
-	install -m 644 README.md CHANGELOG.md LICENSE conf/data/NOTICE.md conf/tollgate.yaml conf/minimal.yaml $(DESTDIR)$(PREFIX)/share/doc/tollgate/
+	install -m 644 README.md CHANGELOG.md LICENSE conf/data/NOTICE.md conf/tollgate.yaml conf/minimal.yaml conf/schema.json $(DESTDIR)$(PREFIX)/share/doc/tollgate/
 	install -d $(DESTDIR)$(PREFIX)/share/doc/tollgate/examples
 	install -m 644 conf/examples/*.yaml $(DESTDIR)$(PREFIX)/share/doc/tollgate/examples/
 	@echo "Next: edit $(SYSCONFDIR)/tollgate/tollgate.yaml, tollgate check it, systemctl enable --now tollgate"

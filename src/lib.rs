@@ -132,8 +132,10 @@
 //! - A signal: copy a file in [`engine::signals`], add it to the table there. Its tests name the innocents too.
 //! - A rule variable: one row of [`VARIABLES`](engine::policy::VARIABLES).
 //! - A kind of challenge: one file and one row of [`KINDS`](challenge::KINDS).
-//! - A key of the YAML: a field in `config::file`, its meaning in [`settings`](config::settings), the step between them in
-//!   `config::resolve`, a line in `conf/tollgate.yaml`, a broken specimen in `tests/fixtures/config/bad`.
+//! - A key of the YAML: a field in `config::file` (its words and its default become the [schema](config::schema), the
+//!   README's table and `check --show`), its meaning in [`settings`](config::settings), the step between them in
+//!   `config::resolve`, a line in `conf/tollgate.yaml`, a broken specimen in `tests/fixtures/config/bad`; then
+//!   `UPDATE_SCHEMA=1` and `UPDATE_README=1` for the tests.
 //! - A bypass that somebody found: the story that shows it first, in `tests/it`; then the module that misread.
 //!
 //! The `gateway` feature (on by default) brings everything with a socket in; `cargo test --no-default-features --lib`

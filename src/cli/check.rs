@@ -1,14 +1,15 @@
 //! `tollgate check FILE`: reads a configuration as `run` would, and says all that is wrong with it.
 //!
 //! For people the problems look like a compiler's; for CI the same as one JSON object. Warnings do not fail a check:
-//! they are things that an operator may want.
+//! they are things that an operator may want. Nothing is changed and nobody is called, unless `--probe` asks for it.
 
-use crate::config::{self, Problem, Report, Settings, Warning};
-use crate::gateway::live;
+mod files;
 
-use crate::gateway::tls::Certificate;
-use crate::intel::Intel;
-use serde_json::json;
+use crate::config::{self, Loaded, Problem, Report, Settings, Warning};
+use crate::gateway::clock::Clock;
+use crate::gateway::probe;
+use files::Found;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 
@@ -17,47 +18,78 @@ const FINE: u8 = 0;
 /// The configuration is at fault, as `sysexits.h` numbers it.
 pub const CONFIGURATION: u8 = 78;
 
+/// What is asked beyond whether the file is sound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// One JSON object instead of text.
+    pub json: bool,
+    /// The effective configuration.
+    pub show: bool,
+    /// Ports, servers and directories are tried.
+    pub probe: bool,
+}
+
 /// Checks a file and returns the exit code. What was read goes to standard output, problems to standard error; with
 /// `json` one object goes to standard output.
-pub fn check(file: &Path, json: bool) -> u8 {
+pub fn check(file: &Path, asked: Asked) -> u8 {
     let name = file.display().to_string();
-    let read = config::load(file);
-    let faults = read.as_ref().map_or_else(|_| Vec::new(), |(settings, _)| faults_in_files(settings));
-    let code = if read.is_ok() && faults.is_empty() { FINE } else { CONFIGURATION };
+    let read = config::load_whole(file);
+    let mut found = Found::default();
+    if let Ok(loaded) = &read {
+        found = around(loaded, asked.probe);
+    }
+    let code = if read.is_ok() && found.problems.is_empty() { FINE } else { CONFIGURATION };
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     // A reader that went away (`| head`) is no reason to fail.
     let _ = match read {
-        _ if json => writeln!(out, "{}", as_json(&name, read.as_ref(), &faults)),
-        Ok(_) if !faults.is_empty() => faults.iter().try_for_each(|fault| writeln!(err, "error: {fault}")),
-        Ok((settings, warnings)) => warnings
-            .iter()
-            .try_for_each(|warning| writeln!(err, "{}", warning.render(&name, "warning")))
-            .and_then(|()| writeln!(out, "{}", summary(&name, &settings, &warnings)))
-            .and_then(|()| writeln!(out, "{}", data())),
+        read if asked.json => writeln!(out, "{:#}", as_json(&name, read.as_ref(), &found, asked)),
         Err(report) => write!(err, "{report}"),
+        Ok(loaded) => {
+            let warnings = found.warnings.iter().map(|warning| (warning, "warning"));
+            let problems = found.problems.iter().map(|problem| (problem, "error"));
+            let mut told = problems
+                .chain(warnings)
+                .try_for_each(|(problem, level)| writeln!(err, "{}", problem.render(&name, level)));
+            if asked.show {
+                told = told.and_then(|()| write!(out, "{}", shown(&loaded)));
+            } else if found.problems.is_empty() {
+                told = told
+                    .and_then(|()| writeln!(out, "{}", summary(&name, &loaded.settings, &found.warnings)))
+                    .and_then(|()| writeln!(out, "{}", data()));
+            } else {
+                told =
+                    told.and_then(|()| writeln!(err, "{name}: {}", count(found.problems.len(), "problem", "problems")));
+            }
+            told
+        }
     };
     code
 }
 
-/// What is wrong inside the files that a sound configuration names: lists, databases, certificates.
-fn faults_in_files(settings: &Settings) -> Vec<String> {
-    let mut faults: Vec<String> = Vec::new();
-    if let Err(problems) = Intel::load(&settings.intel, &settings.lists, &live::canonical) {
-        faults.extend(problems.iter().map(ToString::to_string));
-    }
-    if let Some(log) = &settings.decision_log
-        && let Some(folder) = log.path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
-        // The directory itself is made at start.
-        && folder.parent().is_none_or(|place| !place.as_os_str().is_empty() && !place.is_dir())
-    {
-        faults.push(format!("decision_log.path: there is no directory {}: make it first", folder.display()));
-    }
-    for (place, listener) in settings.listen.iter().enumerate() {
-        if let Some(Err(error)) = listener.tls.as_ref().map(Certificate::load) {
-            faults.push(format!("listen[{place}].tls: {error}"));
+fn shown(loaded: &Loaded) -> String {
+    config::show(loaded.places.source(), &loaded.settings)
+}
+
+/// What is wrong around a sound configuration, in the order of the file; its own warnings are among it.
+fn around(loaded: &Loaded, probing: bool) -> Found {
+    let Loaded { settings, warnings, places } = loaded;
+    let mut found = files::files(settings, places, Clock::System.now());
+    let ports = files::ports(settings, places, probing);
+    found.warnings.extend(warnings.iter().cloned().chain(ports.warnings));
+    found.problems.extend(ports.problems);
+    if probing {
+        match probe::probe(settings) {
+            Ok(faults) => found.problems.extend(faults.into_iter().map(|fault| {
+                let help = "start it first, or mend the address; `check` without `--probe` asks nobody".to_owned();
+                places.problem(&fault.key, fault.message, fault.key.starts_with("upstream").then_some(help))
+            })),
+            Err(error) => found.problems.push(Problem::of_file(format!("nothing could be probed: {error}"), None)),
         }
     }
-    faults
+    let place = |problem: &Problem| (problem.line, problem.column);
+    found.problems.sort_by_key(place);
+    found.warnings.sort_by_key(place);
+    found
 }
 
 /// The data that the program brings, with their dates: they age.
@@ -92,14 +124,33 @@ fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn as_json(name: &str, read: Result<&(Settings, Vec<Warning>), &Report>, faults: &[String]) -> serde_json::Value {
-    let none: &[Problem] = &[];
-    let (problems, warnings, more) = match read {
-        Ok((_, warnings)) => (none, &warnings[..], 0),
-        Err(report) => (&report.problems[..], none, report.more),
+/// The answer for programs. Keys are a contract: they are added to.
+fn as_json(name: &str, read: Result<&Loaded, &Report>, found: &Found, asked: Asked) -> Value {
+    let (problems, more) = match read {
+        Ok(_) => (&found.problems, 0),
+        Err(report) => (&report.problems, report.more),
     };
-    let ok = read.is_ok() && faults.is_empty();
-    json!({ "file": name, "ok": ok, "problems": problems, "more": more, "warnings": warnings, "files": faults })
+    let each = |problems: &[Problem]| -> Vec<Value> {
+        let with_file = |problem: &Problem| {
+            let mut value = json!(problem);
+            if let Some(keys) = value.as_object_mut() {
+                keys.shift_insert(0, "file".to_owned(), json!(name));
+            }
+            value
+        };
+        problems.iter().map(with_file).collect()
+    };
+    let mut answer = json!({
+        "file": name,
+        "ok": read.is_ok() && found.problems.is_empty(),
+        "problems": each(problems),
+        "more": more,
+        "warnings": each(&found.warnings),
+    });
+    if let (true, Ok(loaded)) = (asked.show, read) {
+        answer["shown"] = json!(shown(loaded));
+    }
+    answer
 }
 
 #[cfg(test)]
@@ -119,16 +170,19 @@ mod tests {
 
     #[test]
     fn programs_read_the_same_problems() {
-        let read = config::parse("a.yaml", "version: 1\nmodus: monitor\n", Path::new(""));
-        let value = as_json("a.yaml", read.as_ref(), &[]);
+        let report = config::parse("a.yaml", "version: 1\nmodus: monitor\n", Path::new("")).unwrap_err();
+        let value = as_json("a.yaml", Err(&report), &Found::default(), Asked::default());
         assert_eq!(value["ok"], false);
-        assert_eq!(value["problems"][0]["path"], "");
         let unknown = value["problems"].as_array().unwrap().iter().find(|p| p["path"] == "modus").unwrap();
         assert_eq!((unknown["line"].as_u64(), unknown["column"].as_u64()), (Some(2), Some(1)));
+        let keys: Vec<&str> = unknown.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["file", "path", "line", "column", "message", "help", "snippet"], "a contract");
+        let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["file", "ok", "problems", "more", "warnings"], "a contract");
     }
 
     #[test]
     fn a_missing_file_is_the_configurations_fault() {
-        assert_eq!(check(Path::new("no/such/file.yaml"), true), CONFIGURATION);
+        assert_eq!(check(Path::new("no/such/file.yaml"), Asked { json: true, ..Asked::default() }), CONFIGURATION);
     }
 }

@@ -6,6 +6,7 @@ mod explain;
 mod man;
 mod reload;
 mod run;
+mod schema;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -51,7 +52,10 @@ enum Command {
         config: PathBuf,
     },
     /// Read a configuration as `run` would, and say all that is wrong with it.
-    #[command(after_help = "Exit codes: 0 fine, 78 mistakes found.\n\nExample:\n  tollgate check conf/minimal.yaml")]
+    #[command(after_help = "Exit codes: 0 fine (warnings do not fail a check), 78 mistakes found.\n\n\
+                            Examples:\n  tollgate check conf/minimal.yaml\n  \
+                            tollgate check --show conf/minimal.yaml    # with every default filled in\n  \
+                            tollgate check --probe conf/minimal.yaml   # before a start: are ports and servers to be had?")]
     Check {
         /// The configuration.
         #[arg(value_name = "FILE")]
@@ -59,6 +63,13 @@ enum Command {
         /// One JSON object for CI instead of text for people.
         #[arg(long)]
         json: bool,
+        /// Print the effective configuration, with every default and without secrets, as YAML.
+        #[arg(long)]
+        show: bool,
+        /// Try what it names, two seconds each: listen on its ports for a moment, connect to its servers, write beside
+        /// its decision log. A port in use is an error then, and not only a warning.
+        #[arg(long)]
+        probe: bool,
     },
     /// Have the running gate load its configuration again, with every file it names: all of it, or nothing if anything is
     /// wrong. Prints what changed and what needs a restart, or the report of `check`.
@@ -76,6 +87,12 @@ enum Command {
     /// Say what the gate makes of one request, and why: route, signals, scores, rules, and the answer it would get. Nothing
     /// is sent, counted or written.
     Explain(explain::Options),
+    /// Print the JSON Schema of the configuration.
+    #[command(after_help = "Editors that speak it complete keys and explain them. In a file's first line:\n  \
+                            # yaml-language-server: $schema=schema.json\n\n\
+                            Exit codes: 0 fine, 64 wrong usage.\n\n\
+                            Example:\n  tollgate schema > conf/schema.json")]
+    Schema,
     /// Print the completions of commands and options for a shell.
     #[command(after_help = "Exit codes: 0 fine, 64 wrong usage.\n\nExamples:\n  \
                             tollgate completions bash > /etc/bash_completion.d/tollgate\n  \
@@ -113,9 +130,10 @@ pub fn main() -> u8 {
     };
     match arguments.command {
         Command::Run { config } => run::run(&config),
-        Command::Check { file, json } => check::check(&file, json),
         Command::Reload { config } => reload::reload(&config),
         Command::Explain(options) => explain::explain(&options),
+        Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
+        Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { directory } => man::man(directory.as_deref()),
     }
@@ -155,7 +173,7 @@ mod tests {
         let mut tried = 0;
         for line in texts.iter().flat_map(|text| text.lines()) {
             let Some(start) = line.find("tollgate ").filter(|_| line.starts_with("  ")) else { continue };
-            let words = line[start..].split_whitespace().take_while(|word| !["|", ">", "<", "&&"].contains(word));
+            let words = line[start..].split_whitespace().take_while(|word| !["|", ">", "<", "&&", "#"].contains(word));
             let taken = Arguments::try_parse_from(words);
             assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
             tried += 1;

@@ -9,6 +9,7 @@ use super::document::Document;
 use super::later;
 use super::slot::{MANY, SLOT, Slot};
 use super::tree::{Kind, NodeId};
+use super::words;
 use crate::engine::policy::spelling::nearest;
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{self, Deserialize, DeserializeSeed, IntoDeserializer, Visitor};
@@ -113,8 +114,9 @@ impl<'d> de::Deserializer<'d> for Decoder<'d, '_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let Kind::Mapping(pairs) = self.kind() else {
-            return Err(Fault::expected("a mapping (lines of `key: value`)", &self.found())
-                .help(format!("its keys are {}", later::listed(fields))));
+            let fault = Fault::expected("a mapping (lines of `key: value`)", &self.found());
+            let glued = self.document.tree.text(self.node).and_then(|text| words::glued(text, fields));
+            return Err(fault.help(glued.unwrap_or_else(|| format!("its keys are {}", later::listed(fields)))));
         };
         visitor.visit_map(Entries { pairs: pairs.iter(), value: None, schema: Some((name, fields)), decoder: self })
     }
@@ -160,11 +162,7 @@ impl<'d> de::Deserializer<'d> for Decoder<'d, '_> {
             Kind::Scalar { text, plain: true, .. } if &**text == "false" => visitor.visit_bool(false),
             Kind::Scalar { text, .. } => {
                 let fault = Fault::expected("`true` or `false`", &self.found());
-                Err(match text.to_ascii_lowercase().as_str() {
-                    "yes" | "on" | "y" | "true" => fault.help("write `true`, unquoted"),
-                    "no" | "off" | "n" | "false" => fault.help("write `false`, unquoted"),
-                    _ => fault,
-                })
+                Err(Fault { help: words::truth(text), ..fault })
             }
             _ => Err(Fault::expected("`true` or `false`", &self.found())),
         }
@@ -172,15 +170,32 @@ impl<'d> de::Deserializer<'d> for Decoder<'d, '_> {
 
     fn deserialize_u64<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = self.text("a whole number")?;
+        if let Some((message, help)) = words::octal(text) {
+            return Err(Fault { message, help: Some(help) });
+        }
         let digits = text.replace('_', "");
         match digits.parse::<u64>() {
             Ok(number) if digits.bytes().all(|b| b.is_ascii_digit()) => visitor.visit_u64(number),
-            _ => Err(Fault::expected("a whole number", &self.found())),
+            _ => Err(Fault { help: words::whole(text), ..Fault::expected("a whole number", &self.found()) }),
         }
     }
 
     fn deserialize_str<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_borrowed_str(self.text("a text")?)
+        let text = self.text("a text").map_err(|fault| match self.kind() {
+            Kind::Sequence(_) => {
+                fault.help("to YAML a value that begins with `[` is a list: put a text into single quotes")
+            }
+            Kind::Mapping(_) => {
+                fault.help("to YAML `{`, or `: ` inside of a value, begins a mapping: put a text into single quotes")
+            }
+            _ => fault,
+        })?;
+        if let Kind::Scalar { plain: true, expanded: false, .. } = self.kind()
+            && let Some((message, help)) = words::ambiguous(text)
+        {
+            self.document.warn(self.node, message, help);
+        }
+        visitor.visit_borrowed_str(text)
     }
 
     fn deserialize_string<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {

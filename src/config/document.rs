@@ -60,6 +60,11 @@ impl<'s> Document<'s> {
         self.push(self.problem(node, start, end, message, help));
     }
 
+    /// The line a value begins in, from 1.
+    pub fn line(&self, node: NodeId) -> usize {
+        self.source.bytes().take(self.tree.span(node).0).filter(|&byte| byte == b'\n').count() + 1
+    }
+
     /// The configuration is accepted, and yet.
     pub fn warn(&self, node: NodeId, message: impl Into<String>, help: impl Into<Option<String>>) {
         let mut warnings = self.warnings.borrow_mut();
@@ -69,15 +74,28 @@ impl<'s> Document<'s> {
         }
     }
 
-    /// What was read, unless something was wrong.
-    pub fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>), Report> {
+    /// Whether nothing was found wrong with a value or inside of it: what has a fault may be another thing when it is
+    /// mended, and is not compared with others.
+    pub fn is_sound(&self, node: NodeId) -> bool {
+        let problems = self.problems.borrow();
+        if problems.is_empty() {
+            return true;
+        }
+        let path = self.tree.path(node);
+        let inside =
+            |at: &str| at.strip_prefix(&*path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.more.get() == 0 && !problems.iter().any(|problem| inside(&problem.path))
+    }
+
+    /// What was read, with the tree it was read from, unless something was wrong.
+    pub fn finish<T>(self, value: Option<T>) -> Result<(T, Vec<Warning>, Tree), Report> {
         let mut problems = self.problems.into_inner();
         let mut warnings = self.warnings.into_inner();
         let place = |problem: &Problem| (problem.line, problem.column);
         problems.sort_by_key(place);
         warnings.sort_by_key(place);
         match value {
-            Some(value) if problems.is_empty() => Ok((value, warnings)),
+            Some(value) if problems.is_empty() => Ok((value, warnings, self.tree)),
             _ => Err(Report { file: self.name.to_owned(), problems, more: self.more.get() }),
         }
     }

@@ -3,10 +3,13 @@
 //! Private to `config`. Every field is a [`Slot`], so a value knows its place and may be bad alone. The doc comments
 //! speak to the operator: they become the schema's descriptions.
 
+mod body;
+
+pub(super) use body::{Body, BodyFile};
+
 use super::slot::{Anything, Many, Pairs, Slot};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use std::fmt;
 
 /// A duration as written: `250ms`, `10s`, `5m`, `7d`.
 #[derive(Debug, Deserialize)]
@@ -17,198 +20,281 @@ pub(super) struct Period(pub String);
 pub(super) struct ByteSize(pub String);
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["version", "mode", "listen", "upstream", "routes"])))]
 pub(super) struct File {
     /// Version of this format: 1.
+    #[schemars(extend("minimum" = 1, "maximum" = 1, "examples" = serde_json::json!([1])))]
     pub version: Slot<u64>,
     /// Names this application in records and events.
+    #[schemars(extend("default" = "default", "examples" = serde_json::json!(["shop"])))]
     pub product: Slot<String>,
-    /// `enforce` carries decisions out; `monitor` decides and records, and forwards everything.
+    /// `enforce` carries decisions out; `monitor` decides and records, and forwards everything. There is no default,
+    /// so that nobody blocks, or fails to block, by accident. `monitor` here wins over the mode of a policy.
     pub mode: Slot<ModeName>,
-    /// Where the gate keeps its keys; made on first start.
+    /// Where the gate keeps its keys; made on first start, readable by its user only, shared by a fleet. Losing it
+    /// forgets every account.
+    #[schemars(extend("default" = "/var/lib/tollgate/secret"))]
     pub secret_file: Slot<String>,
     /// Addresses that visitors connect to.
     pub listen: Slot<Vec<Slot<Listen>>>,
-    /// The application behind the gate, or a list of applications by `hosts`.
+    /// The application behind the gate; or a list of applications by `hosts`, of which the one without is the
+    /// default.
     pub upstream: Slot<Many<Upstream>>,
-    /// Where the visitor's address is read from.
+    /// Where a visitor's address is read from. Without this it is the connection's peer.
     pub client_ip: Slot<ClientIp>,
-    /// How the application's logins, registrations and the like are recognised.
+    /// How the application's logins, registrations and the like are recognised. Routes with more conditions are tried
+    /// first, then those further up.
     pub routes: Slot<Vec<Slot<Route>>>,
-    /// Rules by name.
+    /// Rules by name; routes choose one with `policy`.
     pub policies: Slot<Pairs<Policy>>,
-    /// Parameters and weights by signal.
+    /// Parameters and weights by signal, all optional.
     pub signals: Slot<Anything>,
-    /// The operator's own lists by name.
+    /// The operator's own lists by name; rules ask `listed.<name>`.
     pub lists: Slot<Pairs<List>>,
     /// Databases and lists on top of what is embedded.
     pub intel: Slot<Intel>,
-    /// Where counters live.
+    /// Where history lives.
     pub store: Slot<Store>,
     /// How challenges are set.
     pub challenge: Slot<Challenge>,
     /// Device recognition.
     pub device: Slot<Device>,
-    /// Where decision records are written.
+    /// Where decision records are written, as JSON lines; without this they are not.
     pub decision_log: Slot<DecisionLog>,
-    /// The listener for metrics and health.
+    /// The listener for metrics and health; without this there is none.
     pub admin: Slot<Admin>,
     /// How changes of this file, and of the files it names, come into force.
     pub reload: Slot<Reload>,
     /// Bounds on memory, time and connections.
     pub limits: Slot<Limits>,
-    /// `text` or `json`: the form of the process's own log.
+    /// The form of the process's own log: `text` or `json`.
+    #[schemars(extend("default" = "text"))]
     pub log: Slot<LogName>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ModeName {
     Enforce,
     Monitor,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LogName {
     Text,
     Json,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// One address that visitors connect to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["address"])))]
 pub(super) struct Listen {
-    /// `address:port`.
+    /// An IP address and a port.
+    #[schemars(extend("examples" = serde_json::json!(["0.0.0.0:8080", "[::]:8080"])))]
     pub address: Slot<String>,
-    /// Certificate and key; without it the listener speaks plain HTTP.
+    /// Certificate and key; without it the listener speaks plain HTTP. HTTP/2 is offered by ALPN.
     pub tls: Slot<Tls>,
-    /// Whether a PROXY protocol header is expected.
+    /// Whether a PROXY protocol header is expected. `true` is not available yet.
+    #[schemars(extend("default" = false))]
     pub proxy_protocol: Slot<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Certificate and key.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["certificate", "key"])))]
 pub(super) struct Tls {
     /// PEM file with the chain.
+    #[schemars(extend("examples" = serde_json::json!(["/etc/tollgate/site.crt"])))]
     pub certificate: Slot<String>,
     /// PEM file with the private key.
+    #[schemars(extend("examples" = serde_json::json!(["/etc/tollgate/site.key"])))]
     pub key: Slot<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// One application behind the gate.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["servers"])))]
 pub(super) struct Upstream {
     /// Host globs that this entry serves; the one without is the default.
+    #[schemars(extend("examples" = serde_json::json!([["api.shop.example"]])))]
     pub hosts: Slot<Many<String>>,
-    /// `host:port`, or `https://host:port`.
+    /// `host:port`, or `https://host:port`; several are balanced and health-checked.
+    #[schemars(extend("examples" = serde_json::json!([["127.0.0.1:9000"]])))]
     pub servers: Slot<Many<String>>,
-    /// `preserve`, or a fixed `Host`.
+    /// `preserve`, or a fixed `Host` header.
+    #[schemars(extend("default" = "preserve"))]
     pub host: Slot<String>,
+    /// How long the gate waits for the application.
     pub timeouts: Slot<Timeouts>,
-    /// TCP health checks.
+    /// TCP health checks, where there are several servers.
     pub health: Slot<Health>,
     /// Whether certificates of `https://` servers are verified.
+    #[schemars(extend("default" = true))]
     pub verify: Slot<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How long the gate waits for an application.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Timeouts {
+    /// To connect.
+    #[schemars(extend("default" = "2s"))]
     pub connect: Slot<Period>,
+    /// Between two reads of an answer.
+    #[schemars(extend("default" = "60s"))]
     pub read: Slot<Period>,
+    /// Between two writes of a request.
+    #[schemars(extend("default" = "60s"))]
     pub write: Slot<Period>,
-    /// Below the application's own keep-alive.
+    /// How long a pooled connection may idle: below the application's own keep-alive (gunicorn 2s, Node 5s).
+    #[schemars(extend("default" = "1s"))]
     pub idle: Slot<Period>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// TCP health checks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Health {
+    /// Time between two checks of a server.
+    #[schemars(extend("default" = "5s"))]
     pub interval: Slot<Period>,
+    /// At most the interval.
+    #[schemars(extend("default" = "1s"))]
     pub timeout: Slot<Period>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Where a visitor's address is read from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["trusted_proxies"])))]
 pub(super) struct ClientIp {
     /// Networks whose header is believed.
+    #[schemars(extend("examples" = serde_json::json!([["10.0.0.0/8"]])))]
     pub trusted_proxies: Slot<Many<String>>,
-    /// `x-forwarded-for`, `forwarded`, or a header that carries one address.
+    /// `x-forwarded-for`, `forwarded`, or a header that carries one address. Counted from the right.
+    #[schemars(extend("default" = "x-forwarded-for", "examples" = serde_json::json!(["x-real-ip", "cf-connecting-ip"])))]
     pub header: Slot<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How one event is recognised and read, and which policy rules.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["name", "event", "match"])))]
 pub(super) struct Route {
-    /// Names the route in records.
+    /// Names the route in records, headers and metrics.
+    #[schemars(extend("examples" = serde_json::json!(["sign-in"])))]
     pub name: Slot<String>,
-    /// `login`, `register`, …
+    /// What kind of moment this is: a known event, or your own as `custom:<name>`.
+    #[schemars(extend("examples" = serde_json::json!(["login"])))]
     pub event: Slot<String>,
     /// Conditions that must all hold.
     #[serde(rename = "match")]
+    #[schemars(extend("examples" = serde_json::json!([{"method": "POST", "path": "/login"}])))]
     pub matching: Slot<Match>,
-    /// Where the request's fields are: `account: form:login`.
+    /// Where the request's fields are: `place:name`, or a list of which the first that is present is taken.
+    #[schemars(extend("examples" = serde_json::json!([{"account": "form:login", "password": "form:password"}])))]
     pub fields: Slot<Pairs<Many<String>>>,
-    /// How the application's answer is read.
+    /// How the application's answer is read: `pending` is tried first, then `succeeded`, then `failed`.
+    #[schemars(extend("examples" = serde_json::json!([{"succeeded": [{"status": 302}], "failed": [{"status": 200}]}])))]
     pub outcome: Slot<Outcome>,
+    /// What becomes of a body above `limits.body`: `413`, or `forward_unscored`.
+    #[schemars(extend("default" = "413"))]
     pub too_large: Slot<TooLargeName>,
+    /// What becomes of a body that cannot be read: `400`, or `forward_unscored`.
+    #[schemars(extend("default" = "400"))]
     pub unreadable: Slot<UnreadableName>,
+    /// What becomes of a request that two servers could read differently: `deny`, or `flag` (the policy sees
+    /// `fired.ambiguous_request`).
+    #[schemars(extend("default" = "deny"))]
     pub ambiguous: Slot<AmbiguousName>,
+    /// How one account is told from another.
     pub identity: Slot<Identity>,
-    /// Name of the policy that rules; otherwise the built-in one does.
+    /// Name of the policy that rules; `standard` is the built-in one.
+    #[schemars(extend("default" = "standard"))]
     pub policy: Slot<String>,
-    /// Where the form is shown.
+    /// Where the form is shown, as globs; the first is where people are sent back to.
+    #[schemars(extend("examples" = serde_json::json!([["/login"]])))]
     pub pages: Slot<Many<String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The conditions of a route; exactly one of the four paths.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Match {
+    /// One method or several; any without it.
+    #[schemars(extend("examples" = serde_json::json!(["POST"])))]
     pub method: Slot<Many<String>>,
     /// The whole path.
+    #[schemars(extend("examples" = serde_json::json!(["/login"])))]
     pub path: Slot<String>,
+    /// The path begins with this.
+    #[schemars(extend("examples" = serde_json::json!(["/checkout/"])))]
     pub path_prefix: Slot<String>,
+    /// The whole path as a glob.
+    #[schemars(extend("examples" = serde_json::json!(["/*/login"])))]
     pub path_glob: Slot<String>,
+    /// The whole path as a regular expression.
+    #[schemars(extend("examples" = serde_json::json!(["/v[0-9]+/session"])))]
     pub path_regex: Slot<String>,
     /// Host globs.
+    #[schemars(extend("examples" = serde_json::json!([["shop.example", "*.shop.example"]])))]
     pub host: Slot<Many<String>>,
+    /// Values of the query by name. `!` excludes, `~` is absence.
+    #[schemars(extend("examples" = serde_json::json!([{"action": ["!register"]}])))]
     pub query: Slot<Pairs<Many<String>>>,
+    /// Values of the form by name.
     pub form: Slot<Pairs<Many<String>>>,
-    /// Query or form.
+    /// Values of query or form by name.
     pub param: Slot<Pairs<Many<String>>>,
-    /// By JSON Pointer.
+    /// Values of a JSON body by JSON Pointer.
+    #[schemars(extend("examples" = serde_json::json!([{"/kind": "login"}])))]
     pub json: Slot<Pairs<Many<String>>>,
-    /// Headers of the request.
+    /// Headers of the request, by name.
+    #[schemars(extend("examples" = serde_json::json!([{"authorization": "Basic *"}])))]
     pub header: Slot<Pairs<Many<String>>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How a route's answers are read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Outcome {
+    /// The application asks for a second step of its own.
     pub pending: Slot<Many<Answer>>,
+    /// The attempt succeeded.
     pub succeeded: Slot<Many<Answer>>,
+    /// The attempt failed.
     pub failed: Slot<Many<Answer>>,
 }
 
 /// Conditions over the application's answer; all must hold.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Answer {
+    /// Any of these, 200 to 599.
+    #[schemars(extend("examples" = serde_json::json!([[302, 303]])))]
     pub status: Slot<Many<u64>>,
     /// Globs over `Location`.
+    #[schemars(extend("examples" = serde_json::json!(["!*/2fa/*"])))]
     pub location: Slot<Many<String>>,
-    /// Globs over names of cookies that are set.
+    /// Globs over the names of cookies that are set; a deletion sets nothing.
+    #[schemars(extend("examples" = serde_json::json!(["session*"])))]
     pub set_cookie: Slot<Many<String>>,
-    /// Globs over other headers.
+    /// Globs over other headers by name.
     pub header: Slot<Pairs<Many<String>>>,
-    /// Texts of which any occurs.
+    /// Texts of which any occurs in the first 64 KiB of the body.
     pub body_contains: Slot<Many<String>>,
-    /// Globs by JSON Pointer.
+    /// Globs over values of a JSON body by JSON Pointer.
+    #[schemars(extend("examples" = serde_json::json!([{"/error": "*"}])))]
     pub json: Slot<Pairs<Many<String>>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub(super) enum TooLargeName {
     #[serde(rename = "413")]
     Refuse,
@@ -216,7 +302,7 @@ pub(super) enum TooLargeName {
     ForwardUnscored,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 pub(super) enum UnreadableName {
     #[serde(rename = "400")]
     Refuse,
@@ -224,72 +310,85 @@ pub(super) enum UnreadableName {
     ForwardUnscored,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum AmbiguousName {
     Deny,
     Flag,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How one account is told from another.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Identity {
-    /// `fold` or `keep`.
+    /// `fold`, or `keep`: upper and lower case are different accounts.
+    #[schemars(extend("default" = "fold"))]
     pub case: Slot<CaseName>,
-    /// `merge` or `keep`: dots, tags and googlemail.com.
+    /// `merge`, or `keep`: whether dots, tags and googlemail.com name one mailbox.
+    #[schemars(extend("default" = "merge"))]
     pub gmail: Slot<GmailName>,
-    /// `keep` or `strip`: `+tag` at every provider.
+    /// `keep`, or `strip`: `name+tag@…` is `name@…` at every provider.
+    #[schemars(extend("default" = "keep"))]
     pub tags: Slot<TagsName>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum CaseName {
     Fold,
     Keep,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum GmailName {
     Merge,
     Keep,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TagsName {
     Keep,
     Strip,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Rules, and what a denial answers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Policy {
     /// Of this policy alone; the gate's `monitor` wins.
+    #[schemars(extend("default" = "enforce"))]
     pub mode: Slot<ModeName>,
     /// Before forwarding; the first that matches rules.
     pub rules: Slot<Vec<Slot<Rule>>>,
-    /// After a login succeeded.
+    /// After the application said yes: who is it? For `login` and `verification` only.
     pub on_success: Slot<Vec<Slot<Rule>>>,
     /// Where no rule matches.
+    #[schemars(extend("default" = "allow"))]
     pub otherwise: Slot<ActionName>,
     /// What is answered on a denial.
     pub deny: Slot<Deny>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// One rule.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["name", "when", "action"])))]
 pub(super) struct Rule {
+    /// Records name the rule that decided.
+    #[schemars(extend("examples" = serde_json::json!(["stuffing"])))]
     pub name: Slot<String>,
-    /// A CEL expression.
+    /// A CEL expression over the variables of the README.
+    #[schemars(extend("examples" = serde_json::json!(["fired.credential_stuffing && bot >= 60"])))]
     pub when: Slot<String>,
+    /// What is done.
     pub action: Slot<ActionName>,
-    /// Which challenge, for `action: challenge`.
+    /// Which challenge, for `action: challenge`; `challenge.default` without it.
     pub challenge: Slot<ChallengeName>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ActionName {
     Allow,
@@ -297,80 +396,46 @@ pub(super) enum ActionName {
     Deny,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ChallengeName {
     ProofOfWork,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What is answered on a denial.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Deny {
     /// Status, 400 to 599.
+    #[schemars(extend("default" = 403, "minimum" = 400, "maximum" = 599))]
     pub respond: Slot<u64>,
     /// Page for people: inline, or `{ file: sorry.html }`.
     pub html: Slot<Body>,
     /// Body for programs: inline, or `{ file: sorry.json }`.
     pub json: Slot<Body>,
-    /// `page` (where the form is shown), a path on this site, or an absolute URL.
+    /// Instead of an answer: `page` (where the form is shown), a path on this site, or an absolute URL.
+    #[schemars(extend("examples" = serde_json::json!(["page", "/sorry"])))]
     pub redirect: Slot<String>,
 }
 
-/// A body of the operator's.
-#[derive(Debug)]
-pub(super) enum Body {
-    Inline(String),
-    File(BodyFile),
-}
-
-#[derive(Debug, Default, Deserialize)]
+/// One of the operator's lists.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-pub(super) struct BodyFile {
-    pub file: Slot<String>,
-}
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Body, D::Error> {
-        struct TextOrFile;
-        impl<'de> Visitor<'de> for TextOrFile {
-            type Value = Body;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, or `{ file: … }`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Body, E> {
-                Ok(Body::Inline(text.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
-                let mut body = BodyFile::default();
-                while let Some((key, value)) = map.next_entry::<String, Slot<String>>()? {
-                    if key != "file" {
-                        return Err(A::Error::custom(format!("unknown key `{key}`; known here: `file`")));
-                    }
-                    body.file = value;
-                }
-                Ok(Body::File(body))
-            }
-        }
-        deserializer.deserialize_any(TextOrFile)
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["effect", "of"])))]
 pub(super) struct List {
+    /// `allow` or `deny` by the built-in policy and the signals, or `note`: no effect of its own.
     pub effect: Slot<EffectName>,
-    /// `ip`, `account`, `email`, …
+    /// What the entries are.
     pub of: Slot<String>,
-    /// One entry a line.
+    /// A file with one entry a line; `#` begins a comment.
+    #[schemars(extend("examples" = serde_json::json!(["/etc/tollgate/blocked.txt"])))]
     pub file: Slot<String>,
     /// Entries written here.
+    #[schemars(extend("examples" = serde_json::json!([["192.0.2.0/24"]])))]
     pub entries: Slot<Many<String>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum EffectName {
     Allow,
@@ -378,90 +443,142 @@ pub(super) enum EffectName {
     Note,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Files of intelligence.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Intel {
+    /// MaxMind database of countries.
     pub country: Slot<String>,
+    /// MaxMind database of cities.
     pub city: Slot<String>,
+    /// MaxMind database of networks.
     pub asn: Slot<String>,
+    /// MaxMind database of anonymisers.
     pub anonymous: Slot<String>,
+    /// Addresses and CIDR ranges of Tor exits, one a line.
     pub tor_exit: Slot<String>,
+    /// Addresses and CIDR ranges of VPNs, one a line.
     pub vpn: Slot<String>,
+    /// Addresses and CIDR ranges of data centres, one a line.
     pub datacenter: Slot<String>,
+    /// Disposable e-mail domains, one a line; `!domain` takes one off the embedded list.
     pub disposable: Slot<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Where history lives.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Store {
+    /// `memory`.
+    #[schemars(extend("default" = "memory"))]
     pub kind: Slot<StoreKind>,
     /// Most entries of each kind.
+    #[schemars(extend("default" = 1000000, "minimum" = 1000, "maximum" = 100000000))]
     pub entries: Slot<u64>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StoreKind {
     Memory,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// How challenges are set.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Challenge {
     /// Used where a rule names no kind.
+    #[schemars(extend("default" = "proof_of_work"))]
     pub default: Slot<ChallengeName>,
+    /// The proof of work.
     pub proof_of_work: Slot<ProofOfWork>,
     /// How long a visitor has to solve, and a held answer to be released.
+    #[schemars(extend("default" = "5m"))]
     pub ticket_lifetime: Slot<Period>,
     /// How long a clearance may be used after the solution.
+    #[schemars(extend("default" = "5m"))]
     pub clearance_lifetime: Slot<Period>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The proof of work.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct ProofOfWork {
-    /// Leading zero bits, 1 to 28.
+    /// Leading zero bits, 1 to 28; the work doubles with each.
+    #[schemars(extend("default" = 16, "minimum" = 1, "maximum" = 28))]
     pub difficulty: Slot<u64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Device recognition.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Device {
-    /// Whether a script collects device facts on the form's pages.
+    /// Whether a script collects device facts on the form's pages. `true` is not available yet.
+    #[schemars(extend("default" = false))]
     pub collect: Slot<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Where decision records go.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["path"])))]
 pub(super) struct DecisionLog {
+    /// The file; its directory is made if the one above is there. Reopened on SIGHUP.
+    #[schemars(extend("examples" = serde_json::json!(["/var/log/tollgate/decisions.jsonl"])))]
     pub path: Slot<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The listener for metrics and health.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(extend("required" = serde_json::json!(["address"])))]
 pub(super) struct Admin {
+    /// An IP address and a port. What it shows has no password, so keep it on the machine itself.
+    #[schemars(extend("examples" = serde_json::json!(["127.0.0.1:9900"])))]
     pub address: Slot<String>,
     /// File with the token that `tollgate reload` shows; made on first start. Without it nothing can be changed here.
+    #[schemars(extend("examples" = serde_json::json!(["/var/lib/tollgate/admin.token"])))]
     pub token_file: Slot<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// When a changed configuration is taken over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Reload {
-    /// Whether the gate looks for changes itself, once a second (default true). SIGHUP and `tollgate reload` always work.
+    /// Whether the gate looks for changes itself, once a second. SIGHUP and `tollgate reload` always work.
+    #[schemars(extend("default" = true))]
     pub watch: Slot<bool>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Bounds on memory, time and connections.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Limits {
+    /// Largest body held on a protected route; at most 64MiB.
+    #[schemars(extend("default" = "1MiB"))]
     pub body: Slot<ByteSize>,
+    /// Most bytes held at once over all requests.
+    #[schemars(extend("default" = "256MiB"))]
     pub held_total: Slot<ByteSize>,
+    /// Largest request head on a protected route.
+    #[schemars(extend("default" = "32KiB"))]
     pub header: Slot<ByteSize>,
+    /// Time to read a protected request.
+    #[schemars(extend("default" = "10s"))]
     pub capture: Slot<Period>,
+    /// Time to send one request head.
+    #[schemars(extend("default" = "10s"))]
     pub head: Slot<Period>,
+    /// How long an idle client connection is kept.
+    #[schemars(extend("default" = "60s"))]
     pub client_idle: Slot<Period>,
+    /// Most client connections at once.
+    #[schemars(extend("default" = 20000, "minimum" = 10, "maximum" = 10000000))]
     pub connections: Slot<u64>,
+    /// Time that running requests get at shutdown.
+    #[schemars(extend("default" = "30s"))]
     pub grace: Slot<Period>,
+    /// Worker threads; one a core without it.
+    #[schemars(extend("minimum" = 1, "maximum" = 1024))]
     pub threads: Slot<u64>,
 }

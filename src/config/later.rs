@@ -52,6 +52,9 @@ pub(super) fn unknown_key(place: &str, key: &str, known: &[&'static str]) -> (St
     if let Some((_, _, parent)) = deeper {
         return (format!("unknown key `{key}`"), Some(format!("it belongs one level deeper, under `{parent}`")));
     }
+    if let Some(glued) = super::words::glued(&key, known) {
+        return (format!("unknown key `{key}`"), Some(glued));
+    }
     let help = match (nearest(&key, known.iter().copied()), key.as_str()) {
         (_, "<<") => "merge keys are not read; `&name` and `*name` are".to_owned(),
         (Some(close), _) => format!("did you mean `{close}`?"),

@@ -12,26 +12,35 @@
 //! cut out was the alternative: it costs a pass a mistake, and must then tell real follow-ups from its own.)
 //! Resolving points at the same tree, so a policy that does not exist is shown as exactly as a comma.
 //!
+//! The [`schema`] is made from the same mirror, and [`show()`] fills it in. [`Places`] outlives the reading, so that what
+//! is found wrong later (an expired certificate, a port in use) has a line too.
+//!
 //! What a value means is only in [`settings`]: the mirror is private, and no other module ever sees it.
 
 mod decode;
 mod document;
 mod file;
 mod later;
+mod places;
 mod policies;
 mod report;
 mod resolve;
+pub mod schema;
 pub mod settings;
+mod show;
 mod slot;
 mod stamp;
 mod tree;
 mod units;
+mod words;
 
 #[cfg(test)]
 mod corpus;
 
-pub use report::{Problem, Report, Warning};
+pub use places::Places;
+pub use report::{MOST_PROBLEMS, Problem, Report, Warning};
 pub use settings::Settings;
+pub use show::show;
 pub use stamp::{Files, Stamp};
 
 use document::Document;
@@ -54,6 +63,14 @@ pub struct Reading {
     pub admin: Option<settings::Admin>,
 }
 
+/// A configuration with what is needed to say more about it.
+#[derive(Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    pub warnings: Vec<Warning>,
+    pub places: Places,
+}
+
 /// Reads and resolves a configuration file. Relative paths in it are relative to its directory.
 pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
     read(path).result
@@ -61,17 +78,24 @@ pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
 
 /// As [`load`], with what a reload needs besides.
 pub fn read(path: &Path) -> Reading {
-    let name = path.display().to_string();
     let mut files = Files::default();
     files.note(path);
-    let text = read_text(path)
-        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None));
-    // `parent` of a bare file name is empty, and joining to that keeps relative paths relative.
-    let base = path.parent().unwrap_or(Path::new(""));
-    match text {
-        Ok(text) => parse_noting(&name, &text, base, &|variable| std::env::var(variable).ok(), files, None),
-        Err(report) => Reading { result: Err(report), files, admin: None },
+    let name = path.display().to_string();
+    match read_text(path) {
+        Ok(text) => {
+            let Parsed { result, files, admin } = parsed(&name, &text, base_of(path), &system, files, None);
+            Reading { result: result.map(|(settings, warnings, _)| (settings, warnings)), files, admin }
+        }
+        Err(reason) => Reading { result: Err(unreadable(&name, &reason)), files, admin: None },
     }
+}
+
+/// As [`load`], keeping the file at hand for what is found wrong later.
+pub fn load_whole(path: &Path) -> Result<Loaded, Report> {
+    let name = path.display().to_string();
+    let text = read_text(path).map_err(|reason| unreadable(&name, &reason))?;
+    let (settings, warnings, tree) = parsed(&name, &text, base_of(path), &system, Files::default(), None).result?;
+    Ok(Loaded { settings, warnings, places: Places::new(&name, text, tree) })
 }
 
 /// A file that a configuration names and that is not on this machine.
@@ -87,21 +111,20 @@ pub struct Absent {
 /// As [`load`], away from the machine that the configuration is for: a file that is not here is left out, and told.
 pub fn load_elsewhere(path: &Path) -> Result<(Settings, Vec<Absent>), Report> {
     let name = path.display().to_string();
-    let text = read_text(path)
-        .map_err(|reason| Report::of_file(&name, format!("the configuration cannot be read: {reason}"), None))?;
-    parse_elsewhere(&name, &text, path.parent().unwrap_or(Path::new("")))
+    let text = read_text(path).map_err(|reason| unreadable(&name, &reason))?;
+    parse_elsewhere(&name, &text, base_of(path))
 }
 
 /// As [`parse`], away from the machine that the configuration is for.
 pub fn parse_elsewhere(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Absent>), Report> {
     let absent = RefCell::default();
-    let (settings, _) = parse_in(name, text, base, &|variable| std::env::var(variable).ok(), Some(&absent))?;
+    let (settings, _) = parse_in(name, text, base, &system, Some(&absent))?;
     Ok((settings, absent.into_inner()))
 }
 
 /// Resolves a configuration that is at hand; `name` is what reports call it.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in(name, text, base, &|variable| std::env::var(variable).ok(), None)
+    parse_in(name, text, base, &system, None)
 }
 
 /// As [`parse`], with the environment handed in. `absent`: files that are not there are noted, and are no mistake.
@@ -112,32 +135,53 @@ fn parse_in(
     environment: tree::Environment<'_>,
     absent: Option<&RefCell<Vec<Absent>>>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_noting(name, text, base, environment, Files::default(), absent).result
+    let parsed = parsed(name, text, base, environment, Files::default(), absent);
+    parsed.result.map(|(settings, warnings, _)| (settings, warnings))
 }
 
-/// As [`parse_in`], adding to `files` what the configuration names.
-fn parse_noting(
+struct Parsed {
+    result: Result<(Settings, Vec<Warning>, tree::Tree), Report>,
+    files: Files,
+    admin: Option<settings::Admin>,
+}
+
+/// All that reading a text yields. What it names is added to `files`.
+fn parsed(
     name: &str,
     text: &str,
     base: &Path,
     environment: tree::Environment<'_>,
     files: Files,
     absent: Option<&RefCell<Vec<Absent>>>,
-) -> Reading {
+) -> Parsed {
     if text.len() as u64 > LARGEST {
         let report = Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None);
-        return Reading { result: Err(report), files, admin: None };
+        return Parsed { result: Err(report), files, admin: None };
     }
     let document = match Document::parse(name, text, environment) {
         Ok(document) => document,
-        Err(report) => return Reading { result: Err(report), files, admin: None },
+        Err(report) => return Parsed { result: Err(report), files, admin: None },
     };
     let files = RefCell::new(files);
     let file = decode::decode::<File>(&document, document.tree.root());
     let settings = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text), absent));
     drop(file);
     let admin = settings.as_ref().map(|settings| settings.admin.clone());
-    Reading { result: document.finish(settings), files: files.into_inner(), admin }
+    Parsed { result: document.finish(settings), files: files.into_inner(), admin }
+}
+
+/// The process's own environment.
+fn system(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+fn unreadable(name: &str, reason: &str) -> Report {
+    Report::of_file(name, format!("the configuration cannot be read: {reason}"), None)
+}
+
+/// `parent` of a bare file name is empty, and joining to that keeps relative paths relative.
+fn base_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 fn read_text(path: &Path) -> Result<String, String> {

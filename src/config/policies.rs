@@ -1,6 +1,6 @@
 //! The seam to the engine's policies: from the operator's rules to a compiled [`Policy`].
 //!
-//! Everything the loader knows about the rule language is these two functions and the shape of an error, so that the
+//! Everything the loader knows about the rule language is these two functions, the shape of an error and which rules never decide, so that the
 //! language can change without the loader noticing.
 
 use crate::engine::assessment::Model;
@@ -8,7 +8,7 @@ use crate::engine::event::Event;
 use crate::engine::policy::{self, Policy};
 use std::sync::Arc;
 
-pub(super) use crate::engine::policy::{Names, PolicySource, RuleError, RuleList, RuleSource};
+pub(super) use crate::engine::policy::{Names, PolicySource, Reach, RuleError, RuleList, RuleSource};
 
 /// Compiles and checks; every error of every rule at once.
 pub(super) fn compile(source: PolicySource, names: &Names, model: Arc<Model>) -> Result<Policy, Vec<RuleError>> {

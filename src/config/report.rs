@@ -26,11 +26,22 @@ pub struct Problem {
     pub message: String,
     /// What to write.
     pub help: Option<String>,
+    /// The place inside another file that this key names.
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    pub inside: Option<Inside>,
     /// The line, or the part of it around the place.
     pub snippet: String,
     /// First character and number of characters to underline in `snippet`.
     #[serde(skip)]
     marker: (usize, usize),
+}
+
+/// A place in a file that the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inside {
+    pub file: String,
+    /// From 1; `None` for the file as a whole.
+    pub line: Option<usize>,
 }
 
 /// What an operator should know though the configuration is accepted.
@@ -50,7 +61,8 @@ pub struct Report {
 impl Problem {
     /// A problem of the file as a whole.
     pub fn of_file(message: String, help: Option<String>) -> Problem {
-        Problem { path: String::new(), line: 0, column: 0, message, help, snippet: String::new(), marker: (0, 0) }
+        let (path, snippet) = (String::new(), String::new());
+        Problem { path, line: 0, column: 0, message, help, inside: None, snippet, marker: (0, 0) }
     }
 
     /// A problem at bytes `start..end` of the source.
@@ -67,7 +79,7 @@ impl Problem {
             .max(1);
         let (snippet, marker) = snippet(line_text, column, length);
         let line = source.as_bytes()[..line_start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Problem { path, line, column: column + 1, message, help: None, snippet, marker }
+        Problem { path, line, column: column + 1, message, help: None, inside: None, snippet, marker }
     }
 
     /// The problem as text for a terminal; `level` is `error` or `warning`.

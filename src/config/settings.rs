@@ -158,6 +158,16 @@ pub struct Matching {
     pub values: Vec<ValueCondition>,
 }
 
+impl Matching {
+    /// How many conditions there are: routes with more are tried first.
+    pub fn conditions(&self) -> usize {
+        usize::from(!self.methods.is_empty())
+            + usize::from(!matches!(self.path, PathPattern::Any))
+            + usize::from(self.hosts.is_some())
+            + self.values.len()
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum PathPattern {
     /// The whole path.

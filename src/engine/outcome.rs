@@ -156,21 +156,45 @@ impl OutcomeRules {
     }
 
     /// Rules that can never tell anything, each with the reason.
-    pub fn unreachable(&self) -> Vec<(OutcomeRule, String)> {
+    pub fn unreachable(&self) -> Vec<(OutcomeRule, Unreachable)> {
         let mut earlier: Vec<(OutcomeRule, &AnswerRule)> = Vec::new();
         let mut found = Vec::new();
         for (_, list, rules) in self.lists() {
             for (index, rule) in rules.iter().enumerate() {
                 let place = OutcomeRule { list, index };
-                if !rule.status.is_empty() && rule.status.iter().all(|status| !(100..=599).contains(status)) {
-                    found.push((place, "no answer has such a status".to_owned()));
+                let all = |without: &dyn Fn(&u16) -> bool| !rule.status.is_empty() && rule.status.iter().all(without);
+                if all(&|status| !(100..=599).contains(status)) {
+                    found.push((place, Unreachable::NoSuchStatus));
+                } else if !rule.is_about_head() && all(&|status| matches!(status, 204 | 304)) {
+                    found.push((place, Unreachable::NoBody));
                 } else if let Some((first, _)) = earlier.iter().find(|(_, earlier)| earlier.covers(rule)) {
-                    found.push((place, format!("{first} matches every such answer first")));
+                    found.push((place, Unreachable::Behind(*first)));
                 }
                 earlier.push((place, rule));
             }
         }
         found
+    }
+}
+
+/// Why a rule can never tell anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// No answer has any of its statuses.
+    NoSuchStatus,
+    /// It looks into the body of answers that have none.
+    NoBody,
+    /// This rule is tried first and matches every such answer.
+    Behind(OutcomeRule),
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreachable::NoSuchStatus => f.write_str("no answer has such a status"),
+            Unreachable::NoBody => f.write_str("answers with this status have no body"),
+            Unreachable::Behind(first) => write!(f, "{first} matches every such answer first"),
+        }
     }
 }
 
@@ -187,9 +211,26 @@ impl AnswerRule {
 
     /// Whether every answer that `other` matches is matched by this one too, as far as can be told without guessing.
     fn covers(&self, other: &AnswerRule) -> bool {
-        let only_status = AnswerRule { status: self.status.clone(), ..AnswerRule::default() };
-        let statuses = !other.status.is_empty() && other.status.iter().all(|status| self.status.contains(status));
-        self == other || (*self == only_status && (self.status.is_empty() || statuses))
+        let globs = |mine: &Option<Globs>, theirs: &Option<Globs>| match (mine, theirs) {
+            (None, _) => true,
+            (Some(mine), Some(theirs)) => mine.covers(theirs),
+            (Some(_), None) => false,
+        };
+        let named = |mine: &[(Box<str>, Globs)], theirs: &[(Box<str>, Globs)]| {
+            mine.iter().all(|(name, mine)| theirs.iter().any(|(other, theirs)| name == other && mine.covers(theirs)))
+        };
+        let status = self.status.is_empty()
+            || (!other.status.is_empty() && other.status.iter().all(|status| self.status.contains(status)));
+        // A text that holds one of these is found wherever it is found itself.
+        let said = self.body_contains.is_empty()
+            || (!other.body_contains.is_empty()
+                && other.body_contains.iter().all(|text| self.body_contains.iter().any(|part| text.contains(&**part))));
+        status
+            && said
+            && globs(&self.location, &other.location)
+            && globs(&self.set_cookie, &other.set_cookie)
+            && named(&self.headers, &other.headers)
+            && named(&self.json, &other.json)
     }
 
     fn head_holds(&self, head: &impl AnswerHead, now: Timestamp) -> bool {

@@ -23,6 +23,14 @@ impl Glob {
         self.matches_bytes(value.as_bytes())
     }
 
+    /// Whether every value that `other` matches is matched by this one, for certain: wildcards of `other` must fall to
+    /// a `*` here.
+    pub fn covers(&self, other: &Glob) -> bool {
+        // Read as a plain text, a `*` of the other is one character: a `?` here would take it for one.
+        let takes_runs = !self.text.contains('?') || !other.text.contains('*');
+        self == other || (takes_runs && self.matches(&other.text))
+    }
+
     /// As [`Glob::matches`], for values that need not be UTF-8.
     pub fn matches_bytes(&self, value: &[u8]) -> bool {
         let pattern = self.text.as_bytes();
@@ -90,6 +98,37 @@ impl Globs {
             }
         }
         globs
+    }
+
+    /// Whether nothing is excluded and absence is not asked for.
+    pub fn is_plain(&self) -> bool {
+        self.none.is_empty() && !self.absent && !self.not_absent
+    }
+
+    /// The same list with its entries in order: two lists that say the same are equal.
+    pub fn sorted(&self) -> Globs {
+        let mut sorted = self.clone();
+        for globs in [&mut sorted.any, &mut sorted.none] {
+            globs.sort_unstable_by(|a, b| a.text.cmp(&b.text));
+            globs.dedup();
+        }
+        sorted
+    }
+
+    /// Whether whatever `other` accepts is accepted by this list, for certain; so it is for sets and readings too.
+    pub fn covers(&self, other: &Globs) -> bool {
+        let covered = |globs: &[Glob], by: &[Glob]| globs.iter().all(|glob| by.iter().any(|wide| wide.covers(glob)));
+        let plain = self.only_excludes() || (!other.only_excludes() && covered(&other.any, &self.any));
+        let absence = !other.accepts(None) || self.accepts(None);
+        self == other || (plain && covered(&self.none, &other.none) && absence)
+    }
+
+    /// Whether nothing is ever accepted: each plain entry is excluded by a `!` entry.
+    pub fn is_never(&self) -> bool {
+        let excluded = |glob: &Glob| self.none.iter().any(|wide| wide.covers(glob));
+        let everything = self.none.iter().any(|glob| !glob.text.is_empty() && glob.text.bytes().all(|b| b == b'*'));
+        let values = if self.only_excludes() { everything } else { self.any.iter().all(excluded) };
+        values && (!self.accepts(None) || (self.absent && self.not_absent))
     }
 
     fn only_excludes(&self) -> bool {
@@ -171,6 +210,44 @@ mod tests {
     fn a_hostile_value_takes_linear_time() {
         let glob = Glob::new("*a*a*a*a*a*a*b");
         assert!(!glob.matches(&"a".repeat(100_000)));
+    }
+
+    #[test]
+    fn a_wider_list_covers_a_narrower_one() {
+        for (wide, narrow, expected) in [
+            (&["session*"][..], &["session"][..], true),
+            (&["session*"], &["session*"], true),
+            (&["session*"], &["session_id*"], true),
+            (&["session_id*"], &["session*"], false),
+            (&["*"], &["a?c*"], true),
+            (&["a?c"], &["a*c"], false),
+            (&["a", "b"], &["b"], true),
+            (&["b"], &["a", "b"], false),
+            (&["*"], &["*", "!*/2fa/*"], true),
+            (&["*", "!*/2fa/*"], &["*"], false),
+            (&["!a"], &["b", "!a*"], true),
+            (&["!a*"], &["!a"], false),
+            (&["*"], &["!a"], false),
+            (&["!~"], &["x"], true),
+            (&["x"], &["x", "~"], false),
+        ] {
+            assert_eq!(Globs::new(wide).covers(&Globs::new(narrow)), expected, "{wide:?} over {narrow:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_excludes_what_it_asks_for_accepts_nothing() {
+        for (entries, never) in [
+            (&["session*", "!*"][..], true),
+            (&["session", "!session*"], true),
+            (&["!*", "!~"], true),
+            (&["~", "!~"], true),
+            (&["session*", "!session_old"], false),
+            (&["!*"], false),
+            (&["~", "!*"], false),
+        ] {
+            assert_eq!(Globs::new(entries).is_never(), never, "{entries:?}");
+        }
     }
 
     #[test]

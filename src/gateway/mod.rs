@@ -22,6 +22,7 @@ pub mod judge;
 pub mod judgement;
 pub mod live;
 pub mod own_pages;
+pub mod probe;
 pub mod recognize;
 pub mod records;
 pub mod rehearsal;

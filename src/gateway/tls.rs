@@ -27,6 +27,15 @@ impl CertificateError {
     pub fn of(path: &Path, reason: &dyn fmt::Display) -> CertificateError {
         CertificateError { file: path.display().to_string(), reason: reason.to_string() }
     }
+
+    /// The file's path.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
 }
 
 impl Certificate {
@@ -58,6 +67,14 @@ pub fn read(files: &Tls) -> Result<CertifiedKey, CertificateError> {
     let provider = rustls::crypto::ring::default_provider();
     CertifiedKey::from_der(chain, key, &provider)
         .map_err(|error| CertificateError::of(&files.key, &format!("does not fit the certificate: {error}")))
+}
+
+/// From when until when the first certificate of a chain is valid, in seconds since the epoch; `None`: it cannot be read.
+pub fn validity(certificate: &Path) -> Option<(i64, i64)> {
+    let der = CertificateDer::from_pem_file(certificate).ok()?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
+    let validity = parsed.validity();
+    Some((validity.not_before.timestamp(), validity.not_after.timestamp()))
 }
 
 impl fmt::Debug for Certificate {

@@ -248,22 +248,33 @@ impl ServiceDiscovery for Names {
     }
 }
 
+/// One server's peers, one an address, as the gate connects to them.
+pub async fn peers(upstream: &settings::Upstream, server: &settings::Server) -> std::io::Result<Vec<HttpPeer>> {
+    let addresses = tokio::net::lookup_host((&*server.host, server.port)).await?;
+    Ok(addresses.map(|address| peer(upstream, server, address)).collect())
+}
+
+fn peer(upstream: &settings::Upstream, server: &settings::Server, address: std::net::SocketAddr) -> HttpPeer {
+    let timeouts = &upstream.timeouts;
+    let sni = if server.tls { server.host.to_string() } else { String::new() };
+    let mut peer = HttpPeer::new(address, server.tls, sni);
+    let options = &mut peer.options;
+    options.connection_timeout = Some(timeouts.connect);
+    options.total_connection_timeout = Some(timeouts.connect * 2);
+    options.read_timeout = Some(timeouts.read);
+    options.write_timeout = Some(timeouts.write);
+    options.idle_timeout = Some(timeouts.idle);
+    options.verify_cert = upstream.verify;
+    options.verify_hostname = upstream.verify;
+    // HTTP/1.1 towards the application: what every one of them speaks, and where a request's framing can be held
+    // byte for byte.
+    options.alpn = ALPN::H1;
+    peer
+}
+
 impl Names {
     fn backend(&self, server: &settings::Server, address: std::net::SocketAddr) -> Backend {
-        let timeouts = &self.settings.timeouts;
-        let sni = if server.tls { server.host.to_string() } else { String::new() };
-        let mut peer = HttpPeer::new(address, server.tls, sni);
-        let options = &mut peer.options;
-        options.connection_timeout = Some(timeouts.connect);
-        options.total_connection_timeout = Some(timeouts.connect * 2);
-        options.read_timeout = Some(timeouts.read);
-        options.write_timeout = Some(timeouts.write);
-        options.idle_timeout = Some(timeouts.idle);
-        options.verify_cert = self.settings.verify;
-        options.verify_hostname = self.settings.verify;
-        // HTTP/1.1 towards the application: what every one of them speaks, and where a request's framing can be held
-        // byte for byte.
-        options.alpn = ALPN::H1;
+        let peer = peer(&self.settings, server, address);
         let mut ext = pingora::lb::Extensions::new();
         ext.insert(Arc::new(peer));
         Backend { addr: SocketAddr::Inet(address), weight: 1, ext }

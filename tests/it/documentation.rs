@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use tollgate::admin::metrics;
+use tollgate::config::schema;
 use tollgate::engine::policy::VARIABLES;
 use tollgate::engine::signals::SIGNALS;
 
@@ -29,6 +30,7 @@ fn generated_tables_are_what_the_code_says() {
         ("signals", signals()),
         ("metrics", metrics::table()),
         ("explanation", explanation()),
+        ("reference", schema::reference()),
     ];
     let made = tables.iter().fold(readme.clone(), |text, (name, table)| with_table(&text, name, table));
     if std::env::var_os("UPDATE_README").is_some() {

@@ -8,6 +8,7 @@ mod browser;
 mod bursts;
 mod capture;
 mod challenge;
+mod checking;
 mod documentation;
 mod examples;
 mod explain;

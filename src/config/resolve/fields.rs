@@ -28,6 +28,8 @@ impl Resolver<'_, '_> {
             let sources: Vec<_> = sources.good().filter_map(|(node, text)| self.source(node, text)).collect();
             fields.push((field, sources));
         }
+        // In the order of the table, so that the order in the file means nothing.
+        fields.sort_by_key(|(field, _)| *field);
         fields
     }
 

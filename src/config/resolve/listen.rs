@@ -30,8 +30,15 @@ impl Resolver<'_, '_> {
                 continue;
             };
             let Some(address) = self.address(at, text) else { continue };
-            if listeners.iter().any(|other| other.address == address) {
-                self.error(at, format!("`{address}` is listened on twice"), "keep one of the two");
+            match listeners.iter().map(|other| other.address).find(|other| overlap(*other, address)) {
+                Some(other) if other == address => {
+                    self.error(at, format!("`{address}` is listened on twice"), "keep one of the two");
+                }
+                Some(other) => {
+                    let message = format!("`{address}` and `{other}` want the same port: one of them is every address");
+                    self.error(at, message, "keep one of the two, or choose another port");
+                }
+                None => {}
             }
             listeners.push(Listener { address, tls });
         }
@@ -104,6 +111,13 @@ impl Resolver<'_, '_> {
             );
         }
     }
+}
+
+/// Whether two listeners cannot be had at once. `[::]` takes IPv4 as well, unless the system says otherwise.
+pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let takes =
+        |wide: SocketAddr, narrow: SocketAddr| wide.ip().is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4());
+    one.port() == other.port() && (one == other || takes(one, other) || takes(other, one))
 }
 
 /// A CIDR range, or one address.

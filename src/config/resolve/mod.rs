@@ -15,7 +15,9 @@ mod matching;
 mod names;
 mod outcome;
 mod policies;
+mod reach;
 mod routes;
+mod shadows;
 mod signals;
 mod upstream;
 
@@ -149,7 +151,7 @@ impl Resolver<'_, '_> {
         };
         let address = self.address(at, text);
         if let Some(address) = address {
-            if listen.iter().any(|listener| listener.address == address) {
+            if listen.iter().any(|listener| listen::overlap(listener.address, address)) {
                 self.error(
                     at,
                     "visitors are listened for on this address already",
@@ -263,7 +265,15 @@ impl Resolver<'_, '_> {
                 );
             }
         }
-        Some(Globs::new(many.good().map(|(_, text)| text)))
+        let globs = Globs::new(many.good().map(|(_, text)| text));
+        if globs.is_never() {
+            self.error(
+                node,
+                "this never matches: a `!` entry excludes everything that the others accept",
+                "a list matches if any plain entry does and no `!` entry does: make the `!` entry narrower",
+            );
+        }
+        Some(globs)
     }
 }
 

@@ -9,12 +9,16 @@ use crate::engine::pattern::Globs;
 
 impl Resolver<'_, '_> {
     pub(super) fn outcome(&self, slot: &Slot<Outcome>) -> OutcomeRules {
-        let Some(keys) = slot.get() else { return OutcomeRules::default() };
-        OutcomeRules {
+        let Some((node, keys)) = slot.good() else { return OutcomeRules::default() };
+        let rules = OutcomeRules {
             pending: self.answers(&keys.pending),
             succeeded: self.answers(&keys.succeeded),
             failed: self.answers(&keys.failed),
+        };
+        if self.document.is_sound(node) {
+            self.outcome_reach(keys, &rules);
         }
+        rules
     }
 
     fn answers(&self, slot: &Slot<Many<Answer>>) -> Vec<AnswerRule> {
@@ -25,14 +29,18 @@ impl Resolver<'_, '_> {
         if self.document.tree.pairs(node).is_empty() {
             self.error(node, "this rule has no condition: it would match every answer", "write `{ status: 302 }`");
         }
-        AnswerRule {
+        let rule = AnswerRule {
             status: self.statuses(&keys.status),
             location: self.globs(&keys.location),
             set_cookie: self.globs(&keys.set_cookie),
             headers: self.headers(&keys.header),
             body_contains: self.texts(&keys.body_contains),
             json: self.pointers(&keys.json),
+        };
+        if self.document.is_sound(node) {
+            self.location_beside_status(keys, &rule);
         }
+        rule
     }
 
     fn statuses(&self, slot: &Slot<Many<u64>>) -> Vec<u16> {

@@ -74,7 +74,7 @@ impl Resolver<'_, '_> {
             if name == STANDARD {
                 self.error(at, "`standard` is the name of the built-in policy", "choose another name");
             }
-            let compiled = self.policy(name, keys, &names, model, default_kind);
+            let compiled = self.policy(at, name, keys, &names, model, default_kind);
             let has_on_success = keys.on_success.get().is_some_and(|rules| !rules.is_empty());
             by_name.insert(name.to_owned(), Entry { at, compiled: compiled.map(Arc::new), has_on_success });
         }
@@ -89,6 +89,7 @@ impl Resolver<'_, '_> {
 
     fn policy(
         &self,
+        at: NodeId,
         name: &str,
         keys: &PolicyKeys,
         known: &Names,
@@ -107,7 +108,12 @@ impl Resolver<'_, '_> {
         });
         let source = PolicySource { name: name.into(), rules, on_success, otherwise };
         match policies::compile(source, known, model.clone()) {
-            Ok(rules) => Some(RoutePolicy { rules, mode, deny }),
+            Ok(rules) => {
+                if self.document.is_sound(at) {
+                    self.reach(&rules, &places, &places_after);
+                }
+                Some(RoutePolicy { rules, mode, deny })
+            }
             Err(errors) => {
                 for error in errors {
                     let places = match error.place.list {

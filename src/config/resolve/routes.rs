@@ -30,6 +30,7 @@ impl Resolver<'_, '_> {
         let mut names: HashMap<&str, NodeId> = HashMap::new();
         let mut used = HashSet::new();
         let mut routes = Vec::with_capacity(entries.len());
+        let mut sound = Vec::with_capacity(entries.len());
         for (node, keys) in entries.iter().filter_map(Slot::good) {
             if let Some((at, name)) = keys.name.good()
                 && names.insert(name, at).is_some()
@@ -37,8 +38,12 @@ impl Resolver<'_, '_> {
                 self.error(at, format!("two routes are named `{name}`"), "records could not tell them apart");
             }
             used.extend(keys.policy.get().map(String::as_str));
-            routes.extend(self.route(node, keys, policies).map(Arc::new));
+            let route = self.route(node, keys, policies).map(Arc::new);
+            let at = keys.matching.node().unwrap_or(node);
+            sound.extend(route.iter().filter(|_| self.document.is_sound(at)).map(|route| (at, route.clone())));
+            routes.extend(route);
         }
+        self.shadows(&sound);
         let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
         unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
         for (name, entry) in unused {

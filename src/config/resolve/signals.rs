@@ -6,6 +6,7 @@ use super::Resolver;
 use crate::config::later::listed;
 use crate::config::slot::{Anything, Slot};
 use crate::config::tree::{Kind, NodeId};
+use crate::config::words;
 use crate::engine::assessment::Model;
 use crate::engine::policy::spelling::nearest;
 use crate::engine::signals::{Override, SIGNALS, Signal, SignalId, WEIGHT_RANGE};
@@ -43,7 +44,10 @@ impl Resolver<'_, '_> {
                 "enabled" => match self.document.tree.text(value) {
                     Some("true") => changes.enabled = Some(true),
                     Some("false") => changes.enabled = Some(false),
-                    _ => self.error(value, "expected `true` or `false`", None),
+                    other => {
+                        let help = other.and_then(words::truth);
+                        self.error(value, "expected `true` or `false`", help.as_deref());
+                    }
                 },
                 "weights" => self.weights(value, &mut changes),
                 name => match signal.parameters.iter().find(|parameter| parameter.name == name) {
@@ -87,16 +91,14 @@ impl Resolver<'_, '_> {
         if matches!(self.document.tree.kind(node), Kind::Refused) {
             return None;
         }
-        let number =
-            self.document.tree.text(node).and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
-        match number {
-            Some(number) if (min..=max).contains(&number) => Some(number),
-            Some(number) => {
+        match words::decimal(&self.document.tree, node) {
+            Ok(number) if (min..=max).contains(&number) => Some(number),
+            Ok(number) => {
                 self.error(node, format!("{number} is out of range"), &*format!("write a number from {min} to {max}"));
                 None
             }
-            None => {
-                self.error(node, "expected a number", None);
+            Err((message, help)) => {
+                self.error(node, message, help.as_deref());
                 None
             }
         }

@@ -79,7 +79,11 @@ impl Resolver<'_, '_> {
         if many.0.is_empty() {
             self.error(node, "this list of hosts is empty", "name at least one host, or leave `hosts` out");
         }
-        Globs::new(many.good().filter_map(|(node, text)| self.canonical_host(node, text)))
+        let hosts = Globs::new(many.good().filter_map(|(node, text)| self.canonical_host(node, text)));
+        if !many.0.is_empty() && hosts.is_never() {
+            self.error(node, "no host is left: a `!` entry excludes all that the others name", None);
+        }
+        hosts
     }
 
     fn fixed_host(&self, node: NodeId, text: &str) -> Option<Box<str>> {

@@ -131,6 +131,10 @@ impl Builder<'_, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let problems = self.problems.len();
                 self.refuse_tag(tag.as_deref(), span);
+                if anchor != 0 && self.source.get(..range.0).is_some_and(|before| before.trim_end().ends_with("&&")) {
+                    // `when: && bot > 3` would lose its beginning, and look like a rule.
+                    self.problems.push(trap::anchor_problem(self.source, range));
+                }
                 let plain = style == ScalarStyle::Plain;
                 let is_key = matches!(
                     self.stack.last(),

@@ -363,6 +363,10 @@ impl<'p> Checker<'p> {
             (None, Some(unit)) => self.number_fits(left, &a, unit),
             _ => {}
         }
+        if let Some(message) = domain::idle_comparison((&a, unit_a), comparison, (&b, unit_b)) {
+            let span = self.parsed.span(whole);
+            return self.refuse(span, format!("`{}` {message}", self.parsed.slice(span)));
+        }
         Typed::Flag(Condition::Compare(a, comparison, b))
     }
 

@@ -12,7 +12,7 @@ use crate::engine::signals::SignalId;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Condition {
     Always(bool),
     Fired(SignalId),
@@ -52,14 +52,14 @@ pub(super) enum Comparison {
     Equal,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Number {
     Literal(f64),
     Variable(Quantity),
     Size(List),
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Text {
     Literal(Box<str>),
     Variable(Word),
@@ -117,6 +117,17 @@ impl Condition {
 }
 
 impl Comparison {
+    /// As it reads from the right.
+    pub fn mirrored(self) -> Comparison {
+        match self {
+            Comparison::Less => Comparison::Greater,
+            Comparison::AtMost => Comparison::AtLeast,
+            Comparison::Greater => Comparison::Less,
+            Comparison::AtLeast => Comparison::AtMost,
+            Comparison::Equal => Comparison::Equal,
+        }
+    }
+
     fn holds(self, left: f64, right: f64) -> bool {
         match self {
             Comparison::Less => left < right,

@@ -2,6 +2,7 @@
 //! gate must not learn that from an incident.
 
 use super::Names;
+use super::condition::{Comparison, Number};
 use super::spelling::nearest;
 use super::variables::{Domain, Unit};
 use crate::engine::attempt::Field;
@@ -39,6 +40,35 @@ pub(super) fn check_number(unit: Unit, value: f64) -> Result<(), String> {
         Unit::Count => whole(255.0, "length of a list"),
         Unit::Amount if value.is_finite() => Ok(()),
         Unit::Amount => Err(format!("{value} is no amount")),
+    }
+}
+
+/// What is wrong with a comparison that every attempt satisfies, or none: `bot >= 0`, `hour > 23`.
+pub(super) fn idle_comparison(
+    (left, left_unit): (&Number, Option<Unit>),
+    comparison: Comparison,
+    (right, right_unit): (&Number, Option<Unit>),
+) -> Option<String> {
+    let (unit, comparison, value) = match (left, left_unit, right, right_unit) {
+        (_, Some(unit), Number::Literal(value), None) => (unit, comparison, *value),
+        (Number::Literal(value), None, _, Some(unit)) => (unit, comparison.mirrored(), *value),
+        _ => return None,
+    };
+    // A constant that is out of range is told as such.
+    check_number(unit, value).ok()?;
+    let (what, most) = match unit {
+        Unit::Score => ("scores go from 0 to 100", 100.0),
+        Unit::Hour => ("hours go from 0 to 23", 23.0),
+        Unit::Asn => ("networks' numbers begin at 0", f64::from(u32::MAX)),
+        Unit::Count => ("no list has fewer than 0 elements", f64::INFINITY),
+        Unit::Amount => return None,
+    };
+    match comparison {
+        Comparison::AtLeast if value <= 0.0 => Some(format!("is always true: {what}")),
+        Comparison::AtMost if value >= most => Some(format!("is always true: {what}")),
+        Comparison::Less if value <= 0.0 => Some(format!("is never true: {what}")),
+        Comparison::Greater if value >= most => Some(format!("is never true: {what}")),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod condition;
 mod domain;
 mod guards;
+mod reach;
 pub mod spelling;
 mod standard;
 mod text;
@@ -17,6 +18,7 @@ mod trace;
 mod variables;
 
 pub use domain::{UnknownKind, challenge_kind};
+pub use reach::Reach;
 pub use standard::standard;
 pub use trace::{PolicyTrace, Reason, RuleTrace, Verdict};
 pub(crate) use variables::two_decimals;

@@ -1,3 +1,5 @@
+mod reach;
+
 use super::*;
 use crate::engine::assessment::Scores;
 use crate::engine::attempt::{Field, Pseudonym};
@@ -404,8 +406,7 @@ fn rule() -> impl Strategy<Value = String> {
     let score =
         || proptest::sample::select(vec!["risk", "bot", "account_takeover", "account_abuse", "risk_low", "risk_high"]);
     let operator = || proptest::sample::select(vec!["<", "<=", ">", ">="]);
-    let threshold =
-        || prop_oneof![(0..=100u32).prop_map(|n| n.to_string()), (0..100u32).prop_map(|n| format!("{n}.5"))];
+    let threshold = || prop_oneof![(1..=99u32).prop_map(|n| n.to_string()), (0..100u32).prop_map(|n| format!("{n}.5"))];
     let signal = || proptest::sample::select(SOME_SIGNALS.to_vec());
     let leaf = prop_oneof![
         3 => (score(), operator(), threshold()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
@@ -413,7 +414,7 @@ fn rule() -> impl Strategy<Value = String> {
         1 => (score(), operator(), score()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
         2 => signal().prop_map(|s| format!("fired.{s}")),
         1 => signal().prop_map(|s| format!("\"{s}\" in signals")),
-        1 => (operator(), 0..4u32).prop_map(|(op, n)| format!("size(signals) {op} {n}")),
+        1 => (operator(), 1..4u32).prop_map(|(op, n)| format!("size(signals) {op} {n}")),
         1 => (signal(), score(), threshold()).prop_map(|(s, a, b)| format!("signals.exists(s, s == \"{s}\" || {a} > {b})")),
         1 => signal().prop_map(|s| format!("signals.all(s, s.startsWith(\"{}\") || s in signals)", &s[..3])),
         6 => proptest::sample::select(vec![

@@ -7,6 +7,7 @@ use super::readings::{Author, Readings};
 use super::specimen::route;
 use super::*;
 use crate::config::settings::Matching;
+use crate::config::settings::PathPattern;
 use crate::engine::attempt::Ambiguity;
 use crate::engine::pattern::Globs;
 use http::HeaderValue;

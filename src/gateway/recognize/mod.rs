@@ -37,7 +37,7 @@ pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use values::BodyValues;
 
-use crate::config::settings::{PathPattern, Route, ValueCondition, ValuePlace};
+use crate::config::settings::{Route, ValueCondition, ValuePlace};
 use crate::gateway::form::QueryParameter;
 use candidates::Candidate;
 use host::{HostFit, Hosts};
@@ -84,7 +84,7 @@ pub struct Routes {
 impl Routes {
     pub fn new(routes: &[Arc<Route>]) -> Routes {
         let mut ranked = routes.to_vec();
-        ranked.sort_by_key(|route| std::cmp::Reverse(conditions(route)));
+        ranked.sort_by_key(|route| std::cmp::Reverse(route.matching.conditions()));
         let index = Index::new(ranked.iter().map(|route| (&route.matching.path, route.matching.hosts.is_some())));
         let mut sites = Sites::default();
         for (rank, route) in (0..).zip(&ranked) {
@@ -131,15 +131,6 @@ impl Routes {
         let first = found.next()?;
         Some(Candidates { first, others: found.collect(), elsewhere, methods: request.methods.into_known() })
     }
-}
-
-/// How many conditions a route has; routes with more are tried first.
-fn conditions(route: &Route) -> usize {
-    let matching = &route.matching;
-    usize::from(!matching.methods.is_empty())
-        + usize::from(!matches!(matching.path, PathPattern::Any))
-        + usize::from(matching.hosts.is_some())
-        + matching.values.len()
 }
 
 /// One request under examination.
