@@ -18,7 +18,9 @@
 pub mod file;
 pub mod kept;
 
-use self::file::{Directory, Generation, LONGEST_BATCH, StateError};
+pub use self::file::StateError;
+
+use self::file::{Directory, Generation, LONGEST_BATCH};
 use self::kept::Kept;
 use super::account::AccountEntry;
 use super::open::{LONGEST, Open};
@@ -89,7 +91,8 @@ struct Output {
 /// What was found at start, for the operator.
 #[derive(Debug, Default)]
 pub struct Restored {
-    pub entries: u64,
+    /// A thing has one for each time that it was written.
+    pub records: u64,
     /// Files that were set aside, and why.
     pub damage: Vec<String>,
 }
@@ -109,7 +112,7 @@ pub fn open(
             if restore(&memory, &mut records, now).is_none() {
                 return false;
             }
-            restored.entries += 1;
+            restored.records += 1;
         }
         true
     })?;
@@ -310,7 +313,11 @@ impl Output {
     }
 }
 
-fn all_of<K: Hash + Eq + Copy + Kept, V: Kept>(keeping: &Keeping, kind: u8, map: &Sharded<K, V>) -> std::io::Result<()> {
+fn all_of<K: Hash + Eq + Copy + Kept, V: Kept>(
+    keeping: &Keeping,
+    kind: u8,
+    map: &Sharded<K, V>,
+) -> std::io::Result<()> {
     let mut batch = Vec::new();
     for part in 0..map.parts() {
         for keys in map.keys(part).chunks(AT_ONCE) {

@@ -52,9 +52,19 @@ fn see(memory: &Memory, id: u128, at: Timestamp, network: u128, account: u8) -> 
 
 #[derive(Clone, Debug)]
 enum Step {
-    Observe { network: u128, account: u8, passed: u64 },
-    Settle { back: u128, outcome: Outcome },
-    Withdraw { back: u128, how: Withdrawal },
+    Observe {
+        network: u128,
+        account: u8,
+        passed: u64,
+    },
+    Settle {
+        back: u128,
+        outcome: Outcome,
+    },
+    Withdraw {
+        back: u128,
+        how: Withdrawal,
+    },
     WriteDown,
     Restart,
     /// Right after everything was written: a kill that loses nothing.
@@ -185,7 +195,8 @@ fn opened_again(memory: Arc<Memory>, path: &Path) -> Restored {
 
 #[test]
 fn any_bytes_for_a_file_never_keep_the_gate_from_starting() {
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..Default::default() });
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..Default::default() });
     runner
         .run(&prop::collection::vec(any::<u8>(), 0..300), |bytes| {
             // As a record that has the right length and checksum: the hardest to tell.
@@ -212,8 +223,10 @@ fn a_file_that_grew_is_written_anew_and_the_old_one_goes() {
     memory.write_down();
     // As if it had been tiny when it was whole.
     let names = || {
-        let mut names: Vec<_> =
-            std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     };
