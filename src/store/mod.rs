@@ -193,7 +193,7 @@ impl Store {
     /// Keeps a sealed answer for `lifetime`.
     pub async fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
         match self {
-            Store::Memory(memory) => memory.hold(id, sealed, lifetime, at),
+            Store::Memory(memory) => memory.hold(id, &sealed, lifetime, at),
         }
     }
 

@@ -177,9 +177,9 @@ impl Memory {
         Ok(burn)
     }
 
-    pub fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
+    pub fn hold(&self, id: [u8; 16], sealed: &Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
         self.held.hold(id, sealed.clone(), lifetime, at)?;
-        self.keep_held(id, at.after(lifetime), &sealed);
+        self.keep_held(id, at.after(lifetime), sealed);
         Ok(())
     }
 

@@ -130,8 +130,8 @@ fn what_may_happen_only_once_survives_a_kill_at_any_moment() {
     for round in 0..2u8 {
         let (token, held, taken) = ([round; 16], [10 + round; 16], [20 + round; 16]);
         assert_eq!(memory.burn(token, MINUTES, NOW), Ok(Burn::First));
-        memory.hold(held, Bytes::from_static(b"sealed"), MINUTES, NOW).unwrap();
-        memory.hold(taken, Bytes::from_static(b"gone"), MINUTES, NOW).unwrap();
+        memory.hold(held, &Bytes::from_static(b"sealed"), MINUTES, NOW).unwrap();
+        memory.hold(taken, &Bytes::from_static(b"gone"), MINUTES, NOW).unwrap();
         assert!(memory.take(taken, NOW).is_some());
         if round == 1 {
             memory = killed(memory, dir.path());
