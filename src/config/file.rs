@@ -475,6 +475,9 @@ pub(super) struct Store {
     /// Most entries of each kind.
     #[schemars(extend("default" = 1000000, "minimum" = 1000, "maximum" = 100000000))]
     pub entries: Slot<u64>,
+    /// Directory where history is kept across restarts; made if only itself is missing. Without it a restart forgets all.
+    #[schemars(extend("examples" = serde_json::json!(["/var/lib/tollgate/state"])))]
+    pub snapshot: Slot<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -20,10 +20,12 @@ use crate::admin::pages::{AdminState, Page, Part};
 use crate::admin::service as admin;
 use crate::config::Files;
 use crate::config::settings::{self, Listener, Settings};
+use crate::engine::time::Timestamp;
 use crate::events::decision_log::{DecisionLog, OpenError};
 use crate::events::{Sink, Sinks};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
+use crate::store::memory::state::{self, StateError};
 use crate::store::memory::{Limits, Memory};
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -54,6 +56,8 @@ pub enum StartError {
     Secrets(#[from] SecretsError),
     #[error("decision_log: {0}")]
     DecisionLog(#[from] OpenError),
+    #[error("store.snapshot: {0}")]
+    State(#[from] StateError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// What is wrong in the files that the settings name.
@@ -73,8 +77,7 @@ impl Gate {
         let keys = Keys::new(&IdentityKey::new(*secrets.identity_key()), &PasswordKey::new(password_key));
         let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
         let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
-        let settings::Store::Memory { entries } = settings.store;
-        let store = Arc::new(Store::Memory(Memory::new(Limits::of_entries(entries))));
+        let store = Arc::new(Store::Memory(open_memory(&settings.store, clock.now())?));
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
@@ -111,6 +114,22 @@ impl Gate {
         let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
         Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
     }
+}
+
+/// The memory store, with what it knew before if it is kept.
+fn open_memory(store: &settings::Store, now: Timestamp) -> Result<Arc<Memory>, StartError> {
+    let settings::Store::Memory { entries, snapshot } = store;
+    let limits = Limits::of_entries(*entries);
+    let Some(directory) = snapshot else { return Ok(Arc::new(Memory::new(limits))) };
+    let mut tags = [0; 16];
+    getrandom::fill(&mut tags).map_err(StartError::Randomness)?;
+    let (memory, restored) = state::open(limits, directory, tags, now)?;
+    for damage in &restored.damage {
+        tracing::error!("store.snapshot: {damage}");
+    }
+    let networks = memory.stats().kinds.first().map_or(0, |kind| kind.entries);
+    tracing::info!(records = restored.records, networks, directory = %directory.display(), "history read");
+    Ok(memory)
 }
 
 /// How Pingora is to run.
@@ -327,6 +346,7 @@ impl BackgroundService for Farewell {
             }
         };
         let in_time = tokio::time::timeout(grace, gone).await.is_ok();
+        self.gate.store.close();
         self.gate.sinks.shutdown();
         tracing::info!(in_time, "stopped");
         std::process::exit(0);

@@ -21,13 +21,13 @@ mod shadows;
 mod signals;
 mod upstream;
 
-use super::{Absent, Files};
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
 use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings, Store};
 use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
+use super::{Absent, Files};
 use crate::engine::pattern::Globs;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -120,8 +120,13 @@ impl Resolver<'_, '_> {
     }
 
     fn store(&self, file: &File) -> Store {
-        let Some((_, store)) = file.store.good() else { return Store::Memory { entries: STORE_ENTRIES as usize } };
-        Store::Memory { entries: self.number(&store.entries, STORE_ENTRIES, 1_000..=100_000_000) as usize }
+        let Some((_, store)) = file.store.good() else {
+            return Store::Memory { entries: STORE_ENTRIES as usize, snapshot: None };
+        };
+        Store::Memory {
+            entries: self.number(&store.entries, STORE_ENTRIES, 1_000..=100_000_000) as usize,
+            snapshot: store.snapshot.get().map(|path| self.path(path)),
+        }
     }
 
     fn decision_log(&self, file: &File) -> Option<DecisionLog> {

@@ -194,7 +194,7 @@ impl Rehearsal {
         let (captured, must_deny) = judgement::capture(&self.live, &self.keys, &route, ambiguities, values, headers);
         explanation.recognition = recognition(Some((&route, &captured.ambiguities)), fits);
         let (account, email) = (captured.raw.account().map(str::to_owned), captured.raw.email().map(str::to_owned));
-        let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)));
+        let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)).into());
         let received = Received { header: &arrived.header, raw: arrived.raw.as_deref() };
         let visitor = gather::Visitor { id: new_id(facts.at), at: facts.at, ip, bytes: arrived.body.len() };
         let mut evidence = gather::evidence(&store, &self.live, received, &route, captured, visitor).await;
