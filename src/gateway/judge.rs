@@ -259,6 +259,7 @@ impl Call<'_> {
         session.set_keepalive(None);
         let page = reply::wants_page(&session.req_header().headers);
         reply::write(session, &enforce::refused(status, page, &self.id.to_string())).await?;
+        reply::linger(session).await;
         Ok(Visit::Answered)
     }
 

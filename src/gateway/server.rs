@@ -13,7 +13,7 @@ use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
 use super::reload::{Outcome, Reloader, Reloads};
-use super::service_manager::ServiceManager;
+use super::service_manager::{self, ServiceManager};
 use super::tls::Certificate;
 use crate::admin::metrics::Metrics;
 use crate::admin::pages::{AdminState, Page, Part};
@@ -338,6 +338,7 @@ impl BackgroundService for Farewell {
         if shutdown.wait_for(|stopping| *stopping).await.is_err() {
             return;
         }
+        service_manager::stopping();
         self.gate.admin.readiness.set("service", Part::Waiting("stopping".into()));
         let grace = self.gate.live.load().settings.limits.grace;
         let gone = async {
