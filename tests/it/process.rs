@@ -282,3 +282,23 @@ async fn what_was_learned_outlives_a_restart_and_a_kill() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("store.snapshot"), "{:?}", output.stderr);
 }
+
+#[tokio::test]
+async fn a_command_that_takes_its_time_shows_life_on_a_terminal_and_nowhere_else() {
+    // Accepts, and never says a word of TLS: the probe waits for its two seconds.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tollgate.yaml");
+    let yaml = SHOP
+        .replace("127.0.0.1:1\"", &format!("{}\"", free_port()))
+        .replace("{origin}", &format!("https://{}", silent.local_addr().unwrap()))
+        .replace("{dir}", dir.path().to_str().unwrap());
+    std::fs::write(&file, yaml).unwrap();
+    let call = format!("{} check --probe {}", env!("CARGO_BIN_EXE_tollgate"), file.display());
+    // `script` runs a command on a terminal of its own.
+    let terminal = Command::new("script").args(["-qec", &call, "/dev/null"]).stdin(Stdio::null()).output();
+    let shown = String::from_utf8_lossy(&within("the check", terminal).await.unwrap().stdout).into_owned();
+    assert!(shown.contains("checking ") && shown.contains("(1s)"), "{shown}");
+    let piped = within("the check", Command::new("sh").args(["-c", &call]).output()).await.unwrap();
+    assert!(!String::from_utf8_lossy(&piped.stderr).contains("checking "));
+}
