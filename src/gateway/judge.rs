@@ -77,6 +77,9 @@ impl Call<'_> {
             socket_peer(session),
             &session.req_header().headers,
         );
+        if self.ip == socket_peer(session) {
+            self.live.note_stranger(self.ip, &session.req_header().headers);
+        }
         let presumed = candidates.presumed().clone();
         if let Err(fault) = self.framing(session) {
             return match self.monitors(&presumed) {

@@ -67,6 +67,20 @@ pub enum StartError {
     Randomness(getrandom::Error),
 }
 
+impl StartError {
+    /// Whether `check` would have told, and trying again mends nothing.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            StartError::Files(_) | StartError::Tls { .. } => true,
+            StartError::DecisionLog(error) => matches!(error, OpenError::NoDirectory(_)),
+            StartError::Secrets(error) => !matches!(error, SecretsError::Io { .. } | SecretsError::NoRandomness { .. }),
+            StartError::Bind { .. } | StartError::State(_) | StartError::Metrics(_) | StartError::Randomness(_) => {
+                false
+            }
+        }
+    }
+}
+
 impl Gate {
     /// Loads everything the settings name.
     pub fn open(settings: Settings, clock: Clock) -> Result<Arc<Gate>, StartError> {

@@ -302,3 +302,23 @@ async fn a_command_that_takes_its_time_shows_life_on_a_terminal_and_nowhere_else
     let piped = within("the check", Command::new("sh").args(["-c", &call]).output()).await.unwrap();
     assert!(!String::from_utf8_lossy(&piped.stderr).contains("checking "));
 }
+
+#[tokio::test]
+async fn what_a_check_would_have_told_ends_a_start_with_the_same_code() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = SHOP
+        .replace("127.0.0.1:1\"", &format!("{}\"", free_port()))
+        .replace("{origin}", "127.0.0.1:9")
+        .replace("{dir}", dir.path().to_str().unwrap());
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(dir.path().join("secret"), "identity 00\n").unwrap();
+    std::fs::set_permissions(dir.path().join("secret"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(&file, &yaml).unwrap();
+    let output = within("the program to end", command(&file).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::remove_file(dir.path().join("secret")).unwrap();
+    std::fs::write(&file, yaml.replace("/decisions.jsonl", "/not/there/decisions.jsonl")).unwrap();
+    let output = within("the program to end", command(&file).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
+}

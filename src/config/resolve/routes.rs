@@ -6,11 +6,12 @@ use crate::config::file::{
     AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
 };
 use crate::config::settings::{
-    Ambiguous, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
+    Ambiguous, FieldSource, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
 };
 use crate::config::slot::Slot;
 use crate::config::tree::NodeId;
 use crate::engine::attempt::Field;
+use crate::engine::decision::Action;
 use crate::engine::event::Event;
 use crate::engine::outcome::{AnswerRule, OutcomeRules};
 use crate::engine::pattern::Glob;
@@ -71,6 +72,7 @@ impl Resolver<'_, '_> {
         self.expect_account(node, keys, event.as_ref());
         self.expect_outcome(node, keys, event.as_ref());
         let policy = self.policy_of(keys, event.as_ref(), &outcome, policies);
+        self.expect_pages(node, keys, &fields, policy.as_deref());
         Some(Route {
             name: name?.1.as_str().into(),
             event: event?,
@@ -193,6 +195,17 @@ impl Resolver<'_, '_> {
 
     fn expect_outcome(&self, node: NodeId, keys: &RouteKeys, event: Option<&Event>) {
         let Some(event) = event.filter(|event| event.tries_a_secret()) else { return };
+        if let Some(outcome) = keys.outcome.get() {
+            if outcome.failed.is_absent() && !outcome.succeeded.is_absent() {
+                let message = format!(
+                    "no rule tells a `{}` that failed: every guess counts as unknown, and guessing is never noticed",
+                    event.name()
+                );
+                let help = "add `failed: [{ status: 200 }]`, as the application answers a wrong password".to_owned();
+                self.document.warn(keys.outcome.node().unwrap_or(node), message, help);
+            }
+            return;
+        }
         let Slot::Absent = keys.outcome else { return };
         let message = format!(
             "no rule tells a `{}` that succeeded from one that failed: signals about failures stay blind",
@@ -200,6 +213,24 @@ impl Resolver<'_, '_> {
         );
         let help = "add `outcome: { succeeded: [{ status: 302 }], failed: [{ status: 200 }] }`".to_owned();
         self.document.warn(node, message, help);
+    }
+
+    /// Whoever solves a challenge on a form is sent back to it. Programs with JSON try again by themselves.
+    fn expect_pages(
+        &self,
+        node: NodeId,
+        keys: &RouteKeys,
+        fields: &[(Field, Vec<FieldSource>)],
+        policy: Option<&RoutePolicy>,
+    ) {
+        let challenges = policy
+            .is_some_and(|policy| policy.rules.rules.iter().any(|rule| matches!(rule.action, Action::Challenge(_))));
+        let form = fields.iter().flat_map(|(_, sources)| sources).any(|source| matches!(source, FieldSource::Form(_)));
+        if challenges && form && keys.pages.is_absent() {
+            let message = "nothing says where the form is: who solves a challenge is sent to `/`";
+            let help = "add `pages: [/login]`, the address that shows the form".to_owned();
+            self.document.warn(node, message, help);
+        }
     }
 
     fn pages(&self, keys: &RouteKeys) -> Vec<Glob> {
