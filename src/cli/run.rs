@@ -40,7 +40,7 @@ pub fn run(file: &Path) -> u8 {
 /// that was turned up for an afternoon is kept for years.
 fn log(format: settings::Log) {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,pingora=warn,pingora_load_balancing=error"));
+        .unwrap_or_else(|_| EnvFilter::new("info,pingora=warn,pingora_proxy=error,pingora_load_balancing=error"));
     let tame = filter_fn(|event| event.target().starts_with("tollgate") || *event.level() <= Level::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // Colours are for people who look.

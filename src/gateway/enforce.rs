@@ -132,7 +132,15 @@ pub fn fault(status: u16, page: bool) -> Reply {
         500 => ("Something went wrong", "Please try again in a moment."),
         _ => ("Bad request", "This request could not be read."),
     };
-    if page { document(status, title, detail, "") } else { reply::problem(status, title, detail, "") }
+    if page {
+        return document(status, title, detail, "");
+    }
+    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
+    Reply {
+        status,
+        headers: vec![(CONTENT_TYPE.as_str(), "application/problem+json".to_owned())],
+        body: Bytes::from(body.to_string()),
+    }
 }
 
 fn document(status: u16, title: &str, detail: &str, more: &str) -> Reply {

@@ -201,7 +201,9 @@ impl Resolver<'_, '_> {
                     "no rule tells a `{}` that failed: every guess counts as unknown, and guessing is never noticed",
                     event.name()
                 );
-                let help = "add `failed: [{ status: 200 }]`, as the application answers a wrong password".to_owned();
+                let help =
+                    "add `failed:` with what your application answers to a wrong password, as in `[{ status: 200 }]`"
+                        .to_owned();
                 self.document.warn(keys.outcome.node().unwrap_or(node), message, help);
             }
             return;
@@ -226,10 +228,12 @@ impl Resolver<'_, '_> {
         let challenges = policy
             .is_some_and(|policy| policy.rules.rules.iter().any(|rule| matches!(rule.action, Action::Challenge(_))));
         let form = fields.iter().flat_map(|(_, sources)| sources).any(|source| matches!(source, FieldSource::Form(_)));
-        if challenges && form && keys.pages.is_absent() {
+        let address = |text: &String| !text.contains(['*', '?']);
+        let told = keys.pages.get().is_some_and(|pages| pages.good().any(|(_, text)| address(text)));
+        if challenges && form && !told && !matches!(keys.pages, Slot::Bad(_)) {
             let message = "nothing says where the form is: who solves a challenge is sent to `/`";
-            let help = "add `pages: [/login]`, the address that shows the form".to_owned();
-            self.document.warn(node, message, help);
+            let help = "add `pages: [ADDRESS]`, the one that shows your form, without `*`".to_owned();
+            self.document.warn(keys.pages.node().unwrap_or(node), message, help);
         }
     }
 
