@@ -1,7 +1,8 @@
 //! Routes: how one event is recognised, read and ruled on, and what must fit together between those three.
 
 use super::Resolver;
-use super::policies::Policies;
+use super::policies::{Policies, STANDARD};
+use crate::config::again::Kept;
 use crate::config::file::{
     AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
 };
@@ -31,7 +32,21 @@ impl Resolver<'_, '_> {
         let mut used = HashSet::new();
         let mut routes = Vec::with_capacity(entries.len());
         let mut sound = Vec::with_capacity(entries.len());
-        for (node, keys) in entries.iter().filter_map(Slot::good) {
+        for (place, slot) in entries.iter().enumerate() {
+            if let Some((kept, known)) = self.kept.and_then(|kept| Some((kept, kept.route(place)?))) {
+                let Some(route) = known_route(known, policies) else {
+                    kept.doubt();
+                    continue;
+                };
+                if names.insert(&known.name, root).is_some() {
+                    kept.doubt();
+                }
+                used.insert(&*known.policy.rules.name);
+                sound.push((root, route.clone()));
+                routes.push(route);
+                continue;
+            }
+            let Some((node, keys)) = slot.good() else { continue };
             if let Some((at, name)) = keys.name.good()
                 && names.insert(name, at).is_some()
             {
@@ -43,7 +58,10 @@ impl Resolver<'_, '_> {
             sound.extend(route.iter().filter(|_| self.document.is_sound(at)).map(|route| (at, route.clone())));
             routes.extend(route);
         }
-        self.shadows(&sound);
+        // The same routes in the same order cast no shadow that they did not cast before.
+        if !self.kept.is_some_and(Kept::is_whole) {
+            self.shadows(&sound);
+        }
         let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
         unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
         for (name, entry) in unused {
@@ -212,6 +230,28 @@ impl Resolver<'_, '_> {
         }
         pages
     }
+}
+
+/// A route that was sound before, under what its policy is now. `None`: only its text can tell whether they fit, or where
+/// they do not.
+fn known_route(known: &Arc<Route>, policies: &Policies) -> Option<Arc<Route>> {
+    let name = &*known.policy.rules.name;
+    let policy = if name == STANDARD {
+        policies.standard(&known.event)
+    } else {
+        let entry = policies.entry(name)?;
+        // As `check_on_success` wants it, without anything to say.
+        let succeeded = &known.outcome.succeeded;
+        let told_by_head = !succeeded.is_empty() && succeeded.iter().all(AnswerRule::is_about_head);
+        if entry.has_on_success && !(known.event.has_after() && told_by_head) {
+            return None;
+        }
+        entry.compiled.clone()?
+    };
+    if Arc::ptr_eq(&policy, &known.policy) {
+        return Some(known.clone());
+    }
+    Some(Arc::new(Route { policy, ..(**known).clone() }))
 }
 
 fn identity(slot: &Slot<Identity>) -> IdentityRules {
