@@ -290,7 +290,7 @@ mod tests {
         log.write("{}");
         log.shutdown();
         let state = AdminState {
-            store: Some(Arc::new(Store::Memory(Memory::new(Limits::of_entries(1_000))))),
+            store: Some(Arc::new(Store::Memory(Memory::new(Limits::of_entries(1_000)).into()))),
             sinks: Some(Arc::new(Sinks(vec![Sink::DecisionLog(log)]))),
             ..state()
         };

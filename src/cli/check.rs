@@ -5,6 +5,7 @@
 
 mod files;
 
+use super::progress::Progress;
 use crate::config::{self, Loaded, Problem, Report, Settings, Warning};
 use crate::gateway::clock::Clock;
 use crate::gateway::probe;
@@ -33,11 +34,13 @@ pub struct Asked {
 /// `json` one object goes to standard output.
 pub fn check(file: &Path, asked: Asked) -> u8 {
     let name = file.display().to_string();
+    let progress = Progress::of(format!("checking {name}"));
     let read = config::load_whole(file);
     let mut found = Found::default();
     if let Ok(loaded) = &read {
         found = around(loaded, asked.probe);
     }
+    drop(progress);
     let code = if read.is_ok() && found.problems.is_empty() { FINE } else { CONFIGURATION };
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
     // A reader that went away (`| head`) is no reason to fail.

@@ -4,6 +4,7 @@ pub mod check;
 mod completions;
 mod explain;
 mod man;
+mod progress;
 mod reload;
 mod run;
 mod schema;

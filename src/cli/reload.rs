@@ -5,6 +5,7 @@
 //! One request by hand over loopback needs no HTTP client.
 
 use super::check::CONFIGURATION;
+use super::progress::Progress;
 use super::{FAILED, FINE};
 use crate::admin::pages::RELOAD;
 use crate::config;
@@ -45,9 +46,11 @@ pub fn reload(file: &Path) -> u8 {
             return CONFIGURATION;
         }
     };
+    let progress = Progress::of("the gate is loading".to_owned());
     let answered = AdminToken::read(&token)
         .map_err(|error| error.to_string())
         .and_then(|token| ask(address, &token).map_err(|error| format!("{address}: {error}")));
+    drop(progress);
     let (status, body) = match answered {
         Ok(answered) => answered,
         Err(error) => {

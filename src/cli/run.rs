@@ -29,7 +29,7 @@ pub fn run(file: &Path) -> u8 {
         Ok(never) => match never {},
         Err(error) => {
             let _ = writeln!(err, "tollgate: {error}");
-            FAILED
+            if error.is_configuration() { CONFIGURATION } else { FAILED }
         }
     }
 }
@@ -39,7 +39,8 @@ pub fn run(file: &Path) -> u8 {
 /// Libraries never get below `info`: Pingora's debugging prints whole heads with their cookies, and answers, and a log
 /// that was turned up for an afternoon is kept for years.
 fn log(format: settings::Log) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,pingora=warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,pingora=warn,pingora_load_balancing=error"));
     let tame = filter_fn(|event| event.target().starts_with("tollgate") || *event.level() <= Level::INFO);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // Colours are for people who look.

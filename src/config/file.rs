@@ -124,7 +124,7 @@ pub(super) struct Upstream {
     /// Host globs that this entry serves; the one without is the default.
     #[schemars(extend("examples" = serde_json::json!([["api.shop.example"]])))]
     pub hosts: Slot<Many<String>>,
-    /// `host:port`, or `https://host:port`; several are balanced and health-checked.
+    /// `host:port`, or `https://host:port`; several are balanced.
     #[schemars(extend("examples" = serde_json::json!([["127.0.0.1:9000"]])))]
     pub servers: Slot<Many<String>>,
     /// `preserve`, or a fixed `Host` header.
@@ -132,7 +132,7 @@ pub(super) struct Upstream {
     pub host: Slot<String>,
     /// How long the gate waits for the application.
     pub timeouts: Slot<Timeouts>,
-    /// TCP health checks, where there are several servers.
+    /// TCP health checks, of a single server too: a dead one is named in `/readyz` and not asked while another lives.
     pub health: Slot<Health>,
     /// Whether certificates of `https://` servers are verified.
     #[schemars(extend("default" = true))]
@@ -475,6 +475,9 @@ pub(super) struct Store {
     /// Most entries of each kind.
     #[schemars(extend("default" = 1000000, "minimum" = 1000, "maximum" = 100000000))]
     pub entries: Slot<u64>,
+    /// Directory where history is kept across restarts; made if only itself is missing. Without it a restart forgets all.
+    #[schemars(extend("examples" = serde_json::json!(["/var/lib/tollgate/state"])))]
+    pub snapshot: Slot<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]

@@ -12,7 +12,7 @@ const RESERVED: &[&str] = &["tarpit", "ban", "when_degraded", "fallback", "vendo
 const LATER: &[(&str, &[&str])] = &[
     ("File", &["events"]),
     ("Deny", &["mirror"]),
-    ("Store", &["snapshot", "url", "deadline"]),
+    ("Store", &["url", "deadline"]),
     ("StoreKind", &["redis"]),
     ("Challenge", &["email_code", "totp", "captcha", "redirect"]),
     ("ChallengeName", &["email_code", "totp", "captcha", "redirect"]),

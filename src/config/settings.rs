@@ -364,6 +364,8 @@ pub enum Store {
     Memory {
         /// Most entries of each kind.
         entries: usize,
+        /// Directory where the store is kept across restarts.
+        snapshot: Option<PathBuf>,
     },
 }
 

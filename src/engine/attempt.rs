@@ -88,6 +88,18 @@ impl Serialize for Pseudonym {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network(u128);
 
+impl Network {
+    /// The prefix as a number, for stores.
+    pub fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// The network that these are the bits of.
+    pub fn from_bits(bits: u128) -> Network {
+        Network(bits)
+    }
+}
+
 impl From<IpAddr> for Network {
     fn from(ip: IpAddr) -> Network {
         match ip.to_canonical() {

@@ -47,6 +47,17 @@ pub fn is_trusted(rules: &ClientIp, address: IpAddr) -> bool {
     })
 }
 
+/// Whether a peer on this machine or in the same private network sends a header that would be believed of a trusted proxy.
+pub fn is_untrusted_neighbour(rules: &ClientIp, peer: IpAddr, headers: &HeaderMap) -> bool {
+    let peer = peer.to_canonical();
+    let near = match peer {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    near && ["x-forwarded-for", "forwarded", "x-real-ip"].iter().any(|name| headers.contains_key(*name))
+        && !is_trusted(rules, peer)
+}
+
 fn walk(rules: &ClientIp, peer: IpAddr, addresses: impl Iterator<Item = Option<IpAddr>>) -> IpAddr {
     let mut nearest = peer;
     for address in addresses.take(MAX_HOPS) {
@@ -210,6 +221,24 @@ mod tests {
         }
         let found = client_ip(&rules(header.clone()), peer.parse().unwrap(), &headers);
         assert_eq!(found.to_string(), expected, "{peer} {values:?}");
+    }
+
+    #[test]
+    fn a_neighbour_that_is_not_believed_is_noticed_and_the_internet_is_not() {
+        let headers: HeaderMap =
+            [("x-forwarded-for".parse().unwrap(), "203.0.113.7".parse().unwrap())].into_iter().collect();
+        let none = ClientIp::default();
+        let noticed = |rules: &ClientIp, peer: &str, headers: &HeaderMap| {
+            is_untrusted_neighbour(rules, peer.parse().unwrap(), headers)
+        };
+        for (peer, expected) in
+            [("127.0.0.1", true), ("10.1.2.3", true), ("::1", true), ("::ffff:10.0.0.1", true), ("203.0.113.1", false)]
+        {
+            assert_eq!(noticed(&none, peer, &headers), expected, "{peer}");
+        }
+        assert!(!noticed(&none, "127.0.0.1", &HeaderMap::new()));
+        let trusting = ClientIp { trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()], ..ClientIp::default() };
+        assert!(!noticed(&trusting, "127.0.0.1", &headers));
     }
 
     #[test]

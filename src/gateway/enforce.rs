@@ -118,11 +118,28 @@ pub fn refused(status: u16, page: bool, reference: &str) -> Reply {
     if !page {
         return reply::problem(status, title, detail, reference);
     }
+    let more = format!(
+        "<p>If you believe this is a mistake, please contact the site and quote this reference: \
+         <br><small><code>{reference}</code></small></p>"
+    );
+    document(status, title, detail, &more)
+}
+
+/// What is sent when the application could not be asked, or the gate itself is at fault.
+pub fn fault(status: u16, page: bool) -> Reply {
+    let (title, detail) = match status {
+        502..=504 => ("Not available", "The site does not answer at the moment. Please try again in a moment."),
+        500 => ("Something went wrong", "Please try again in a moment."),
+        _ => ("Bad request", "This request could not be read."),
+    };
+    if page { document(status, title, detail, "") } else { reply::problem(status, title, detail, "") }
+}
+
+fn document(status: u16, title: &str, detail: &str, more: &str) -> Reply {
     let body = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title}</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 \
-         1rem;color:#222;background:#fff}}small{{color:#595959}}</style><h1>{title}</h1><p>{detail}</p><p>If you believe \
-         this is a mistake, please contact the site and quote this reference: <br><small><code>{reference}</code></small></p>"
+         1rem;color:#222;background:#fff}}small{{color:#595959}}</style><h1>{title}</h1><p>{detail}</p>{more}"
     );
     Reply {
         status,

@@ -124,7 +124,10 @@ fn flag(field: Field, settled: &Settled, ambiguities: &mut Vec<Ambiguity>) {
     if settled.places {
         ambiguities.push(Ambiguity::Places(field));
     }
-    add_oddities(settled.odd.iter(), ambiguities);
+    // Whose account is meant does not hang on a password's charset: it is right or wrong to the application, and a site
+    // whose pages are in a Western charset gets its customers' umlauts that way.
+    let charset_only = |oddity: &Oddity| field == Field::Password && matches!(oddity, Oddity::Charset | Oddity::Utf8);
+    add_oddities(settled.odd.iter().filter(|oddity| !charset_only(oddity)), ambiguities);
 }
 
 fn add_oddities(odd: impl Iterator<Item = Oddity>, ambiguities: &mut Vec<Ambiguity>) {

@@ -8,6 +8,7 @@
 use super::answer::{self, Answer};
 use super::clock::Clock;
 use super::door;
+use super::enforce;
 use super::forward::{self, Visitor};
 use super::held::{Budget, Held};
 use super::identity::Keys;
@@ -37,6 +38,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
+
+/// Characters of an error's chain that are worth a line of the log.
+const MOST_OF_AN_ERROR: usize = 300;
 
 /// Everything that outlives a configuration, and the configuration of now.
 pub struct Gate {
@@ -299,10 +303,15 @@ impl ProxyHttp for Hooks {
             (_, ErrorSource::Downstream) => 400,
             (_, ErrorSource::Internal | ErrorSource::Unset) => 500,
         };
-        if code > 0
-            && let Err(error) = session.respond_error(code).await
-        {
-            tracing::debug!(%error, "the visitor left before the gate's error");
+        if *error.esource() == ErrorSource::Upstream {
+            let cause: String = error.to_string().chars().take(MOST_OF_AN_ERROR).collect();
+            tracing::warn!(status = code, why = upstream_fault(error), %cause, "the application did not answer");
+        }
+        if code > 0 && session.response_written().is_none() {
+            let page = reply::wants_page(&session.req_header().headers);
+            if let Err(error) = reply::write(session, &enforce::fault(code, page)).await {
+                tracing::debug!(%error, "the visitor left before the gate's error");
+            }
         }
         FailToProxy { error_code: code, can_reuse_downstream: false }
     }
@@ -311,6 +320,8 @@ impl ProxyHttp for Hooks {
         // The gate's own doing, and visitors who leave, are no errors of the gate.
         matches!(visit, Visit::Judged(judged) if judged.answer.instead().is_some())
             || *error.esource() == ErrorSource::Downstream
+            // Told in words by `fail_to_proxy`.
+            || *error.esource() == ErrorSource::Upstream
     }
 
     fn request_summary(&self, session: &Session, _visit: &Visit) -> String {

@@ -77,6 +77,9 @@ impl Call<'_> {
             socket_peer(session),
             &session.req_header().headers,
         );
+        if self.ip == socket_peer(session) {
+            self.live.note_stranger(self.ip, &session.req_header().headers);
+        }
         let presumed = candidates.presumed().clone();
         if let Err(fault) = self.framing(session) {
             return match self.monitors(&presumed) {
@@ -259,6 +262,7 @@ impl Call<'_> {
         session.set_keepalive(None);
         let page = reply::wants_page(&session.req_header().headers);
         reply::write(session, &enforce::refused(status, page, &self.id.to_string())).await?;
+        reply::linger(session).await;
         Ok(Visit::Answered)
     }
 

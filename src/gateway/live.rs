@@ -13,10 +13,12 @@ use crate::config::settings::{IdentityRules, ListOf, Route, Settings};
 use crate::engine::time::days_from_civil;
 use crate::intel::Intel;
 use crate::secrets::{AdminToken, Secrets, SecretsError};
+use http::HeaderMap;
 use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub struct Live {
@@ -32,6 +34,8 @@ pub struct Live {
     pub certificates: Vec<(SocketAddr, Arc<CertifiedKey>)>,
     /// By route name.
     of_routes: HashMap<Arc<str>, OfRoute>,
+    /// Whether the log has told of a proxy that is not trusted.
+    stranger_told: AtomicBool,
 }
 
 /// What is prepared for one route.
@@ -109,6 +113,7 @@ impl Live {
             token,
             certificates,
             of_routes: settings.routes.iter().map(of_route).collect(),
+            stranger_told: AtomicBool::new(false),
             settings,
         })
     }
@@ -116,6 +121,21 @@ impl Live {
     /// Whether this peer is one of the operator's own proxies.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         client_ip::is_trusted(&self.settings.client_ip, peer)
+    }
+
+    /// Tells the operator, once a configuration, of a header that says where visitors come from, by a neighbour who is not
+    /// believed: then everybody behind that proxy counts as one. From the internet anybody may send one, and it means
+    /// nothing.
+    pub fn note_stranger(&self, peer: IpAddr, headers: &HeaderMap) {
+        let rules = &self.settings.client_ip;
+        if client_ip::is_untrusted_neighbour(rules, peer, headers) && !self.stranger_told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                %peer,
+                "this address says where visitors come from and is no trusted proxy: all who come by it count as one \
+                 visitor; if it is a proxy of yours, name it in `client_ip.trusted_proxies`"
+            );
+        }
     }
 
     /// The names to look for in a request that may be on these routes.

@@ -3,9 +3,10 @@
 use crate::challenge::Reply;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use std::time::Duration;
 
 /// Writes a reply as the whole answer to the request.
 pub async fn write(session: &mut Session, reply: &Reply) -> pingora::Result<()> {
@@ -15,6 +16,19 @@ pub async fn write(session: &mut Session, reply: &Reply) -> pingora::Result<()> 
     // Also the end of an empty body has to be said: over HTTP/2 nobody else says it when an exchange ends in an error.
     let body = if bodiless { Bytes::new() } else { reply.body.clone() };
     session.write_response_body(Some(body), true).await
+}
+
+/// Longest wait for the rest of a body that nobody will use.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads on, for a moment, what a visitor still sends after the answer. A connection that is closed while bytes arrive is
+/// reset, and a reset throws the answer away before it was read: the visitor would see a broken connection, and not why.
+pub async fn linger(session: &mut Session) {
+    // Who waits to be told to go on sends nothing more.
+    if !session.req_header().headers.contains_key(EXPECT) {
+        let rest = session.as_downstream_mut().drain_request_body();
+        let _ = tokio::time::timeout(LINGER, rest).await;
+    }
 }
 
 /// The reply's head; with its length if the body follows at once.

@@ -13,17 +13,19 @@ use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
 use super::reload::{Outcome, Reloader, Reloads};
-use super::service_manager::ServiceManager;
+use super::service_manager::{self, ServiceManager};
 use super::tls::Certificate;
 use crate::admin::metrics::Metrics;
 use crate::admin::pages::{AdminState, Page, Part};
 use crate::admin::service as admin;
 use crate::config::settings::{self, Listener, Settings};
 use crate::config::{Files, Version};
+use crate::engine::time::Timestamp;
 use crate::events::decision_log::{DecisionLog, OpenError};
 use crate::events::{Sink, Sinks};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
+use crate::store::memory::state::{self, StateError};
 use crate::store::memory::{Limits, Memory};
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -54,6 +56,8 @@ pub enum StartError {
     Secrets(#[from] SecretsError),
     #[error("decision_log: {0}")]
     DecisionLog(#[from] OpenError),
+    #[error("store.snapshot: {0}")]
+    State(#[from] StateError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// What is wrong in the files that the settings name.
@@ -61,6 +65,20 @@ pub enum StartError {
     Files(Vec<String>),
     #[error("no randomness from the system: {0}")]
     Randomness(getrandom::Error),
+}
+
+impl StartError {
+    /// Whether `check` would have told, and trying again mends nothing.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            StartError::Files(_) | StartError::Tls { .. } => true,
+            StartError::DecisionLog(error) => matches!(error, OpenError::NoDirectory(_)),
+            StartError::Secrets(error) => !matches!(error, SecretsError::Io { .. } | SecretsError::NoRandomness { .. }),
+            StartError::Bind { .. } | StartError::State(_) | StartError::Metrics(_) | StartError::Randomness(_) => {
+                false
+            }
+        }
+    }
 }
 
 impl Gate {
@@ -73,8 +91,7 @@ impl Gate {
         let keys = Keys::new(&IdentityKey::new(*secrets.identity_key()), &PasswordKey::new(password_key));
         let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
         let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
-        let settings::Store::Memory { entries } = settings.store;
-        let store = Arc::new(Store::Memory(Memory::new(Limits::of_entries(entries))));
+        let store = Arc::new(Store::Memory(open_memory(&settings.store, clock.now())?));
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
@@ -111,6 +128,22 @@ impl Gate {
         let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
         Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
     }
+}
+
+/// The memory store, with what it knew before if it is kept.
+fn open_memory(store: &settings::Store, now: Timestamp) -> Result<Arc<Memory>, StartError> {
+    let settings::Store::Memory { entries, snapshot } = store;
+    let limits = Limits::of_entries(*entries);
+    let Some(directory) = snapshot else { return Ok(Arc::new(Memory::new(limits))) };
+    let mut tags = [0; 16];
+    getrandom::fill(&mut tags).map_err(StartError::Randomness)?;
+    let (memory, restored) = state::open(limits, directory, tags, now)?;
+    for damage in &restored.damage {
+        tracing::error!("store.snapshot: {damage}");
+    }
+    let networks = memory.stats().kinds.first().map_or(0, |kind| kind.entries);
+    tracing::info!(records = restored.records, networks, directory = %directory.display(), "history read");
+    Ok(memory)
 }
 
 /// How Pingora is to run.
@@ -324,6 +357,7 @@ impl BackgroundService for Farewell {
         if shutdown.wait_for(|stopping| *stopping).await.is_err() {
             return;
         }
+        service_manager::stopping();
         self.gate.admin.readiness.set("service", Part::Waiting("stopping".into()));
         let grace = self.gate.live.load().settings.limits.grace;
         let gone = async {
@@ -332,6 +366,7 @@ impl BackgroundService for Farewell {
             }
         };
         let in_time = tokio::time::timeout(grace, gone).await.is_ok();
+        self.gate.store.close();
         self.gate.sinks.shutdown();
         tracing::info!(in_time, "stopped");
         std::process::exit(0);

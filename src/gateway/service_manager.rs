@@ -52,7 +52,7 @@ impl BackgroundService for ServiceManager {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         tokio::select! {
             () = self.report() => {}
-            _ = shutdown.wait_for(|stopping| *stopping) => say(&[NotifyState::Stopping]),
+            _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
 }
@@ -88,6 +88,11 @@ fn status(live: &Live) -> String {
     let settings = &live.settings;
     let (mode, routes) = (settings.mode.name(), settings.routes.len());
     format!("mode {mode}, {routes} routes, configuration {}", settings.hash)
+}
+
+/// The gate takes its leave. Said by whoever ends the process, or it might end unsaid.
+pub fn stopping() {
+    say(&[NotifyState::Stopping]);
 }
 
 fn say(states: &[NotifyState<'_>]) {

@@ -24,12 +24,13 @@ use crate::engine::evidence::History;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The table of stores.
 #[derive(Debug)]
 pub enum Store {
-    Memory(memory::Memory),
+    Memory(Arc<memory::Memory>),
 }
 
 /// Most names of one account that are counted; a form has no more places for one.
@@ -139,6 +140,17 @@ pub struct Stats {
     pub held_bytes: u64,
     /// Most bytes of held answers.
     pub held_capacity: u64,
+    /// Of a store that outlives the process.
+    pub keeping: Option<KeepingStats>,
+}
+
+/// What a store writes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepingStats {
+    /// Of its file.
+    pub bytes: u64,
+    /// Writes that failed. The store goes on from memory.
+    pub failures: u64,
 }
 
 impl Store {
@@ -181,7 +193,7 @@ impl Store {
     /// Keeps a sealed answer for `lifetime`.
     pub async fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
         match self {
-            Store::Memory(memory) => memory.hold(id, sealed, lifetime, at),
+            Store::Memory(memory) => memory.hold(id, &sealed, lifetime, at),
         }
     }
 
@@ -189,6 +201,13 @@ impl Store {
     pub async fn take(&self, id: [u8; 16], at: Timestamp) -> Result<Option<Bytes>, StoreError> {
         match self {
             Store::Memory(memory) => Ok(memory.take(id, at)),
+        }
+    }
+
+    /// To be called when no more is to be counted: what outlives the process is written when this returns.
+    pub fn close(&self) {
+        match self {
+            Store::Memory(memory) => memory.close(),
         }
     }
 
@@ -210,7 +229,7 @@ mod tests {
 
     #[test]
     fn asking_costs_the_request_little_and_may_move_between_threads() {
-        let store = Store::Memory(Memory::new(Limits::of_entries(10)));
+        let store = Store::Memory(Memory::new(Limits::of_entries(10)).into());
         let attempt = conformance::login(1, conformance::NOON, 1, &[]);
         assert!(travels(&store.observe(&attempt)) <= 64);
         assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 64);

@@ -160,6 +160,18 @@ async fn a_body_that_takes_too_long_is_a_408() {
 }
 
 #[tokio::test]
+async fn who_sends_everything_before_reading_still_reads_the_refusal() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    // More than the buffers of both sides hold, so that the sending ends only if somebody reads.
+    let body = body(24 << 20);
+    let mut connection = Connection::open(gate.address).await;
+    connection.write(head(&format!("Content-Length: {}\r\n", body.len()))).await;
+    within("the body to be taken", connection.write(&body)).await;
+    assert_eq!(connection.read().await.expect("the answer is there").status, 413);
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_a_413_unless_the_route_says_otherwise() {
     let origin = Origin::shop().await;
     let small = SHOP.replace("routes:", "limits: { body: 1KiB }\nroutes:");

@@ -64,6 +64,21 @@ impl Program {
         panic!("the program did not start in five tries");
     }
 
+    /// The same program again, in the same place, after it ended.
+    async fn again(mut self) -> Program {
+        within("the end", self.child.wait()).await.unwrap();
+        self.child = command(&self.dir.path().join("tollgate.yaml")).spawn().unwrap();
+        within("the program to be ready", async {
+            while tokio::net::TcpStream::connect(self.admin).await.is_err()
+                || send(self.admin, get("/readyz", "Connection: close\r\n")).await.status != 200
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        self
+    }
+
     /// The records written so far, oldest first, once at least `count` are there.
     pub async fn records(&self, count: usize) -> Vec<serde_json::Value> {
         records(self.dir.path(), count).await
@@ -227,4 +242,83 @@ async fn a_check_looks_into_the_files_that_a_configuration_names() {
     std::fs::write(dir.path().join("blocked.txt"), "203.0.113.9\n").unwrap();
     let output = within("the check", check()).await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// How many attempts the gate knows of this account, by guessing once more: the record says it when the signal fires.
+async fn guesses_until_challenged(program: &Program) -> usize {
+    for guess in 1..40 {
+        let answer = send(program.address, crate::harness::http::form("/login", "login=a&password=x")).await;
+        if answer.status != 401 {
+            return guess;
+        }
+    }
+    panic!("nobody stops the guessing");
+}
+
+#[tokio::test]
+async fn what_was_learned_outlives_a_restart_and_a_kill() {
+    let origin = Origin::shop().await;
+    let yaml = SHOP
+        .replace("routes:", "store: { snapshot: \"{dir}/state\" }\nroutes:")
+        .replace("fired.http_client_library", "fired.brute_force");
+    let program = Program::start(&yaml, &origin).await;
+    let all = guesses_until_challenged(&program).await;
+    program.signal("-TERM");
+    let program = program.again().await;
+    assert_eq!(guesses_until_challenged(&program).await, 1, "a clean stop loses nothing of {all} guesses");
+    program.signal("-KILL");
+    let program = program.again().await;
+    assert_eq!(guesses_until_challenged(&program).await, 1, "a kill loses the last second, and that was told before");
+    let metrics = send(program.admin, get("/metrics", "")).await.text();
+    assert!(metrics.contains("tollgate_store_keeping_failures_total 0"), "{metrics}");
+    // Two gates cannot share one: the second says so and ends.
+    let other = program.dir.path().join("other.yaml");
+    let text = std::fs::read_to_string(program.dir.path().join("tollgate.yaml")).unwrap();
+    let text = text
+        .replace(&program.address.to_string(), &free_port().to_string())
+        .replace(&program.admin.to_string(), &free_port().to_string());
+    std::fs::write(&other, text).unwrap();
+    let output = within("the second to end", command(&other).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("store.snapshot"), "{:?}", output.stderr);
+}
+
+#[tokio::test]
+async fn a_command_that_takes_its_time_shows_life_on_a_terminal_and_nowhere_else() {
+    // Accepts, and never says a word of TLS: the probe waits for its two seconds.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tollgate.yaml");
+    let yaml = SHOP
+        .replace("127.0.0.1:1\"", &format!("{}\"", free_port()))
+        .replace("{origin}", &format!("https://{}", silent.local_addr().unwrap()))
+        .replace("{dir}", dir.path().to_str().unwrap());
+    std::fs::write(&file, yaml).unwrap();
+    let call = format!("{} check --probe {}", env!("CARGO_BIN_EXE_tollgate"), file.display());
+    // `script` runs a command on a terminal of its own.
+    let terminal = Command::new("script").args(["-qec", &call, "/dev/null"]).stdin(Stdio::null()).output();
+    let shown = String::from_utf8_lossy(&within("the check", terminal).await.unwrap().stdout).into_owned();
+    assert!(shown.contains("checking ") && shown.contains("(1s)"), "{shown}");
+    let piped = within("the check", Command::new("sh").args(["-c", &call]).output()).await.unwrap();
+    assert!(!String::from_utf8_lossy(&piped.stderr).contains("checking "));
+}
+
+#[tokio::test]
+async fn what_a_check_would_have_told_ends_a_start_with_the_same_code() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = SHOP
+        .replace("127.0.0.1:1\"", &format!("{}\"", free_port()))
+        .replace("{origin}", "127.0.0.1:9")
+        .replace("{dir}", dir.path().to_str().unwrap());
+    let file = dir.path().join("tollgate.yaml");
+    std::fs::write(dir.path().join("secret"), "identity 00\n").unwrap();
+    std::fs::set_permissions(dir.path().join("secret"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(&file, &yaml).unwrap();
+    let output = within("the program to end", command(&file).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::remove_file(dir.path().join("secret")).unwrap();
+    std::fs::write(&file, yaml.replace("/decisions.jsonl", "/not/there/decisions.jsonl")).unwrap();
+    let output = within("the program to end", command(&file).output()).await.unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -226,3 +226,18 @@ async fn an_old_client_gets_an_answer_it_can_read() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
     assert!(answer.header("transfer-encoding").is_none());
 }
+
+#[tokio::test]
+async fn an_application_that_is_down_is_told_without_words_of_ours() {
+    let dead = crate::harness::free_port();
+    let gate = Gate::start_at(SHOP, &dead.to_string()).await;
+    for (path, headers) in [("/", "Sec-Fetch-Mode: navigate\r\n"), ("/", "")] {
+        let answer = send(gate.address, get(path, headers)).await;
+        assert_eq!(answer.status, 502);
+        assert_eq!(answer.header("server"), None);
+        let text = answer.text();
+        assert!(text.contains("does not answer at the moment"), "{text}");
+        assert!(!text.to_lowercase().contains("pingora") && !text.contains(&dead.to_string()), "{text}");
+        assert_eq!(text.starts_with("<!doctype html>"), !headers.is_empty());
+    }
+}

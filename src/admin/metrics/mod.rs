@@ -151,6 +151,8 @@ struct Taken {
     evictions: IntCounterVec,
     refusals: IntCounterVec,
     answers_held: IntGauge,
+    store_kept: IntGauge,
+    store_keeping_failures: IntCounter,
     log_written: IntCounter,
     log_dropped: IntCounter,
     log_failed: IntCounter,
@@ -227,6 +229,8 @@ impl Metrics {
                 evictions: of.counters(table::STORE_EVICTIONS)?,
                 refusals: of.counters(table::STORE_REFUSALS)?,
                 answers_held: of.gauge(table::ANSWERS_HELD)?,
+                store_kept: of.gauge(table::STORE_KEPT_BYTES)?,
+                store_keeping_failures: of.counter(table::STORE_KEEPING_FAILURES)?,
                 log_written: of.counter(table::LOG_WRITTEN)?,
                 log_dropped: of.counter(table::LOG_DROPPED)?,
                 log_failed: of.counter(table::LOG_FAILED)?,
@@ -386,6 +390,10 @@ impl Metrics {
             catch_up(&taken.refusals.with_label_values(label), kind.refused);
         }
         taken.answers_held.set(stats.held_bytes as i64);
+        if let Some(keeping) = &stats.keeping {
+            taken.store_kept.set(keeping.bytes as i64);
+            catch_up(&taken.store_keeping_failures, keeping.failures);
+        }
     }
 
     /// Takes the decision log's counts over, when somebody asks.

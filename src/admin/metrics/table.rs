@@ -59,6 +59,8 @@ metrics! {
     CONNECTIONS = Gauge "connections" [] "Client connections open now.";
     CONNECTIONS_REFUSED = Counter "connections_refused_total" [] "Client connections refused because too many were open.";
     BODIES_HELD = Gauge "held_body_bytes" [] "Bytes of request bodies held now.";
+    STORE_KEPT_BYTES = Gauge "store_kept_bytes" [] "Bytes of the file that keeps the store across restarts.";
+    STORE_KEEPING_FAILURES = Counter "store_keeping_failures_total" [] "Failed writes of that file. The gate goes on from memory.";
     STORE_ENTRIES = Gauge "store_entries" ["kind"] "Entries in the store.";
     STORE_CAPACITY = Gauge "store_capacity" ["kind"] "Most entries that the store keeps.";
     STORE_EVICTIONS = Counter "store_evictions_total" ["kind"] "Entries dropped to make room.";

@@ -48,6 +48,7 @@ fn busy() -> Metrics {
         kinds: vec![KindStats { kind: "network", entries: 3, capacity: 10, evicted: 7, refused: 1 }],
         held_bytes: 5,
         held_capacity: 100,
+        keeping: None,
     });
     metrics
 }
@@ -139,6 +140,7 @@ fn totals_of_others_are_taken_over_and_never_fall() {
         kinds: vec![KindStats { kind: "network", entries: 2, capacity: 10, evicted, refused: 1 }],
         held_bytes: 0,
         held_capacity: 100,
+        keeping: None,
     };
     metrics.take_store(&network(9));
     metrics.take_store(&network(8));

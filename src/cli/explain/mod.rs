@@ -67,8 +67,13 @@ pub struct Options {
 
 /// The configuration where none is named, as for `run`.
 const CONFIG: &str = "conf/tollgate.yaml";
-/// Stands in for a client whose address is not told: for documentation (RFC 5737), so nothing is known of it.
-const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// Stand in for a client whose address is not told: for documentation (RFC 5737), so nothing is known of them. The first
+/// that is on none of the operator's lists: examples are copied, and `office` would let it in.
+const NOBODY: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
+    IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+];
 
 fn long_help() -> String {
     let width = history::facts().map(|fact| fact.name.len()).max().unwrap_or(0);
@@ -153,16 +158,6 @@ fn request(options: &Options) -> Result<String, Failure> {
     let text = read(file)?;
     let mut source = source::read(&text, kind, options.entry).map_err(|error| Failure::of_source(&name, &error))?;
     let answer = options.answer.as_deref().map(answer).transpose()?;
-    if options.client_ip.is_none() {
-        source.notes.push(format!("no --client-ip: {NOBODY} stands in, of which nothing is known"));
-    }
-    let facts = Facts {
-        peer: options.client_ip.unwrap_or(NOBODY),
-        at,
-        tls: options.tls || source.tls.unwrap_or(false),
-        history: told,
-        answer,
-    };
     let failed = |error| match error {
         RehearsalError::Configuration(problems) => Failure {
             code: CONFIGURATION,
@@ -172,6 +167,12 @@ fn request(options: &Options) -> Result<String, Failure> {
         RehearsalError::System(error) => Failure { code: FAILED, message: format!("error: {error}\n") },
     };
     let rehearsal = Rehearsal::open(settings, absent).map_err(failed)?;
+    let peer = options.client_ip.unwrap_or_else(|| {
+        let nobody = NOBODY.into_iter().find(|address| !rehearsal.is_listed(*address)).unwrap_or(NOBODY[0]);
+        source.notes.push(format!("no --client-ip: {nobody} stands in, of which nothing is known"));
+        nobody
+    });
+    let facts = Facts { peer, at, tls: options.tls || source.tls.unwrap_or(false), history: told, answer };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure { code: FAILED, message: format!("error: {error}\n") })?;
     let explanation = runtime.block_on(rehearsal.explain(&source, &facts)).map_err(failed)?;

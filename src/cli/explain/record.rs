@@ -10,6 +10,7 @@ use crate::cli::FAILED;
 use crate::cli::check::CONFIGURATION;
 use crate::config::{self, Settings};
 use crate::engine::signals::{Finding, Findings, SIGNALS};
+use crate::gateway::judgement::AMBIGUOUS;
 use crate::gateway::rehearsal::explanation::{Contribution, Score};
 use crate::gateway::rehearsal::source::SourceError;
 use serde_json::{Value, json};
@@ -233,6 +234,11 @@ impl Said {
         if let Some(rule) = rule {
             self.rule_text = Some(rule.text.to_string());
             self.line(&format!("  its rule: when {}", rule.text));
+        } else if policy["rule"] == AMBIGUOUS {
+            self.line(&in_colour(
+                DIM,
+                "  no rule of the policy: the route's `ambiguous: deny`; `flag` leaves it to the policy",
+            ));
         } else if policy["rule"].is_string() {
             self.line(&in_colour(DIM, "  the configuration has no such rule now"));
         }

@@ -59,7 +59,9 @@ fn headline(explanation: &Explanation) -> String {
         return format!("{}: {why}", in_colour(BOLD, "not judged"));
     };
     let by = match (&last.rule, &last.overruled) {
-        (_, Some(_)) => "the gate itself: nobody can say whose account is meant".to_owned(),
+        (_, Some(_)) => {
+            "the gate itself (`ambiguous: deny`): servers could read account or password differently".to_owned()
+        }
         (Some(rule), None) => format!("the rule `{rule}` of the policy `{}`", last.policy),
         (None, None) => format!("`otherwise` of the policy `{}`", last.policy),
     };
@@ -277,7 +279,9 @@ impl Page {
     fn decision(&mut self, judgement: &Judgement) {
         let by = match (&judgement.rule, &judgement.overruled) {
             (_, Some(policy)) => {
-                format!("by the gate itself: nobody can say whose account is meant (the policy had said {policy})")
+                format!(
+                    "by the gate itself (`ambiguous: deny`): servers could read account or password differently (the policy had said {policy})"
+                )
             }
             (Some(rule), None) => format!("by the rule `{rule}`"),
             (None, None) => "by `otherwise`".to_owned(),

@@ -14,6 +14,8 @@ const POLICIES: &[&str] = &[
     "policies:\n  strict:\n    rules:\n      - { name: one, when: 'bot >= 70 && route != \"a\"', action: deny }\n  after: {}\n  idle: {}\n",
     // `strict` does not fit each route here, and `after` is not there.
     "policies:\n  strict:\n    mode: monitor\n    on_success:\n      - { name: two, when: risk >= 50, action: deny }\n",
+    // Challenges, where nothing says which page the form is on.
+    "policies:\n  strict:\n    rules:\n      - { name: one, when: bot >= 60, action: challenge }\n  after: {}\n",
     // A rule that is wrong, one behind another in a line that is named.
     "policies:\n  strict:\n    rules:\n      - { name: one, when: bot >= 60, action: challenge }\n      - { name: two, when: bot >= 70, action: deny }\n  after: {}\n",
     "signals: { datacenter_ip: { enabled: false } }\npolicies:\n  strict: { otherwise: deny }\n  after: { deny: { json: '{}' } }\n",
@@ -21,9 +23,9 @@ const POLICIES: &[&str] = &[
 ];
 
 const ITEMS: &[&str] = &[
-    "  - name: a\n    event: login\n    match: { method: POST, path: /a }\n    fields: { account: form:a }\n    outcome: { succeeded: [{ status: 302 }] }\n    policy: after\n",
+    "  - name: a\n    event: login\n    match: { method: POST, path: /a }\n    fields: { account: form:a }\n    outcome: { succeeded: [{ status: 302 }], failed: [{ status: 401 }] }\n    policy: after\n",
     "  - name: b\n    event: register\n    match: { path: /b }\n    fields: { account: form:b }\n    policy: strict\n",
-    "  - name: c\n    event: login\n    match: { path_prefix: /c }\n    fields: { account: form:c }\n    outcome: { failed: [{ status: 401 }] }\n    # c\n",
+    "  - name: c\n    event: login\n    match: { path_prefix: /c }\n    fields: { account: form:c }\n    outcome: { failed: [{ status: 401 }] }\n    pages: [/c]\n    # c\n",
     "  # before d\n  - { name: d, event: checkout, match: { path: /d } }\n\n",
     // Behind `c`.
     "  - name: e\n    event: logout\n    match: { path: /c/e }\n",
@@ -342,6 +344,7 @@ fn what_is_not_certain_is_read_in_full() {
         ("an open block", changed("    fields: { account: form:b }\n", "    fields: |\n"), false),
         ("no policy for kept routes", changed("  strict:", "  other:"), false),
         ("on_success where none can be", changed("    rules:", "    on_success:"), false),
+        ("a challenge without a page", changed("bot >= 60, action: deny", "bot >= 60, action: challenge"), true),
         ("anchors", changed("{ path: /b }", "&b { path: /b }"), true),
         ("other line ends", parts.text().replace('\n', "\r\n"), true),
         ("a tab in a comment", changed("# c", "#\tc"), true),

@@ -135,8 +135,13 @@ impl Resolver<'_, '_> {
     }
 
     fn store(&self, file: &File) -> Store {
-        let Some((_, store)) = file.store.good() else { return Store::Memory { entries: STORE_ENTRIES as usize } };
-        Store::Memory { entries: self.number(&store.entries, STORE_ENTRIES, 1_000..=100_000_000) as usize }
+        let Some((_, store)) = file.store.good() else {
+            return Store::Memory { entries: STORE_ENTRIES as usize, snapshot: None };
+        };
+        Store::Memory {
+            entries: self.number(&store.entries, STORE_ENTRIES, 1_000..=100_000_000) as usize,
+            snapshot: store.snapshot.get().map(|path| self.path(path)),
+        }
     }
 
     fn decision_log(&self, file: &File) -> Option<DecisionLog> {

@@ -7,11 +7,12 @@ use crate::config::file::{
     AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
 };
 use crate::config::settings::{
-    Ambiguous, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
+    Ambiguous, FieldSource, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
 };
 use crate::config::slot::Slot;
 use crate::config::tree::NodeId;
 use crate::engine::attempt::Field;
+use crate::engine::decision::Action;
 use crate::engine::event::Event;
 use crate::engine::outcome::{AnswerRule, OutcomeRules};
 use crate::engine::pattern::Glob;
@@ -89,6 +90,7 @@ impl Resolver<'_, '_> {
         self.expect_account(node, keys, event.as_ref());
         self.expect_outcome(node, keys, event.as_ref());
         let policy = self.policy_of(keys, event.as_ref(), &outcome, policies);
+        self.expect_pages(node, keys, &fields, policy.as_deref());
         Some(Route {
             name: name?.1.as_str().into(),
             event: event?,
@@ -211,6 +213,17 @@ impl Resolver<'_, '_> {
 
     fn expect_outcome(&self, node: NodeId, keys: &RouteKeys, event: Option<&Event>) {
         let Some(event) = event.filter(|event| event.tries_a_secret()) else { return };
+        if let Some(outcome) = keys.outcome.get() {
+            if outcome.failed.is_absent() && !outcome.succeeded.is_absent() {
+                let message = format!(
+                    "no rule tells a `{}` that failed: every guess counts as unknown, and guessing is never noticed",
+                    event.name()
+                );
+                let help = "add `failed: [{ status: 200 }]`, as the application answers a wrong password".to_owned();
+                self.document.warn(keys.outcome.node().unwrap_or(node), message, help);
+            }
+            return;
+        }
         let Slot::Absent = keys.outcome else { return };
         let message = format!(
             "no rule tells a `{}` that succeeded from one that failed: signals about failures stay blind",
@@ -218,6 +231,21 @@ impl Resolver<'_, '_> {
         );
         let help = "add `outcome: { succeeded: [{ status: 302 }], failed: [{ status: 200 }] }`".to_owned();
         self.document.warn(node, message, help);
+    }
+
+    /// Whoever solves a challenge on a form is sent back to it. Programs with JSON try again by themselves.
+    fn expect_pages(
+        &self,
+        node: NodeId,
+        keys: &RouteKeys,
+        fields: &[(Field, Vec<FieldSource>)],
+        policy: Option<&RoutePolicy>,
+    ) {
+        if keys.pages.is_absent() && policy.is_some_and(|policy| needs_pages(fields, policy)) {
+            let message = "nothing says where the form is: who solves a challenge is sent to `/`";
+            let help = "add `pages: [/login]`, the address that shows the form".to_owned();
+            self.document.warn(node, message, help);
+        }
     }
 
     fn pages(&self, keys: &RouteKeys) -> Vec<Glob> {
@@ -232,8 +260,15 @@ impl Resolver<'_, '_> {
     }
 }
 
+/// Whether visitors with a form may be challenged here, and are sent back to it.
+fn needs_pages(fields: &[(Field, Vec<FieldSource>)], policy: &RoutePolicy) -> bool {
+    let challenges = policy.rules.rules.iter().any(|rule| matches!(rule.action, Action::Challenge(_)));
+    let form = fields.iter().flat_map(|(_, sources)| sources).any(|source| matches!(source, FieldSource::Form(_)));
+    challenges && form
+}
+
 /// A route that was sound before, under what its policy is now. `None`: only its text can tell whether they fit, or where
-/// they do not.
+/// they do not. Every check of a route that looks at its policy must be made here as well.
 fn known_route(known: &Arc<Route>, policies: &Policies) -> Option<Arc<Route>> {
     let name = &*known.policy.rules.name;
     let policy = if name == STANDARD {
@@ -250,6 +285,10 @@ fn known_route(known: &Arc<Route>, policies: &Policies) -> Option<Arc<Route>> {
     };
     if Arc::ptr_eq(&policy, &known.policy) {
         return Some(known.clone());
+    }
+    // As `expect_pages` wants it.
+    if known.pages.is_empty() && needs_pages(&known.fields, &policy) {
+        return None;
     }
     Some(Arc::new(Route { policy, ..(**known).clone() }))
 }

@@ -36,6 +36,7 @@ use crate::engine::decision::Action;
 use crate::engine::evidence::{Evidence, Known, Moment};
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
+use crate::intel::Subject;
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::Store;
 use crate::store::memory::{Limits, Memory};
@@ -110,6 +111,13 @@ impl Rehearsal {
         let metrics = Metrics::new().map_err(|error| system(&error))?;
         let live = Live::new(settings, secrets, &metrics).map_err(RehearsalError::Configuration)?;
         Ok(Rehearsal { live, keys, absent, has_own_key })
+    }
+
+    /// Whether an address by itself is on one of the operator's lists.
+    pub fn is_listed(&self, ip: IpAddr) -> bool {
+        let subject =
+            Subject { ip, account: None, email: None, domain: None, device: None, fingerprint: 0, card_bin: None };
+        !self.live.intel.look_up(&subject).0.lists.is_empty()
     }
 
     /// Takes one request through the gate.
@@ -194,7 +202,7 @@ impl Rehearsal {
         let (captured, must_deny) = judgement::capture(&self.live, &self.keys, &route, ambiguities, values, headers);
         explanation.recognition = recognition(Some((&route, &captured.ambiguities)), fits);
         let (account, email) = (captured.raw.account().map(str::to_owned), captured.raw.email().map(str::to_owned));
-        let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)));
+        let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)).into());
         let received = Received { header: &arrived.header, raw: arrived.raw.as_deref() };
         let visitor = gather::Visitor { id: new_id(facts.at), at: facts.at, ip, bytes: arrived.body.len() };
         let mut evidence = gather::evidence(&store, &self.live, received, &route, captured, visitor).await;

@@ -15,6 +15,7 @@ pub struct AtStart {
     pub(super) secret_file: PathBuf,
     decision_log: Option<PathBuf>,
     store_entries: usize,
+    store_snapshot: Option<PathBuf>,
     threads: Option<usize>,
     connections: usize,
     held_total: usize,
@@ -26,14 +27,15 @@ pub struct AtStart {
 
 impl AtStart {
     pub fn of(settings: &Settings) -> AtStart {
-        let Store::Memory { entries } = settings.store;
+        let Store::Memory { entries, snapshot } = &settings.store;
         let limits = &settings.limits;
         AtStart {
             listen: settings.listen.iter().map(|listener| (listener.address, listener.tls.is_some())).collect(),
             admin: settings.admin.address,
             secret_file: settings.secret_file.clone(),
             decision_log: settings.decision_log.as_ref().map(|log| log.path.clone()),
-            store_entries: entries,
+            store_entries: *entries,
+            store_snapshot: snapshot.clone(),
             threads: limits.threads,
             connections: limits.connections,
             held_total: limits.held_total,
@@ -60,6 +62,8 @@ impl AtStart {
         let path = self.decision_log.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
         differs(self.decision_log != new.decision_log, "decision_log.path", format!("still {path}"));
         differs(self.store_entries != new.store_entries, "store.entries", format!("still {}", self.store_entries));
+        let path = self.store_snapshot.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+        differs(self.store_snapshot != new.store_snapshot, "store.snapshot", format!("still {path}"));
         let threads = self.threads.map_or("one a core".to_owned(), |threads| threads.to_string());
         differs(self.threads != new.threads, "limits.threads", format!("still {threads}"));
         differs(self.connections != new.connections, "limits.connections", format!("still {}", self.connections));

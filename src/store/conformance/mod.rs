@@ -30,7 +30,7 @@ macro_rules! suite {
 
 macro_rules! every_store {
     ($($promise:ident),* $(,)?) => {
-        suite!(memory, |limits| super::Store::Memory(super::Memory::new(limits)); $($promise),*);
+        suite!(memory, |limits| super::Store::Memory(super::Memory::new(limits).into()); $($promise),*);
     };
 }
 

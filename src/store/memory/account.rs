@@ -12,6 +12,7 @@
 
 use super::decay::{self, Change, Present, SET_BACK, TEN_MINUTES};
 use super::in_flight::InFlight;
+use super::state::kept::kept;
 use crate::engine::evidence::{Account, Counts};
 use crate::engine::time::Timestamp;
 use std::time::Duration;
@@ -66,6 +67,10 @@ struct Refusal {
     at: Timestamp,
     stood: Counts,
 }
+
+kept!(AccountEntry { present, all, in_flight, recent, known });
+kept!(RecentSource { tag, counts, refusal });
+kept!(Refusal { at, stood });
 
 impl AccountEntry {
     pub fn new() -> AccountEntry {

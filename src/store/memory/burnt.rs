@@ -52,6 +52,22 @@ impl Burnt {
         Ok(Burn::First)
     }
 
+    /// Every token that is spent, with the time until which it stays so.
+    pub fn all(&self) -> Vec<(Token, Timestamp)> {
+        let of = |shard: &Mutex<Spent>| {
+            shard.lock().by_expiry.iter().map(|(expiry, token)| (*token, *expiry)).collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(of).collect()
+    }
+
+    /// Spends a token that was spent before, up to its time.
+    pub fn restore(&self, token: Token, expiry: Timestamp) {
+        let mut spent = self.shards[self.hasher.hash_one(token) as usize % self.shards.len()].lock();
+        if spent.tokens.len() < self.most_in_shard && spent.tokens.insert(token) {
+            spent.by_expiry.insert((expiry, token));
+        }
+    }
+
     pub fn stats(&self) -> KindStats {
         KindStats {
             kind: "token",

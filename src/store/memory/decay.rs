@@ -5,6 +5,7 @@
 //! event that arrives late is added at the weight it would have by now. Decay composes exactly, which is why the model
 //! test may compare with the plain sum over all events.
 
+use super::state::kept::Kept;
 use crate::engine::evidence::Counts;
 use crate::engine::time::Timestamp;
 use std::ops::{Add, Sub};
@@ -21,6 +22,16 @@ pub const SET_BACK: Duration = Duration::from_secs(60);
 /// The present of one entry: the latest instant it has seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Present(Timestamp);
+
+impl Kept for Present {
+    fn put(&self, to: &mut Vec<u8>) {
+        self.0.put(to);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Kept::take(from).map(Present)
+    }
+}
 
 impl Present {
     /// Moves to `at`; returns the time that passed, in milliseconds.

@@ -12,6 +12,7 @@
 //! accounts and 10 % at six thousand, saturated at 7,098. That is far above any threshold, and an attacker's source costs
 //! 768 bytes instead of what the attacker likes.
 
+use super::state::kept::{Kept, kept};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::time::Timestamp;
 
@@ -66,6 +67,35 @@ struct Bitmaps {
 impl Default for DistinctAccounts {
     fn default() -> Self {
         DistinctAccounts { hour: 0, members: Members::Exact(Vec::new()) }
+    }
+}
+
+kept!(DistinctAccounts { hour, members });
+kept!(Bitmaps { seen, seen_before, answered, answered_before, failed, failed_before });
+
+impl Kept for Members {
+    fn put(&self, to: &mut Vec<u8>) {
+        match self {
+            Members::Exact(list) => {
+                to.push(0);
+                list.put(to);
+            }
+            Members::Estimated(maps) => {
+                to.push(1);
+                maps.put(to);
+            }
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        match u8::take(from)? {
+            0 => Kept::take(from).map(Members::Exact).filter(|members| match members {
+                Members::Exact(list) => list.len() <= EXACT,
+                Members::Estimated(_) => true,
+            }),
+            1 => Kept::take(from).map(Members::Estimated),
+            _ => None,
+        }
     }
 }
 

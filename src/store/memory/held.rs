@@ -59,6 +59,15 @@ impl Held {
         Some(sealed)
     }
 
+    pub fn ids(&self) -> Vec<Id> {
+        self.answers.lock().by_id.keys().copied().collect()
+    }
+
+    /// An answer that is still held, and until when.
+    pub fn show(&self, id: Id) -> Option<(Timestamp, Bytes)> {
+        self.answers.lock().by_id.get(&id).cloned()
+    }
+
     pub fn most_bytes(&self) -> u64 {
         self.most_bytes as u64
     }

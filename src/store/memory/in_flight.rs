@@ -4,6 +4,7 @@
 //! would carry that attempt for ever. So the number is kept by the minute of arrival, for the running minute and the two
 //! before: what is not answered after two to three minutes no longer counts as in flight.
 
+use super::state::kept::kept;
 use crate::engine::time::Timestamp;
 
 const MINUTES: usize = 3;
@@ -15,6 +16,8 @@ pub struct InFlight {
     /// By age in minutes.
     arrived: [u32; MINUTES],
 }
+
+kept!(InFlight { minute, arrived });
 
 impl InFlight {
     pub fn enter(&mut self, at: Timestamp) {

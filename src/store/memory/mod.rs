@@ -3,8 +3,8 @@
 //! Counters live in LRU caches, one a kind (address, device, account), each cut into shards behind a mutex of their own:
 //! a request holds a lock for the few hundred nanoseconds of one entry's update, and never two at once, so there is no
 //! lock order to get wrong. Every kind is bounded by entries and every entry by bytes; what does not fit is dropped,
-//! least recently used first, and counted. There is no background thread: whatever expires does so when it is next
-//! looked at, or when its place is needed.
+//! least recently used first, and counted. No thread tidies up: whatever expires does so when it is next looked at, or
+//! when its place is needed. A store that outlives the process has one that writes: see [`state`].
 //!
 //! Between observation and outcome an attempt waits in the table of open attempts, which knows the entries that it was
 //! counted in. That makes settling idempotent (the first to take the attempt off the table counts) and exact (each entry
@@ -25,6 +25,7 @@ mod in_flight;
 mod open;
 mod sharded;
 mod source;
+pub mod state;
 
 use self::account::{AccountEntry, Here};
 use self::burnt::Burnt;
@@ -32,13 +33,15 @@ use self::held::Held;
 use self::open::{Counted, Open, OpenAttempts, Standing, Turn};
 use self::sharded::Sharded;
 use self::source::SourceEntry;
+use self::state::Keeping;
 use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use bytes::Bytes;
-use std::hash::{BuildHasher, RandomState};
+use siphasher::sip::SipHasher13;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::time::Duration;
 
 /// How much the store may remember. Every bound is at least 1.
@@ -77,22 +80,38 @@ pub struct Memory {
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
-    /// Turns a source into the tag under which accounts know it. Random per process, so that nobody can make two
-    /// sources look like one.
-    tags: RandomState,
+    /// Turns a source into the tag under which accounts know it. Under a random key, so that nobody can make two sources
+    /// look like one; the key is kept with the accounts.
+    tags: SipHasher13,
+    /// Where it is written down, if it outlives the process.
+    keeping: Option<Keeping>,
 }
 
 impl Memory {
+    /// A store that ends with the process.
     pub fn new(limits: Limits) -> Memory {
+        let random = || RandomState::new().hash_one(0).to_le_bytes();
+        let mut tags = [0; 16];
+        tags[..8].copy_from_slice(&random());
+        tags[8..].copy_from_slice(&random());
+        Memory::with(limits, false, tags)
+    }
+
+    fn with(limits: Limits, kept: bool, tags: [u8; 16]) -> Memory {
         Memory {
-            networks: Sharded::new("network", limits.entries),
-            devices: Sharded::new("device", limits.entries),
-            accounts: Sharded::new("account", limits.entries),
-            open: OpenAttempts::new(limits.open),
+            networks: Sharded::new("network", limits.entries, kept),
+            devices: Sharded::new("device", limits.entries, kept),
+            accounts: Sharded::new("account", limits.entries, kept),
+            open: OpenAttempts::new(limits.open, kept),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
-            tags: RandomState::new(),
+            tags: SipHasher13::new_with_key(&tags),
+            keeping: None,
         }
+    }
+
+    fn key_tags(&mut self, key: [u8; 16]) {
+        self.tags = SipHasher13::new_with_key(&key);
     }
 
     pub fn observe(&self, seen: &Observation<'_>) -> History {
@@ -151,15 +170,23 @@ impl Memory {
     }
 
     pub fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
-        self.burnt.burn(token, lifetime, at)
+        let burn = self.burnt.burn(token, lifetime, at)?;
+        if burn == Burn::First {
+            self.keep_spent(token, at.after(lifetime));
+        }
+        Ok(burn)
     }
 
-    pub fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
-        self.held.hold(id, sealed, lifetime, at)
+    pub fn hold(&self, id: [u8; 16], sealed: &Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
+        self.held.hold(id, sealed.clone(), lifetime, at)?;
+        self.keep_held(id, at.after(lifetime), sealed);
+        Ok(())
     }
 
     pub fn take(&self, id: [u8; 16], at: Timestamp) -> Option<Bytes> {
-        self.held.take(id, at)
+        let sealed = self.held.take(id, at)?;
+        self.keep_handed_out(id);
+        Some(sealed)
     }
 
     pub fn stats(&self) -> Stats {
@@ -175,6 +202,7 @@ impl Memory {
             ],
             held_bytes,
             held_capacity: self.held.most_bytes(),
+            keeping: self.keeping_stats(),
         }
     }
 
@@ -221,10 +249,16 @@ impl Memory {
         Settled::Counted
     }
 
+    fn tag(&self, source: impl Hash) -> u64 {
+        let mut hasher = self.tags;
+        source.hash(&mut hasher);
+        hasher.finish()
+    }
+
     fn here(&self, network: Network, device: DeviceKey) -> Here {
         Here {
-            network: self.tags.hash_one(network),
-            device: self.tags.hash_one(device),
+            network: self.tag(network),
+            device: self.tag(device),
             device_is_proof: matches!(device, DeviceKey::Cookie(_)),
         }
     }

@@ -5,18 +5,20 @@
 //! take something back.
 
 use super::decay::Change;
-use super::sharded::{Shard, lock_shards};
+use super::sharded::lock_shards;
+use super::state::kept::{Kept, kept};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use lru::LruCache;
+use parking_lot::Mutex;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
-const LONGEST: Duration = Duration::from_secs(600);
+pub const LONGEST: Duration = Duration::from_secs(600);
 /// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
 const REAPED: usize = 4;
 
@@ -125,61 +127,164 @@ pub struct Turn {
 /// In order of arrival: the caches are never touched on reading, so that their oldest is the one that waited longest.
 #[derive(Debug)]
 pub struct OpenAttempts {
-    shards: Box<[Shard<AttemptId, Open>]>,
+    shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     most_in_shard: usize,
+    /// Whether changes are noted, to be kept on disk.
+    kept: bool,
     evicted: AtomicU64,
 }
 
+#[derive(Debug)]
+struct Shard {
+    cache: LruCache<AttemptId, Open, RandomState>,
+    /// Came, turned or went since they were last asked for; some twice.
+    changed: Vec<AttemptId>,
+}
+
 impl OpenAttempts {
-    pub fn new(most: usize) -> OpenAttempts {
-        let (shards, most_in_shard) = lock_shards(most, || LruCache::unbounded_with_hasher(RandomState::new()));
-        OpenAttempts { shards, hasher: RandomState::new(), most_in_shard, evicted: AtomicU64::new(0) }
+    pub fn new(most: usize, kept: bool) -> OpenAttempts {
+        let (shards, most_in_shard) = lock_shards(most, || Shard {
+            cache: LruCache::unbounded_with_hasher(RandomState::new()),
+            changed: Vec::new(),
+        });
+        OpenAttempts { shards, hasher: RandomState::new(), most_in_shard, kept, evicted: AtomicU64::new(0) }
     }
 
     pub fn insert(&self, id: AttemptId, open: Open) {
         let mut shard = self.shard(id).lock();
         for _ in 0..REAPED {
-            match shard.peek_lru() {
-                Some((_, oldest)) if open.at.since(oldest.at) > LONGEST => shard.pop_lru(),
+            match shard.cache.peek_lru() {
+                Some((_, oldest)) if open.at.since(oldest.at) > LONGEST => shard.cache.pop_lru(),
                 _ => break,
             };
         }
-        if shard.len() >= self.most_in_shard && !shard.contains(&id) {
-            shard.pop_lru();
+        if shard.cache.len() >= self.most_in_shard && !shard.cache.contains(&id) {
+            shard.cache.pop_lru();
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
-        shard.put(id, open);
+        shard.cache.put(id, open);
+        shard.note(self.kept, id);
     }
 
     /// Moves an attempt to `next` if it may go there; the caller then moves its counts. Whoever is told of the turn is
     /// the only one.
     pub fn turn(&self, id: AttemptId, next: Standing, at: Timestamp) -> Option<Turn> {
         let mut shard = self.shard(id).lock();
-        let open = shard.peek_mut(&id)?;
+        let open = shard.cache.peek_mut(&id)?;
         let (from, expired) = (open.standing, at.since(open.at) > LONGEST);
         if expired || !from.may_become(next) {
             return None;
         }
         if !next.is_final() {
             open.standing = next;
-            return Some(Turn { from, open: open.clone() });
+            let open = open.clone();
+            shard.note(self.kept, id);
+            return Some(Turn { from, open });
         }
-        shard.pop(&id).map(|open| Turn { from, open })
+        let open = shard.cache.pop(&id)?;
+        shard.note(self.kept, id);
+        Some(Turn { from, open })
+    }
+
+    /// How many parts [`OpenAttempts::changed`] and [`OpenAttempts::ids`] ask for.
+    pub fn parts(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Shows at most `most` attempts of one part that changed since they were last shown, or that they are gone. Whether
+    /// there are more.
+    pub fn changed(&self, part: usize, most: usize, mut show: impl FnMut(AttemptId, Option<&Open>)) -> bool {
+        let mut shard = self.shards[part].lock();
+        for _ in 0..most {
+            let Some(id) = shard.changed.pop() else {
+                shard.changed.shrink_to(1024);
+                return false;
+            };
+            show(id, shard.cache.peek(&id));
+        }
+        !shard.changed.is_empty()
+    }
+
+    /// The attempts of one part, oldest first.
+    pub fn ids(&self, part: usize) -> Vec<AttemptId> {
+        self.shards[part].lock().cache.iter().rev().map(|(id, _)| *id).collect()
+    }
+
+    /// Shows those attempts of one part that are still open.
+    pub fn show(&self, part: usize, ids: &[AttemptId], mut show: impl FnMut(AttemptId, Option<&Open>)) {
+        let shard = self.shards[part].lock();
+        for id in ids {
+            if let Some(open) = shard.cache.peek(id) {
+                show(*id, Some(open));
+            }
+        }
+    }
+
+    /// Puts back what was kept; `None` if it was settled after that.
+    pub fn restore(&self, id: AttemptId, open: Option<Open>) {
+        let mut shard = self.shard(id).lock();
+        match open {
+            None => {
+                shard.cache.pop(&id);
+            }
+            Some(open) => {
+                if shard.cache.len() >= self.most_in_shard && !shard.cache.contains(&id) {
+                    shard.cache.pop_lru();
+                }
+                shard.cache.put(id, open);
+            }
+        }
     }
 
     pub fn stats(&self) -> KindStats {
         KindStats {
             kind: "attempt",
-            entries: self.shards.iter().map(|shard| shard.lock().len() as u64).sum(),
+            entries: self.shards.iter().map(|shard| shard.lock().cache.len() as u64).sum(),
             capacity: (self.most_in_shard * self.shards.len()) as u64,
             evicted: self.evicted.load(Ordering::Relaxed),
             refused: 0,
         }
     }
 
-    fn shard(&self, id: AttemptId) -> &Shard<AttemptId, Open> {
+    fn shard(&self, id: AttemptId) -> &Mutex<Shard> {
         &self.shards[self.hasher.hash_one(id) as usize % self.shards.len()]
+    }
+}
+
+impl Shard {
+    fn note(&mut self, kept: bool, id: AttemptId) {
+        if kept {
+            self.changed.push(id);
+        }
+    }
+}
+
+kept!(Counted<K> { key, serial });
+kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, accounts });
+
+impl Kept for Standing {
+    fn put(&self, to: &mut Vec<u8>) {
+        match self {
+            Standing::InFlight => to.push(0),
+            Standing::Answered(outcome) => {
+                to.push(1);
+                outcome.put(to);
+            }
+            Standing::Withdrawn(how) => {
+                to.push(2);
+                how.put(to);
+            }
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        match u8::take(from)? {
+            0 => Some(Standing::InFlight),
+            1 => Kept::take(from).map(Standing::Answered),
+            2 => Kept::take(from).map(Standing::Withdrawn),
+            _ => None,
+        }
     }
 }
 

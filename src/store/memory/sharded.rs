@@ -2,6 +2,9 @@
 //!
 //! Locks are short and there are many, so that two cores rarely meet. A shard is chosen by a keyed hash: who picks
 //! addresses cannot pile them up in one.
+//!
+//! A map that is kept on disk notes which entries changed, each once until it is asked for them. What is evicted is not
+//! noted: it is the oldest in the file as well, and would be the first to go when the file is read.
 
 use crate::store::KindStats;
 use lru::LruCache;
@@ -14,21 +17,29 @@ const SHARDS: usize = 64;
 /// Fewer entries than this are not worth a shard: small stores would evict long before they are full.
 const LEAST_IN_SHARD: usize = 1024;
 
-pub type Shard<K, V> = Mutex<LruCache<K, V, RandomState>>;
-
 #[derive(Debug)]
 pub struct Sharded<K: Hash + Eq, V> {
     kind: &'static str,
-    shards: Box<[Shard<K, Entry<V>>]>,
+    shards: Box<[Mutex<Shard<K, V>>]>,
     hasher: RandomState,
     most_in_shard: usize,
+    /// Whether changes are noted.
+    kept: bool,
     serials: AtomicU32,
     evicted: AtomicU64,
 }
 
 #[derive(Debug)]
+struct Shard<K: Hash + Eq, V> {
+    cache: LruCache<K, Entry<V>, RandomState>,
+    changed: Vec<K>,
+}
+
+#[derive(Debug)]
 struct Entry<V> {
     serial: u32,
+    /// Whether it is among those that changed.
+    changed: bool,
     value: V,
 }
 
@@ -45,14 +56,18 @@ pub fn lock_shards<T>(most: usize, make: impl Fn() -> T) -> (Box<[Mutex<T>]>, us
 }
 
 impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
-    /// At most `most` entries.
-    pub fn new(kind: &'static str, most: usize) -> Sharded<K, V> {
-        let (shards, most_in_shard) = lock_shards(most, || LruCache::unbounded_with_hasher(RandomState::new()));
+    /// At most `most` entries; `kept` if what changes is to be noted.
+    pub fn new(kind: &'static str, most: usize, kept: bool) -> Sharded<K, V> {
+        let (shards, most_in_shard) = lock_shards(most, || Shard {
+            cache: LruCache::unbounded_with_hasher(RandomState::new()),
+            changed: Vec::new(),
+        });
         Sharded {
             kind,
             shards,
             hasher: RandomState::new(),
             most_in_shard,
+            kept,
             serials: AtomicU32::new(0),
             evicted: AtomicU64::new(0),
         }
@@ -62,39 +77,102 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
     /// the entry's serial.
     pub fn update<R>(&self, key: K, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> (R, u32) {
         let mut shard = self.shard(&key).lock();
-        if let Some(entry) = shard.get_mut(&key) {
+        let Shard { cache, changed } = &mut *shard;
+        if let Some(entry) = cache.get_mut(&key) {
+            entry.note(self.kept, key, changed);
             return (change(&mut entry.value), entry.serial);
         }
-        if shard.len() >= self.most_in_shard {
-            shard.pop_lru();
+        if cache.len() >= self.most_in_shard {
+            cache.pop_lru();
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
-        let mut entry = Entry { serial: self.serials.fetch_add(1, Ordering::Relaxed), value: make() };
-        let (answer, serial) = (change(&mut entry.value), entry.serial);
-        shard.put(key, entry);
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
+        let mut entry = Entry { serial, changed: false, value: make() };
+        entry.note(self.kept, key, changed);
+        let answer = change(&mut entry.value);
+        cache.put(key, entry);
         (answer, serial)
     }
 
     /// Changes the entry of `key` if it is still the one with this serial. It does not become more recent by that.
     pub fn existing(&self, key: &K, serial: u32, change: impl FnOnce(&mut V)) {
         let mut shard = self.shard(key).lock();
-        if let Some(entry) = shard.peek_mut(key).filter(|entry| entry.serial == serial) {
+        let Shard { cache, changed } = &mut *shard;
+        if let Some(entry) = cache.peek_mut(key).filter(|entry| entry.serial == serial) {
+            entry.note(self.kept, *key, changed);
             change(&mut entry.value);
         }
+    }
+
+    /// How many parts [`Sharded::changed`] and [`Sharded::keys`] ask for.
+    pub fn parts(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Shows at most `most` entries of one part that changed since they were last shown. Whether there are more.
+    pub fn changed(&self, part: usize, most: usize, mut show: impl FnMut(&K, u32, &V)) -> bool {
+        let mut shard = self.shards[part].lock();
+        let Shard { cache, changed } = &mut *shard;
+        for _ in 0..most {
+            let Some(key) = changed.pop() else {
+                // What a flood made it grow to is given back.
+                changed.shrink_to(1024);
+                return false;
+            };
+            if let Some(entry) = cache.peek_mut(&key) {
+                entry.changed = false;
+                show(&key, entry.serial, &entry.value);
+            }
+        }
+        !changed.is_empty()
+    }
+
+    /// The keys of one part, least recently used first.
+    pub fn keys(&self, part: usize) -> Vec<K> {
+        self.shards[part].lock().cache.iter().rev().map(|(key, _)| *key).collect()
+    }
+
+    /// Shows those entries of one part that are still there.
+    pub fn show(&self, part: usize, keys: &[K], mut show: impl FnMut(&K, u32, &V)) {
+        let shard = self.shards[part].lock();
+        for key in keys {
+            if let Some(entry) = shard.cache.peek(key) {
+                show(key, entry.serial, &entry.value);
+            }
+        }
+    }
+
+    /// Puts back what was kept, as the most recent entry; one of the same key is replaced.
+    pub fn restore(&self, key: K, serial: u32, value: V) {
+        self.serials.fetch_max(serial.wrapping_add(1), Ordering::Relaxed);
+        let mut shard = self.shard(&key).lock();
+        if shard.cache.len() >= self.most_in_shard && !shard.cache.contains(&key) {
+            shard.cache.pop_lru();
+        }
+        shard.cache.put(key, Entry { serial, changed: false, value });
     }
 
     pub fn stats(&self) -> KindStats {
         KindStats {
             kind: self.kind,
-            entries: self.shards.iter().map(|shard| shard.lock().len() as u64).sum(),
+            entries: self.shards.iter().map(|shard| shard.lock().cache.len() as u64).sum(),
             capacity: (self.most_in_shard * self.shards.len()) as u64,
             evicted: self.evicted.load(Ordering::Relaxed),
             refused: 0,
         }
     }
 
-    fn shard(&self, key: &K) -> &Shard<K, Entry<V>> {
+    fn shard(&self, key: &K) -> &Mutex<Shard<K, V>> {
         &self.shards[self.hasher.hash_one(key) as usize % self.shards.len()]
+    }
+}
+
+impl<V> Entry<V> {
+    fn note<K>(&mut self, kept: bool, key: K, changed: &mut Vec<K>) {
+        if kept && !self.changed {
+            self.changed = true;
+            changed.push(key);
+        }
     }
 }
 
@@ -104,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let map: Sharded<u32, u32> = Sharded::new("test", 2);
+        let map: Sharded<u32, u32> = Sharded::new("test", 2, false);
         for key in [1, 2, 1, 3] {
             map.update(key, || 0, |count| *count += 1);
         }
@@ -115,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_entry_made_anew_is_another() {
-        let map: Sharded<u32, u32> = Sharded::new("test", 1);
+        let map: Sharded<u32, u32> = Sharded::new("test", 1, false);
         let (_, first) = map.update(1, || 0, |_| ());
         map.update(2, || 0, |_| ());
         let (_, second) = map.update(1, || 0, |_| ());

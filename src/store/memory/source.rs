@@ -3,6 +3,7 @@
 use super::decay::{self, Change, HOUR, MINUTE, Present};
 use super::distinct::DistinctAccounts;
 use super::in_flight::InFlight;
+use super::state::kept::kept;
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::{Counts, Source};
 use crate::engine::time::Timestamp;
@@ -15,6 +16,8 @@ pub struct SourceEntry {
     in_flight: InFlight,
     accounts: DistinctAccounts,
 }
+
+kept!(SourceEntry { present, minute, hour, in_flight, accounts });
 
 impl SourceEntry {
     pub fn new() -> SourceEntry {

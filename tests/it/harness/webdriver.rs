@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -36,24 +36,15 @@ impl Browser {
         }
         let turn = TURNS.acquire().await.unwrap();
         let profile = tempfile::tempdir().unwrap();
-        let mut driver = Command::new(CHROMEDRIVER)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = super::within("chromedriver", async {
-            while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some((_, port)) = line.split_once("successfully on port ") {
-                    return port.trim_end_matches('.').parse::<u16>().unwrap();
-                }
+        // It chooses a port of IPv4 and wants the same of IPv6, which another process may have: tried again then.
+        let mut started = None;
+        for _ in 0..5 {
+            started = Browser::driver().await;
+            if started.is_some() {
+                break;
             }
-            panic!("chromedriver ended");
-        })
-        .await;
+        }
+        let (driver, mut lines, port) = started.expect("chromedriver ended five times");
         // What it still has to say must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let mut browser = Browser {
@@ -68,6 +59,28 @@ impl Browser {
         let headers = json!({ "headers": { "X-Forwarded-For": client } });
         browser.cdp("Network.setExtraHTTPHeaders", headers).await;
         browser
+    }
+
+    /// A driver with what it has yet to say, and its port; `None` if it ended.
+    async fn driver() -> Option<(Child, Lines<BufReader<ChildStdout>>, u16)> {
+        let mut driver = Command::new(CHROMEDRIVER)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = super::within("chromedriver", async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some((_, port)) = line.split_once("successfully on port ") {
+                    return Some(port.trim_end_matches('.').parse::<u16>().unwrap());
+                }
+            }
+            None
+        });
+        port.await.map(|port| (driver, lines, port))
     }
 
     async fn begin(&mut self) {
