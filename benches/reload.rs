@@ -1,5 +1,5 @@
-//! What a reload costs with 10,000 routes and a list of a million entries: when only the configuration changed, when the
-//! list did, and what dropping the version before costs the thread that does it.
+//! What a reload costs with 10,000 routes and a list of a million entries: when nothing changed, when one route did, a
+//! rule, or the list; and what dropping the version before costs the thread that does it.
 //!
 //! What is timed is what happens on the thread for blocking work: reading, resolving, loading. The exchange itself is one
 //! pointer, and servers that are not new are not asked. Old versions are dropped outside the time, as the gate does. The
@@ -32,7 +32,8 @@ fn configuration(dir: &Path, of: &str) -> PathBuf {
          secret_file: secret\nlists: {{ mine: {{ effect: note, of: {of}, file: {of}.txt }} }}\npolicies:\n  login:\n    rules:\n"
     );
     for rule in 0..10 {
-        writeln!(text, "      - {{ name: rule-{rule}, when: listed.mine && bot >= {rule}0, action: deny }}").unwrap();
+        let least = 95 - 5 * rule;
+        writeln!(text, "      - {{ name: rule-{rule}, when: listed.mine && bot >= {least}, action: deny }}").unwrap();
     }
     text.push_str("    otherwise: allow\nroutes:\n");
     for route in 0..ROUTES {
@@ -90,59 +91,129 @@ fn processor_time() -> Duration {
     Duration::from_nanos(charged.split(' ').next().unwrap().parse().unwrap())
 }
 
+/// One file whose versions follow each other in a gate.
+struct Scene {
+    dir: tempfile::TempDir,
+    of: &'static str,
+    file: PathBuf,
+    gate: Arc<Gate>,
+    version: Option<config::Version>,
+    edits: u64,
+}
+
+/// What is done to the files before a reload.
+type Edit = fn(&mut Scene);
+
+impl Scene {
+    fn new(of: &'static str) -> Scene {
+        let dir = tempfile::tempdir().unwrap();
+        list(dir.path(), of);
+        let file = configuration(dir.path(), of);
+        let gate = open(&file);
+        let version = config::read(&file).version;
+        assert!(version.is_some());
+        Scene { dir, of, file, gate, version, edits: 0 }
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.file).unwrap()
+    }
+
+    /// One route of ten thousand gets another path.
+    fn edit_route(&mut self) {
+        self.edits += 1;
+        let text = self.text();
+        let place = text.find("  - name: sign-in-5000\n").unwrap();
+        let (before, route) = text.split_at(place);
+        let (from, until) = (route.find("path: ").unwrap(), route.find(" }").unwrap());
+        let text = format!("{before}{}path: /edited-{}{}", &route[..from], self.edits, &route[until..]);
+        std::fs::write(&self.file, text).unwrap();
+    }
+
+    /// A rule asks for another score.
+    fn edit_rule(&mut self) {
+        self.edits += 1;
+        let text = self.text();
+        let (before, rule) = text.split_once("bot >= ").unwrap();
+        let text = format!("{before}bot >= {}{}", 95 + self.edits % 5, &rule[rule.find(',').unwrap()..]);
+        std::fs::write(&self.file, text).unwrap();
+    }
+
+    fn edit_list(&mut self) {
+        let list = self.dir.path().join(format!("{}.txt", self.of));
+        File::options().write(true).open(list).unwrap().set_modified(SystemTime::now()).unwrap();
+    }
+
+    /// What the reload costs its thread.
+    fn reload(&mut self) -> Duration {
+        let began = processor_time();
+        let reading = config::read_again(&self.file, self.version.as_ref());
+        let (settings, _) = reading.result.unwrap_or_else(|report| panic!("{report}"));
+        let live = after(&self.gate, settings);
+        let took = processor_time() - began;
+        drop(self.gate.live.swap(Arc::new(live)));
+        self.version = reading.version;
+        assert!(self.version.is_some());
+        took
+    }
+}
+
 fn reload(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reload");
     group.sample_size(10);
     for of in ["account", "ip"] {
-        let dir = tempfile::tempdir().unwrap();
-        let entries = list(dir.path(), of);
-        let file = configuration(dir.path(), of);
-        let gate = open(&file);
+        let mut scene = Scene::new(of);
         if of == "account" {
-            group.bench_function("reading and resolving 10,000 routes", |bench| {
+            group.bench_function("reading 10,000 routes in full", |bench| {
                 bench.iter_custom(|times| {
                     let mut took = Duration::ZERO;
                     for _ in 0..times {
                         let began = processor_time();
-                        let settings = black_box(read(&file));
+                        let reading = black_box(config::read(&scene.file));
                         took += processor_time() - began;
-                        drop(settings);
+                        drop(reading);
+                    }
+                    took
+                });
+            });
+            group.bench_function("reading 10,000 routes again", |bench| {
+                bench.iter_custom(|times| {
+                    let mut took = Duration::ZERO;
+                    for _ in 0..times {
+                        scene.edit_route();
+                        let began = processor_time();
+                        let reading = black_box(config::read_again(&scene.file, scene.version.as_ref()));
+                        took += processor_time() - began;
+                        drop(reading);
                     }
                     took
                 });
             });
         }
-        group.bench_function(format!("10,000 routes, a million entries ({of}) unchanged"), |bench| {
-            bench.iter_custom(|times| {
-                let mut took = Duration::ZERO;
-                for _ in 0..times {
-                    let began = processor_time();
-                    let live = after(&gate, read(&file));
-                    took += processor_time() - began;
-                    drop(gate.live.swap(Arc::new(live)));
-                }
-                took
+        let edits: [(&str, Edit); 4] = [
+            ("nothing", |_| {}),
+            ("a route", Scene::edit_route),
+            ("a rule", Scene::edit_rule),
+            ("the list", Scene::edit_list),
+        ];
+        for (what, edit) in edits {
+            group.bench_function(format!("10,000 routes, a million entries ({of}): {what} changed"), |bench| {
+                bench.iter_custom(|times| {
+                    let mut took = Duration::ZERO;
+                    for _ in 0..times {
+                        edit(&mut scene);
+                        took += scene.reload();
+                    }
+                    took
+                });
             });
-        });
-        group.bench_function(format!("10,000 routes, a million entries ({of}) changed"), |bench| {
-            bench.iter_custom(|times| {
-                let mut took = Duration::ZERO;
-                for _ in 0..times {
-                    File::options().write(true).open(&entries).unwrap().set_modified(SystemTime::now()).unwrap();
-                    let began = processor_time();
-                    let live = after(&gate, read(&file));
-                    took += processor_time() - began;
-                    drop(gate.live.swap(Arc::new(live)));
-                }
-                took
-            });
-        });
+        }
         group.bench_function(format!("dropping a version with its list ({of})"), |bench| {
             bench.iter_custom(|times| {
                 let mut took = Duration::ZERO;
                 for _ in 0..times {
-                    File::options().write(true).open(&entries).unwrap().set_modified(SystemTime::now()).unwrap();
-                    let live = Arc::new(after(&gate, read(&file)));
+                    scene.edit_list();
+                    let live = Arc::new(after(&scene.gate, read(&scene.file)));
                     let began = processor_time();
                     drop(live);
                     took += processor_time() - began;

@@ -13,7 +13,7 @@ use tracing_subscriber::prelude::*;
 /// Serves. Returns only if it cannot.
 pub fn run(file: &Path) -> u8 {
     let mut err = std::io::stderr();
-    let config::Reading { result, files, .. } = config::read(file);
+    let config::Reading { result, files, version, .. } = config::read(file);
     let (settings, warnings) = match result {
         Ok(loaded) => loaded,
         Err(report) => {
@@ -25,7 +25,7 @@ pub fn run(file: &Path) -> u8 {
     for warning in warnings {
         tracing::warn!("{}", warning.render(&file.display().to_string(), "warning").trim_end());
     }
-    match server::run(settings, file, files) {
+    match server::run(settings, file, files, version) {
         Ok(never) => match never {},
         Err(error) => {
             let _ = writeln!(err, "tollgate: {error}");

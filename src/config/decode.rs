@@ -262,8 +262,9 @@ impl<'d> de::SeqAccess<'d> for Elements<'_, 'd, '_> {
 
     fn next_element_seed<S: DeserializeSeed<'d>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
         for &child in self.children.by_ref() {
-            if self.decoder.document.tree.is_empty(child) {
-                self.decoder.document.error(child, "this entry of the list is empty", None);
+            let document = self.decoder.document;
+            if document.tree.is_empty(child) && !document.is_known(child) {
+                document.error(child, "this entry of the list is empty", None);
                 continue;
             }
             return seed.deserialize(self.decoder.at(child)).map(Some);

@@ -11,6 +11,8 @@ pub(super) struct Document<'s> {
     name: &'s str,
     source: &'s str,
     pub tree: Tree,
+    /// Empty entries of lists that stand for something which is known already, in order.
+    known: Vec<NodeId>,
     problems: RefCell<Vec<Problem>>,
     more: Cell<usize>,
     warnings: RefCell<Vec<Warning>>,
@@ -28,7 +30,19 @@ impl<'s> Document<'s> {
             });
         };
         let (problems, warnings) = (RefCell::new(problems), RefCell::default());
-        Ok(Document { name, source, tree, problems, more: Cell::new(0), warnings })
+        let known = Vec::new();
+        Ok(Document { name, source, tree, known, problems, more: Cell::new(0), warnings })
+    }
+
+    /// These empty entries of lists are no mistakes.
+    pub fn know(&mut self, mut entries: Vec<NodeId>) {
+        entries.sort_unstable_by_key(|entry| entry.0);
+        self.known = entries;
+    }
+
+    /// Whether an empty entry stands for something that is known already.
+    pub fn is_known(&self, entry: NodeId) -> bool {
+        self.known.binary_search_by_key(&entry.0, |known| known.0).is_ok()
     }
 
     /// Something is wrong with the value at `node`.

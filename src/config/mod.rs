@@ -15,8 +15,11 @@
 //! The [`schema`] is made from the same mirror, and [`show()`] fills it in. [`Places`] outlives the reading, so that what
 //! is found wrong later (an expired certificate, a port in use) has a line too.
 //!
+//! A reload reads with the help of what was read before ([`read_again`]); the same comes of it, sooner.
+//!
 //! What a value means is only in [`settings`]: the mirror is private, and no other module ever sees it.
 
+mod again;
 mod decode;
 mod document;
 mod file;
@@ -37,6 +40,7 @@ mod words;
 #[cfg(test)]
 mod corpus;
 
+pub use again::Version;
 pub use places::Places;
 pub use report::{MOST_PROBLEMS, Problem, Report, Warning};
 pub use settings::Settings;
@@ -61,6 +65,8 @@ pub struct Reading {
     pub files: Files,
     /// Where the admin listener is, though other parts may be broken.
     pub admin: Option<settings::Admin>,
+    /// What [`read_again`] may build on; `None` where it would have nothing to gain.
+    pub version: Option<Version>,
 }
 
 /// A configuration with what is needed to say more about it.
@@ -78,15 +84,20 @@ pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
 
 /// As [`load`], with what a reload needs besides.
 pub fn read(path: &Path) -> Reading {
+    read_again(path, None)
+}
+
+/// As [`read`], of a file that was read before: what is known of it is not made again. The same comes of it.
+pub fn read_again(path: &Path, earlier: Option<&Version>) -> Reading {
     let mut files = Files::default();
     files.note(path);
     let name = path.display().to_string();
     match read_text(path) {
-        Ok(text) => {
-            let Parsed { result, files, admin } = parsed(&name, &text, base_of(path), &system, files, None);
-            Reading { result: result.map(|(settings, warnings, _)| (settings, warnings)), files, admin }
+        Ok(text) => again::read(&name, text, base_of(path), &system, &files, earlier),
+        Err(reason) => {
+            let result = Err(unreadable(&name, &reason));
+            Reading { result, files, admin: None, version: None }
         }
-        Err(reason) => Reading { result: Err(unreadable(&name, &reason)), files, admin: None },
     }
 }
 
@@ -94,7 +105,8 @@ pub fn read(path: &Path) -> Reading {
 pub fn load_whole(path: &Path) -> Result<Loaded, Report> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(|reason| unreadable(&name, &reason))?;
-    let (settings, warnings, tree) = parsed(&name, &text, base_of(path), &system, Files::default(), None).result?;
+    let (settings, warnings, tree) =
+        parsed(&name, &text, base_of(path), &system, Files::default(), None, None).result?;
     Ok(Loaded { settings, warnings, places: Places::new(&name, text, tree) })
 }
 
@@ -135,7 +147,7 @@ fn parse_in(
     environment: tree::Environment<'_>,
     absent: Option<&RefCell<Vec<Absent>>>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
-    let parsed = parsed(name, text, base, environment, Files::default(), absent);
+    let parsed = parsed(name, text, base, environment, Files::default(), absent, None);
     parsed.result.map(|(settings, warnings, _)| (settings, warnings))
 }
 
@@ -143,9 +155,11 @@ struct Parsed {
     result: Result<(Settings, Vec<Warning>, tree::Tree), Report>,
     files: Files,
     admin: Option<settings::Admin>,
+    routes_are_text: bool,
 }
 
-/// All that reading a text yields. What it names is added to `files`.
+/// All that reading a text yields. What it names is added to `files`. `kept`: routes that are known, and for which the
+/// text has an empty entry each.
 fn parsed(
     name: &str,
     text: &str,
@@ -153,21 +167,29 @@ fn parsed(
     environment: tree::Environment<'_>,
     files: Files,
     absent: Option<&RefCell<Vec<Absent>>>,
+    kept: Option<&again::Kept>,
 ) -> Parsed {
+    let refused = |report, files| Parsed { result: Err(report), files, admin: None, routes_are_text: false };
     if text.len() as u64 > LARGEST {
         let report = Report::of_file(name, format!("the file is larger than {LARGEST} bytes"), None);
-        return Parsed { result: Err(report), files, admin: None };
+        return refused(report, files);
     }
-    let document = match Document::parse(name, text, environment) {
+    let mut document = match Document::parse(name, text, environment) {
         Ok(document) => document,
-        Err(report) => return Parsed { result: Err(report), files, admin: None },
+        Err(report) => return refused(report, files),
     };
+    if let Some(kept) = kept {
+        let known = kept.entries(text, &document.tree);
+        document.know(known);
+    }
     let files = RefCell::new(files);
     let file = decode::decode::<File>(&document, document.tree.root());
-    let settings = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text), absent));
+    let resolved = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text), absent, kept));
     drop(file);
-    let admin = settings.as_ref().map(|settings| settings.admin.clone());
-    Parsed { result: document.finish(settings), files: files.into_inner(), admin }
+    let admin = resolved.as_ref().map(|resolved| resolved.settings.admin.clone());
+    let routes_are_text = resolved.as_ref().is_some_and(|resolved| resolved.routes_are_text);
+    let result = document.finish(resolved.map(|resolved| resolved.settings));
+    Parsed { result, files: files.into_inner(), admin, routes_are_text }
 }
 
 /// The process's own environment.

@@ -130,7 +130,7 @@ pub enum ClientIpHeader {
 }
 
 /// How one event is recognised in this application, where its fields are, how its outcome is read, which policy rules.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     pub name: Arc<str>,
     pub event: Event,
@@ -270,7 +270,7 @@ pub struct RoutePolicy {
     pub deny: DenyAnswer,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DenyAnswer {
     Respond {
         /// 400 to 599.

@@ -48,6 +48,16 @@ impl Files {
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The same files as they are now.
     pub fn again(&self) -> Files {
         Files(self.0.keys().map(|path| (path.clone(), Stamp::of(path))).collect())

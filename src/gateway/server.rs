@@ -18,8 +18,8 @@ use super::tls::Certificate;
 use crate::admin::metrics::Metrics;
 use crate::admin::pages::{AdminState, Page, Part};
 use crate::admin::service as admin;
-use crate::config::Files;
 use crate::config::settings::{self, Listener, Settings};
+use crate::config::{Files, Version};
 use crate::engine::time::Timestamp;
 use crate::events::decision_log::{DecisionLog, OpenError};
 use crate::events::{Sink, Sinks};
@@ -161,8 +161,13 @@ pub fn server_conf(settings: &Settings) -> ServerConf {
 }
 
 /// Serves until told to stop. Returns only on an error; otherwise the process ends here. `settings` came from `file`, for
-/// which `files` were read: that is what is loaded again.
-pub fn run(settings: Settings, file: &Path, files: Files) -> Result<std::convert::Infallible, StartError> {
+/// which `files` were read: that is what is loaded again, with the help of the `version` that was read.
+pub fn run(
+    settings: Settings,
+    file: &Path,
+    files: Files,
+    version: Option<Version>,
+) -> Result<std::convert::Infallible, StartError> {
     rustls::crypto::ring::default_provider().install_default().ok();
     for (place, listener) in settings.listen.iter().enumerate() {
         can_bind(&format!("listen[{place}].address"), listener.address)?;
@@ -188,7 +193,7 @@ pub fn run(settings: Settings, file: &Path, files: Files) -> Result<std::convert
     }
     let settings = &live.settings;
     tracing::info!(mode = settings.mode.name(), routes = settings.routes.len(), config = %settings.hash, "protecting");
-    let (reloader, reloads) = Reloader::new(gate.clone(), file, files);
+    let (reloader, reloads) = Reloader::new(gate.clone(), file, files, version);
     let addresses = live.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
     server.add_service(Announced { service: proxy, addresses, admin: gate.admin.clone() });
     if let Some(address) = live.settings.admin.address {

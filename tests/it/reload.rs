@@ -339,7 +339,7 @@ impl Reloading {
             .replace("{origin}", &origin.address.to_string());
         let file = dir.path().join("tollgate.yaml");
         std::fs::write(&file, &yaml).unwrap();
-        let (reloader, reloads) = Reloader::new(gate.inner.clone(), &file, Default::default());
+        let (reloader, reloads) = Reloader::new(gate.inner.clone(), &file, Default::default(), None);
         let task = tokio::spawn(reloader.run(std::future::pending));
         Reloading { gate, reloads, yaml, dir, task }
     }

@@ -21,6 +21,9 @@ mod shadows;
 mod signals;
 mod upstream;
 
+pub(super) use policies::STANDARD;
+
+use super::again::Kept;
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
 use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings, Store};
@@ -49,9 +52,17 @@ pub(super) struct Resolver<'d, 's> {
     pub files: &'d RefCell<Files>,
     /// Where files that are not here are noted; `None`: they are mistakes.
     pub absent: Option<&'d RefCell<Vec<Absent>>>,
+    /// Routes that are known from an earlier reading, and are not in this document.
+    pub kept: Option<&'d Kept>,
 }
 
 /// The configuration, of use only if nothing was reported.
+pub(super) struct Resolved {
+    pub settings: Settings,
+    /// Whether a route is made from its own text and its policy, and from nothing else on this machine.
+    pub routes_are_text: bool,
+}
+
 pub(super) fn resolve(
     document: &Document<'_>,
     base: &Path,
@@ -59,8 +70,9 @@ pub(super) fn resolve(
     file: &File,
     hash: Arc<str>,
     absent: Option<&RefCell<Vec<Absent>>>,
-) -> Settings {
-    let to = Resolver { document, base, files, absent };
+    kept: Option<&Kept>,
+) -> Resolved {
+    let to = Resolver { document, base, files, absent, kept };
     let root = document.tree.root();
     to.version(&file.version, root);
     let mode = to.gate_mode(&file.mode, root);
@@ -70,9 +82,11 @@ pub(super) fn resolve(
     let model = to.model(&file.signals);
     let challenge = to.challenges(&file.challenge);
     let policies = to.policies(&file.policies, &lists, to.route_names(file), &model, challenge.default_kind);
+    let files_before = files.borrow().len();
     let routes = to.routes(&file.routes, root, &policies);
+    let routes_are_text = files.borrow().len() == files_before;
     let admin = to.admin(file, &listen);
-    Settings {
+    let settings = Settings {
         product: to.product(&file.product),
         mode,
         secret_file: to.path(file.secret_file.get().map_or(SECRET_FILE, String::as_str)),
@@ -93,7 +107,8 @@ pub(super) fn resolve(
             Some(LogName::Text) | None => Log::Text,
         },
         hash,
-    }
+    };
+    Resolved { settings, routes_are_text }
 }
 
 impl Resolver<'_, '_> {
@@ -137,10 +152,12 @@ impl Resolver<'_, '_> {
 
     /// Names that rules may compare `route` with; none, which allows any, while a route's name cannot be read.
     fn route_names(&self, file: &File) -> Vec<Arc<str>> {
-        let routes = file.routes.get().into_iter().flatten();
-        let names: Option<Vec<_>> =
-            routes.map(|route| route.get()?.name.get().map(|name| name.as_str().into())).collect();
-        names.unwrap_or_default()
+        let routes = file.routes.get().into_iter().flatten().enumerate();
+        let names = routes.map(|(place, route)| match self.kept.and_then(|kept| kept.route(place)) {
+            Some(known) => Some(known.name.clone()),
+            None => route.get()?.name.get().map(|name| name.as_str().into()),
+        });
+        names.collect::<Option<Vec<_>>>().unwrap_or_default()
     }
 
     fn admin(&self, file: &File, listen: &[super::settings::Listener]) -> Admin {

@@ -2,6 +2,7 @@
 
 use super::files::BodyKind;
 use super::{Resolver, mode_of};
+use crate::config::again::Kept;
 use crate::config::file::{ActionName, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys};
 use crate::config::policies::{self, Names, PolicySource, RuleList, RuleSource};
 use crate::config::settings::{DenyAnswer, ListSource, Mode, RoutePolicy};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 const MOST_RULES: usize = 1000;
 
 /// The name of the built-in policy.
-const STANDARD: &str = "standard";
+pub(in crate::config) const STANDARD: &str = "standard";
 
 /// Policies that routes can name.
 pub(super) struct Policies {
@@ -76,7 +77,11 @@ impl Resolver<'_, '_> {
             }
             let compiled = self.policy(at, name, keys, &names, model, default_kind);
             let has_on_success = keys.on_success.get().is_some_and(|rules| !rules.is_empty());
-            by_name.insert(name.to_owned(), Entry { at, compiled: compiled.map(Arc::new), has_on_success });
+            let compiled = compiled.map(|policy| match self.kept.and_then(|kept| kept.policy(name, &policy)) {
+                Some(known) => known.clone(),
+                None => Arc::new(policy),
+            });
+            by_name.insert(name.to_owned(), Entry { at, compiled, has_on_success });
         }
         // A policy whose value could not be read at all: its name still counts.
         for (name, value) in pairs.into_iter().flat_map(|pairs| &pairs.0) {
@@ -84,7 +89,8 @@ impl Resolver<'_, '_> {
                 by_name.insert(name.clone(), Entry { at, compiled: None, has_on_success: false });
             }
         }
-        Policies { by_name, model: model.clone(), standard: RefCell::default() }
+        let standard = RefCell::new(self.kept.map(Kept::standard).unwrap_or_default());
+        Policies { by_name, model: model.clone(), standard }
     }
 
     fn policy(

@@ -1,7 +1,8 @@
 //! Routes: how one event is recognised, read and ruled on, and what must fit together between those three.
 
 use super::Resolver;
-use super::policies::Policies;
+use super::policies::{Policies, STANDARD};
+use crate::config::again::Kept;
 use crate::config::file::{
     AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
 };
@@ -32,7 +33,21 @@ impl Resolver<'_, '_> {
         let mut used = HashSet::new();
         let mut routes = Vec::with_capacity(entries.len());
         let mut sound = Vec::with_capacity(entries.len());
-        for (node, keys) in entries.iter().filter_map(Slot::good) {
+        for (place, slot) in entries.iter().enumerate() {
+            if let Some((kept, known)) = self.kept.and_then(|kept| Some((kept, kept.route(place)?))) {
+                let Some(route) = known_route(known, policies) else {
+                    kept.doubt();
+                    continue;
+                };
+                if names.insert(&known.name, root).is_some() {
+                    kept.doubt();
+                }
+                used.insert(&*known.policy.rules.name);
+                sound.push((root, route.clone()));
+                routes.push(route);
+                continue;
+            }
+            let Some((node, keys)) = slot.good() else { continue };
             if let Some((at, name)) = keys.name.good()
                 && names.insert(name, at).is_some()
             {
@@ -44,7 +59,10 @@ impl Resolver<'_, '_> {
             sound.extend(route.iter().filter(|_| self.document.is_sound(at)).map(|route| (at, route.clone())));
             routes.extend(route);
         }
-        self.shadows(&sound);
+        // The same routes in the same order cast no shadow that they did not cast before.
+        if !self.kept.is_some_and(Kept::is_whole) {
+            self.shadows(&sound);
+        }
         let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
         unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
         for (name, entry) in unused {
@@ -225,12 +243,9 @@ impl Resolver<'_, '_> {
         fields: &[(Field, Vec<FieldSource>)],
         policy: Option<&RoutePolicy>,
     ) {
-        let challenges = policy
-            .is_some_and(|policy| policy.rules.rules.iter().any(|rule| matches!(rule.action, Action::Challenge(_))));
-        let form = fields.iter().flat_map(|(_, sources)| sources).any(|source| matches!(source, FieldSource::Form(_)));
-        let address = |text: &String| !text.contains(['*', '?']);
-        let told = keys.pages.get().is_some_and(|pages| pages.good().any(|(_, text)| address(text)));
-        if challenges && form && !told && !matches!(keys.pages, Slot::Bad(_)) {
+        let told = keys.pages.get().is_some_and(|pages| pages.good().any(|(_, text)| is_address(text)));
+        let broken = matches!(keys.pages, Slot::Bad(_));
+        if !told && !broken && policy.is_some_and(|policy| needs_pages(fields, policy)) {
             let message = "nothing says where the form is: who solves a challenge is sent to `/`";
             let help = "add `pages: [ADDRESS]`, the one that shows your form, without `*`".to_owned();
             self.document.warn(keys.pages.node().unwrap_or(node), message, help);
@@ -247,6 +262,44 @@ impl Resolver<'_, '_> {
         }
         pages
     }
+}
+
+/// Whether a page is one address, to which somebody can be sent.
+fn is_address(page: &str) -> bool {
+    !page.contains(['*', '?'])
+}
+
+/// Whether visitors with a form may be challenged here, and are sent back to it.
+fn needs_pages(fields: &[(Field, Vec<FieldSource>)], policy: &RoutePolicy) -> bool {
+    let challenges = policy.rules.rules.iter().any(|rule| matches!(rule.action, Action::Challenge(_)));
+    let form = fields.iter().flat_map(|(_, sources)| sources).any(|source| matches!(source, FieldSource::Form(_)));
+    challenges && form
+}
+
+/// A route that was sound before, under what its policy is now. `None`: only its text can tell whether they fit, or where
+/// they do not. Every check of a route that looks at its policy must be made here as well.
+fn known_route(known: &Arc<Route>, policies: &Policies) -> Option<Arc<Route>> {
+    let name = &*known.policy.rules.name;
+    let policy = if name == STANDARD {
+        policies.standard(&known.event)
+    } else {
+        let entry = policies.entry(name)?;
+        // As `check_on_success` wants it, without anything to say.
+        let succeeded = &known.outcome.succeeded;
+        let told_by_head = !succeeded.is_empty() && succeeded.iter().all(AnswerRule::is_about_head);
+        if entry.has_on_success && !(known.event.has_after() && told_by_head) {
+            return None;
+        }
+        entry.compiled.clone()?
+    };
+    if Arc::ptr_eq(&policy, &known.policy) {
+        return Some(known.clone());
+    }
+    // As `expect_pages` wants it.
+    if !known.pages.iter().any(|page| is_address(page.as_str())) && needs_pages(&known.fields, &policy) {
+        return None;
+    }
+    Some(Arc::new(Route { policy, ..(**known).clone() }))
 }
 
 fn identity(slot: &Slot<Identity>) -> IdentityRules {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// Nesting of collections. The deepest place that the schema knows has seven.
 const DEPTH: usize = 48;
 /// Keys, values and collections of one file: 10,000 routes have about 400,000.
-const NODES: usize = 1_000_000;
+pub(in crate::config) const NODES: usize = 1_000_000;
 /// Nodes that aliases may copy. Far above honest sharing, far below a bomb.
 const COPIES: usize = 20_000;
 
@@ -214,6 +214,7 @@ impl Builder<'_, '_> {
 
     fn anchor(&mut self, anchor: usize, id: NodeId) {
         if anchor != 0 {
+            self.tree.anchored = true;
             self.anchors.insert(anchor, id);
         }
     }

@@ -9,7 +9,7 @@ mod build;
 mod expand;
 mod trap;
 
-pub(super) use build::build;
+pub(super) use build::{NODES, build};
 pub(super) use expand::Environment;
 
 /// One node of a [`Tree`], by number.
@@ -20,6 +20,8 @@ pub(super) struct NodeId(pub u32);
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
+    /// Whether something has a name (`&name`) that other places could repeat.
+    pub anchored: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +61,11 @@ pub(super) enum Kind {
 impl Tree {
     pub fn root(&self) -> NodeId {
         NodeId(0)
+    }
+
+    /// How many nodes there are. They are numbered as they begin in the file, but for copies by alias.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Every id was handed out by this tree; a foreign one reads as an empty scalar.

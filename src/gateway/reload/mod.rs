@@ -6,7 +6,8 @@
 //! rename, and for files that do not exist yet; a dozen calls a second cost nothing. A file that is being written is left
 //! alone until two looks agree, and what was refused is not tried again before something changes.
 //!
-//! Reading, resolving and loading happen on a thread for blocking work, never on one that serves; there, too, an old
+//! Routes that did not change are not read again, nor are lists, databases and certificates; [`config::read_again`] argues
+//! why nothing else comes of it. Reading, resolving and loading happen on a thread for blocking work, never on one that serves; there, too, an old
 //! version is dropped once the last request that it belongs to is over: freeing a million entries takes its time, and must
 //! not be the lot of whoever came last. Requests take the current version at their first hook and keep it; so the exchange
 //! itself is one pointer.
@@ -22,7 +23,7 @@ use super::live::Live;
 use super::service_manager;
 use super::upstream::Pool;
 use crate::admin::pages::{Configuration, RefusedReload};
-use crate::config::{self, Files};
+use crate::config::{self, Files, Version};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +76,8 @@ pub struct Reloader {
     at_start: AtStart,
     /// What the last try read.
     files: Files,
+    /// What the last reading that came into force is known by: the next need not read all of it again.
+    version: Option<Arc<Version>>,
     /// What they were at the last look, if that was something else.
     moving: Option<Files>,
     /// The last report, if the last try was refused.
@@ -107,16 +110,19 @@ impl Drop for Tended {
 }
 
 impl Reloader {
-    /// For a gate that was opened with what is in `file`; `files` is what was read for that.
-    pub fn new(gate: Arc<Gate>, file: &Path, mut files: Files) -> (Reloader, Reloads) {
+    /// For a gate that was opened with what is in `file`; `files` and `version` are what was read for that.
+    pub fn new(gate: Arc<Gate>, file: &Path, mut files: Files, version: Option<Version>) -> (Reloader, Reloads) {
         let (sender, requests) = mpsc::channel(16);
         let live = gate.live.load_full();
         let at_start = AtStart::of(&live.settings);
         note_keys(&mut files, &at_start, live.settings.admin.token_file.as_deref());
         tell(&gate, &live, &[], None);
-        let file = file.to_owned();
+        let (file, version) = (file.to_owned(), version.map(Arc::new));
         let (moving, refused, retired, tending) = (None, None, Vec::new(), Vec::new());
-        (Reloader { gate, file, at_start, files, moving, refused, retired, tending, requests }, Reloads(sender))
+        (
+            Reloader { gate, file, at_start, files, version, moving, refused, retired, tending, requests },
+            Reloads(sender),
+        )
     }
 
     /// Reloads whenever there is reason to, for as long as it is polled. `hangup` resolves at each SIGHUP.
@@ -173,9 +179,10 @@ impl Reloader {
         let attempt = {
             let (gate, earlier, file, at_start) =
                 (self.gate.clone(), earlier.clone(), self.file.clone(), self.at_start.clone());
-            spawn_blocking(move || Attempt::make(&gate, &earlier, &file, &at_start)).await
+            let version = self.version.clone();
+            spawn_blocking(move || Attempt::make(&gate, &earlier, &file, version.as_deref(), &at_start)).await
         };
-        let Ok(Attempt { result, files }) = attempt else {
+        let Ok(Attempt { result, files, version }) = attempt else {
             // It panicked, which is our fault and was reported as such; the old version is untouched.
             return self.refuse(why, Refused::of_faults(&self.file, &["the configuration could not be loaded".into()]));
         };
@@ -205,6 +212,7 @@ impl Reloader {
         }
         self.gate.live.store(live.clone());
         self.retired.push(earlier);
+        self.version = version.map(Arc::new);
         self.refused = None;
         self.tend();
         self.gate.metrics.reloaded(!loaded.restart.is_empty());
@@ -268,15 +276,16 @@ impl Reloader {
 struct Attempt {
     result: Result<(Box<Live>, Vec<String>), Refused>,
     files: Files,
+    version: Option<Version>,
 }
 
 impl Attempt {
-    fn make(gate: &Gate, earlier: &Live, file: &Path, at_start: &AtStart) -> Attempt {
-        let config::Reading { result, mut files, admin } = config::read(file);
+    fn make(gate: &Gate, earlier: &Live, file: &Path, known: Option<&Version>, at_start: &AtStart) -> Attempt {
+        let config::Reading { result, mut files, admin, version } = config::read_again(file, known);
         note_keys(&mut files, at_start, admin.as_ref().and_then(|admin| admin.token_file.as_deref()));
         let (settings, warnings) = match result {
             Ok(read) => read,
-            Err(report) => return Attempt { result: Err(Refused::of_report(&report)), files },
+            Err(report) => return Attempt { result: Err(Refused::of_report(&report)), files, version },
         };
         let name = file.display().to_string();
         let warnings = warnings.iter().map(|warning| warning.render(&name, "warning")).collect();
@@ -284,9 +293,9 @@ impl Attempt {
             Ok(live) => {
                 // All was there; what was missing before is a token that was made just now.
                 files.find_missing();
-                Attempt { result: Ok((Box::new(live), warnings)), files }
+                Attempt { result: Ok((Box::new(live), warnings)), files, version }
             }
-            Err(faults) => Attempt { result: Err(Refused::of_faults(file, &faults)), files },
+            Err(faults) => Attempt { result: Err(Refused::of_faults(file, &faults)), files, version },
         }
     }
 }
