@@ -9,7 +9,7 @@ use super::form::{Unreadable, Values};
 use super::framing::{self, FramingFault};
 use super::identity::Keys;
 use super::live::Live;
-use super::recognize::{Candidates, Head, Recognized};
+use super::recognize::{Candidates, Head, Recognized, is_sound_target};
 use crate::config::settings::{Ambiguous, Route};
 use crate::engine::attempt::Ambiguity;
 use crate::engine::decision::{Action, Decision};
@@ -21,6 +21,12 @@ use std::sync::Arc;
 
 /// The name that stands for a rule's where the gate itself refuses what can be read in two ways.
 pub const AMBIGUOUS: &str = "ambiguous";
+
+/// Whether the request's target can be read at all. If not it is refused whatever the routes say, because nobody can say which
+/// path the application would make of it.
+pub fn is_readable(header: &RequestHeader) -> bool {
+    header.method == http::Method::CONNECT || is_sound_target(header.method.as_str(), header.raw_path())
+}
 
 /// Whether an HTTP/1 head announces a body.
 pub fn announces_body(header: &RequestHeader) -> bool {

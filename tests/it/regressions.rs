@@ -29,6 +29,24 @@ async fn an_account_hidden_in_its_name_does_not_reach_the_application() {
     assert_eq!(origin.requests().len(), 0);
 }
 
+/// Werkzeug, waitress and PHP's `parse_url` drop the scheme of `x:/login`, or a host that stands before the path.
+#[tokio::test]
+async fn a_target_that_is_neither_path_nor_address_does_not_reach_the_application() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    let unsound =
+        ["x:/login", "mailto:/login", "x:%2flogin", "shop.example:80/login", "\\login", "login", "http:///login", "*"];
+    for target in unsound {
+        let answer = send(gate.address, form(target, "login=ann&password=x")).await;
+        assert_eq!(answer.status, 400, "{target}");
+    }
+    assert_eq!(origin.requests().len(), 0);
+    let options = get("*", "Connection: close\r\n").replace("GET", "OPTIONS");
+    for request in [options, get("/a:b", ""), get("http://shop.example/other", ""), get("HTTP://shop.example", "")] {
+        assert_eq!(send(gate.address, &request).await.status, 200, "{request}");
+    }
+}
+
 /// PHP makes `HTTP_X_TOLLGATE_ACTION` of `X.Tollgate.Action`, and Spring prefers `Forwarded` to `X-Forwarded-For`.
 #[tokio::test]
 async fn no_spelling_of_a_header_speaks_for_the_gate() {

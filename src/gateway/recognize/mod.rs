@@ -35,6 +35,7 @@ pub use fit::{ConditionFit, RouteFit, in_words};
 pub use host::canonical as canonical_host;
 pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
+pub use target::is_sound as is_sound_target;
 pub use values::BodyValues;
 
 use crate::config::settings::{Route, ValueCondition, ValuePlace};
