@@ -36,7 +36,7 @@ pub use host::canonical as canonical_host;
 pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
 pub use target::is_sound as is_sound_target;
-pub use values::BodyValues;
+pub use values::{BodyValues, Standing};
 
 use crate::config::settings::{Route, ValueCondition, ValuePlace};
 use crate::gateway::form::QueryParameter;
