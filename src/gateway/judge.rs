@@ -43,7 +43,8 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
         return Ok(Visit::Answered);
     }
     let has_body = has_body(session);
-    let Some(candidates) = live.routes.candidates(&judgement::head(session.req_header(), has_body)) else {
+    let trusted = live.trusts(socket_peer(session));
+    let Some(candidates) = live.routes.candidates(&judgement::head(session.req_header(), has_body, trusted)) else {
         gate.metrics.requested(false);
         return Ok(Visit::Passing { live, held: None, tries: 0 });
     };

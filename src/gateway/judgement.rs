@@ -34,20 +34,21 @@ pub fn announces_body(header: &RequestHeader) -> bool {
         || header.headers.contains_key(http::header::TRANSFER_ENCODING)
 }
 
-/// What recognition reads of a request. `has_body`: one may follow.
-pub fn head(header: &RequestHeader, has_body: bool) -> Head<'_> {
+/// What recognition reads of a request. `has_body`: one may follow. `peer_is_trusted`: it comes over a proxy of the operator's.
+pub fn head(header: &RequestHeader, has_body: bool, peer_is_trusted: bool) -> Head<'_> {
     Head {
         method: header.method.as_str(),
         target: header.raw_path(),
         authority: header.uri.authority().map(|authority| authority.as_str()),
         headers: &header.headers,
         has_body,
+        peer_is_trusted,
     }
 }
 
 /// Whether two servers could cut the request in two ways. `raw`: the head of an HTTP/1 request as received.
 pub fn framing(live: &Live, header: &RequestHeader, raw: Option<&[u8]>) -> Result<(), FramingFault> {
-    framing::check(raw, &head(header, true), header.version, live.settings.limits.header)
+    framing::check(raw, &head(header, true, false), header.version, live.settings.limits.header)
 }
 
 /// What the whole body turned a possible route into.

@@ -64,6 +64,8 @@ pub struct Head<'a> {
     pub headers: &'a HeaderMap,
     /// Whether a body may follow.
     pub has_body: bool,
+    /// Whether the peer is one of the operator's own proxies, whose word on the host is passed on.
+    pub peer_is_trusted: bool,
 }
 
 impl<'a> Head<'a> {
@@ -194,7 +196,7 @@ impl<'h> Asked<'h> {
     fn hosts(&self) -> &Hosts {
         self.hosts.get_or_init(|| {
             let authority = self.head.authority.map(str::as_bytes);
-            Hosts::of([self.target.authority, authority], self.head.headers)
+            Hosts::of([self.target.authority, authority], self.head.headers, self.head.peer_is_trusted)
         })
     }
 }

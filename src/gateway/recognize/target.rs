@@ -147,9 +147,29 @@ mod tests {
             assert!(is_sound("POST", target.as_bytes()), "{target}");
         }
         for target in [
-            "", "x:/login", "mailto:/login", "x:%2flogin", "x://h/login", "file:///login", "ws://h/login", "h:80/login",
-            "h/login", "login", "\\login", "?/login", "#/login", ":/login", "http:/login", "http:login", "http:///login",
-            "http://?/login", "http:\\\\h\\login", "http:", "*", "*login", " /login",
+            "",
+            "x:/login",
+            "mailto:/login",
+            "x:%2flogin",
+            "x://h/login",
+            "file:///login",
+            "ws://h/login",
+            "h:80/login",
+            "h/login",
+            "login",
+            "\\login",
+            "?/login",
+            "#/login",
+            ":/login",
+            "http:/login",
+            "http:login",
+            "http:///login",
+            "http://?/login",
+            "http:\\\\h\\login",
+            "http:",
+            "*",
+            "*login",
+            " /login",
         ] {
             assert!(!is_sound("POST", target.as_bytes()), "{target}");
         }

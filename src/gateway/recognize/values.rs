@@ -94,11 +94,17 @@ impl ValueReadings {
                 found.crowded = true;
                 break;
             }
-            given.push(String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+            let mut text = String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
+            // The scheme is the same in any case (RFC 9110, 11.1), and a condition is written in one.
+            if name == "authorization" && text.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic ")) {
+                text.replace_range(..5, "Basic");
+            }
+            given.push(text);
         }
         // A websocket's `Upgrade` is named by `Connection` and passed on all the same.
         let websocket = || name == "upgrade" && given.iter().all(|value| value.eq_ignore_ascii_case("websocket"));
-        let mut options = headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+        let mut options =
+            headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
         let is_option = |option: &[u8]| {
             let option = option.trim_ascii();
             option.len() == name.len()
@@ -207,6 +213,70 @@ mod tests {
             assert_eq!(found.values, values, "{query}");
             assert_eq!(found.absent, absent, "{query}");
         }
+    }
+
+    /// PHP and qs stop after 1000 parameters, empty ones included.
+    #[test]
+    fn a_name_that_only_some_servers_get_to_excludes_nothing() {
+        let globs = Globs::new(["!register"]);
+        for (before, times, excludes) in
+            [("j&", 999, true), ("j&", 1000, false), ("&", 999, true), ("&", 1000, false), ("j;j&", 334, false)]
+        {
+            let query = format!("{}action=register", before.repeat(times));
+            assert_eq!(!in_query(&query).accepted(&globs), excludes, "{before} {times}");
+        }
+        let early = format!("action=register&{}action=register", "j&".repeat(1200));
+        assert!(!in_query(&early).values.is_empty() && !in_query(&early).absent);
+    }
+
+    /// An array replaces the plain value of its name in PHP, and is no value that a condition names.
+    #[test]
+    fn an_array_beside_a_value_excludes_nothing() {
+        let globs = Globs::new(["!rp"]);
+        for query in ["action=rp&action[]=rp", "action[]=rp&action=rp", "action=rp&action%5Ba%5D=rp"] {
+            assert!(in_query(query).accepted(&globs), "{query}");
+        }
+        let in_body = Standing { present: false, replaced: true, crowded: false };
+        let both = in_query("action=rp").joined([Cow::Borrowed("rp")], in_body);
+        assert!(both.accepted(&globs));
+        let plain = in_query("action=rp").joined([Cow::Borrowed("rp")], Standing::plain(true));
+        assert!(!plain.accepted(&globs), "a plain request stays as it is");
+    }
+
+    #[test]
+    fn a_header_that_is_dropped_on_the_way_or_empty_is_absent_too() {
+        let absent = Globs::new(["~"]);
+        let found = |headers: &[(&'static str, &str)], name: &str| {
+            let mut map = HeaderMap::new();
+            headers.iter().for_each(|(name, value)| drop(map.append(*name, value.parse().unwrap())));
+            ValueReadings::in_headers(&map, name)
+        };
+        for (connection, value, may_be_absent) in [
+            ("close", "a", false),
+            ("close, X-Kind", "a", true),
+            ("x_kind", "a", true),
+            ("keep-alive", "", true),
+            ("keep-alive, Upgrade, x-kinds", "a", false),
+        ] {
+            let headers = [("connection", connection), ("x-kind", value)];
+            assert_eq!(found(&headers, "x-kind").accepted(&absent), may_be_absent, "{connection} {value}");
+        }
+        let websocket = [("connection", "Upgrade"), ("upgrade", "websocket")];
+        assert!(!found(&websocket, "upgrade").absent, "it goes on");
+        let other = [("connection", "Upgrade"), ("upgrade", "h2c")];
+        assert!(found(&other, "upgrade").absent, "it does not");
+        let basic = Globs::new(["!Basic *"]);
+        for (value, excluded) in [("Basic eDp5", true), ("bAsIC eDp5", true), ("x", false), ("Basics", false)] {
+            assert_eq!(!found(&[("authorization", value)], "authorization").accepted(&basic), excluded, "{value}");
+        }
+    }
+
+    /// PHP with its limit takes the thousandth: one from the middle.
+    #[test]
+    fn of_more_values_than_are_kept_any_may_be_meant() {
+        let found = in_query(&format!("{}action=register&{0}", "action=x&".repeat(200)));
+        assert!(found.accepted(&Globs::new(["register"])) && found.accepted(&Globs::new(["!x"])));
+        assert!(!in_query(&"action=x&".repeat(60)).accepted(&Globs::new(["register"])));
     }
 
     #[test]
