@@ -248,7 +248,9 @@ mod tests {
         let absent = Globs::new(["~"]);
         let found = |headers: &[(&'static str, &str)], name: &str| {
             let mut map = HeaderMap::new();
-            headers.iter().for_each(|(name, value)| drop(map.append(*name, value.parse().unwrap())));
+            for (name, value) in headers {
+                map.append(*name, value.parse().unwrap());
+            }
             ValueReadings::in_headers(&map, name)
         };
         for (connection, value, may_be_absent) in [
