@@ -110,6 +110,7 @@ fn recognize(criterion: &mut Criterion) {
                 authority: None,
                 headers: &headers,
                 has_body: method == "POST",
+                peer_is_trusted: false,
             };
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
                 bencher.iter(|| routes.candidates(black_box(&head)).is_some());
@@ -131,6 +132,7 @@ fn recognize(criterion: &mut Criterion) {
                     authority: None,
                     headers: &headers,
                     has_body: method == "POST",
+                    peer_is_trusted: false,
                 };
                 assert_eq!(routes.candidates(&head).is_some(), method == "POST", "{kind}");
                 group.bench_function(BenchmarkId::new(format!("{kind}_{name}"), count), |bencher| {

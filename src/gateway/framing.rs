@@ -258,7 +258,14 @@ mod tests {
                 headers.append(name, value);
             }
         }
-        let head = Head { method, target: target.as_bytes(), authority: None, headers: &headers, has_body: true };
+        let head = Head {
+            method,
+            target: target.as_bytes(),
+            authority: None,
+            headers: &headers,
+            has_body: true,
+            peer_is_trusted: false,
+        };
         check(Some(raw), &head, version, 1024)
     }
 
@@ -348,7 +355,14 @@ mod tests {
             for (name, value) in fields {
                 headers.append(*name, value.parse().unwrap());
             }
-            let head = Head { method: "POST", target: b"/login", authority, headers: &headers, has_body: true };
+            let head = Head {
+                method: "POST",
+                target: b"/login",
+                authority,
+                headers: &headers,
+                has_body: true,
+                peer_is_trusted: false,
+            };
             check(None, &head, Version::HTTP_2, 1024)
         };
         let shop = Some("shop.example");

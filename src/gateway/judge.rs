@@ -33,12 +33,18 @@ use std::time::Instant;
 /// made, which is large, and so lives on the heap.
 pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pingora::Result<Visit> {
     let began = Instant::now();
+    if !judgement::is_readable(session.req_header()) {
+        gate.metrics.requested(false);
+        Box::pin(answer_refusal(session, 400, &new_id(gate.clock.now()))).await?;
+        return Ok(Visit::Answered);
+    }
     if own_pages::are_meant(session.req_header()) {
         Box::pin(own_pages::serve(gate, &live, session)).await?;
         return Ok(Visit::Answered);
     }
     let has_body = has_body(session);
-    let Some(candidates) = live.routes.candidates(&judgement::head(session.req_header(), has_body)) else {
+    let trusted = live.trusts(socket_peer(session));
+    let Some(candidates) = live.routes.candidates(&judgement::head(session.req_header(), has_body, trusted)) else {
         gate.metrics.requested(false);
         return Ok(Visit::Passing { live, held: None, tries: 0 });
     };
@@ -54,6 +60,15 @@ fn has_body(session: &mut Session) -> bool {
         http::Version::HTTP_2 => !session.as_mut().is_body_empty(),
         _ => judgement::announces_body(session.req_header()),
     }
+}
+
+/// Answers a request that is not judged, and ends its connection: part of the body may be unread.
+async fn answer_refusal(session: &mut Session, status: u16, reference: &AttemptId) -> pingora::Result<()> {
+    session.set_keepalive(None);
+    let page = reply::wants_page(&session.req_header().headers);
+    reply::write(session, &enforce::refused(status, page, &reference.to_string())).await?;
+    reply::linger(session).await;
+    Ok(())
 }
 
 /// Without randomness no challenge can be made, and nothing is let through instead.
@@ -258,11 +273,7 @@ impl Call<'_> {
         why: &'static str,
     ) -> pingora::Result<Visit> {
         self.note_refusal(session, route, Enforcement::Refused(why));
-        // Part of the body may be unread: the connection is not used again.
-        session.set_keepalive(None);
-        let page = reply::wants_page(&session.req_header().headers);
-        reply::write(session, &enforce::refused(status, page, &self.id.to_string())).await?;
-        reply::linger(session).await;
+        answer_refusal(session, status, &self.id).await?;
         Ok(Visit::Answered)
     }
 

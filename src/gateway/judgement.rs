@@ -9,7 +9,7 @@ use super::form::{Unreadable, Values};
 use super::framing::{self, FramingFault};
 use super::identity::Keys;
 use super::live::Live;
-use super::recognize::{Candidates, Head, Recognized};
+use super::recognize::{Candidates, Head, Recognized, is_sound_target};
 use crate::config::settings::{Ambiguous, Route};
 use crate::engine::attempt::Ambiguity;
 use crate::engine::decision::{Action, Decision};
@@ -22,26 +22,33 @@ use std::sync::Arc;
 /// The name that stands for a rule's where the gate itself refuses what can be read in two ways.
 pub const AMBIGUOUS: &str = "ambiguous";
 
+/// Whether the request's target can be read at all. If not it is refused whatever the routes say, because nobody can say which
+/// path the application would make of it.
+pub fn is_readable(header: &RequestHeader) -> bool {
+    header.method == http::Method::CONNECT || is_sound_target(header.method.as_str(), header.raw_path())
+}
+
 /// Whether an HTTP/1 head announces a body.
 pub fn announces_body(header: &RequestHeader) -> bool {
     header.headers.contains_key(http::header::CONTENT_LENGTH)
         || header.headers.contains_key(http::header::TRANSFER_ENCODING)
 }
 
-/// What recognition reads of a request. `has_body`: one may follow.
-pub fn head(header: &RequestHeader, has_body: bool) -> Head<'_> {
+/// What recognition reads of a request. `has_body`: one may follow. `peer_is_trusted`: it comes over a proxy of the operator's.
+pub fn head(header: &RequestHeader, has_body: bool, peer_is_trusted: bool) -> Head<'_> {
     Head {
         method: header.method.as_str(),
         target: header.raw_path(),
         authority: header.uri.authority().map(|authority| authority.as_str()),
         headers: &header.headers,
         has_body,
+        peer_is_trusted,
     }
 }
 
 /// Whether two servers could cut the request in two ways. `raw`: the head of an HTTP/1 request as received.
 pub fn framing(live: &Live, header: &RequestHeader, raw: Option<&[u8]>) -> Result<(), FramingFault> {
-    framing::check(raw, &head(header, true), header.version, live.settings.limits.header)
+    framing::check(raw, &head(header, true, false), header.version, live.settings.limits.header)
 }
 
 /// What the whole body turned a possible route into.

@@ -20,7 +20,6 @@ async fn disguised_paths_are_recognised_and_forwarded_as_they_came() {
         "/login%2f",
         "/login.",
         "/login%00",
-        "\\login",
         "/%5clogin",
         "/x%2f..%2flogin",
         "/login?x=1",

@@ -2,7 +2,7 @@
 
 use crate::harness::http::{BROWSER, form, get, post, send};
 use crate::harness::origin::{Answer, Origin};
-use crate::harness::{Gate, SHOP, until, within};
+use crate::harness::{Gate, SHOP, shop_with, until, within};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -27,6 +27,96 @@ async fn an_account_hidden_in_its_name_does_not_reach_the_application() {
         assert_eq!(send(gate.address, request).await.status, 403, "{name}");
     }
     assert_eq!(origin.requests().len(), 0);
+}
+
+/// Werkzeug, waitress and PHP's `parse_url` drop the scheme of `x:/login`, or a host that stands before the path.
+#[tokio::test]
+async fn a_target_that_is_neither_path_nor_address_does_not_reach_the_application() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(SHOP, &origin).await;
+    let unsound =
+        ["x:/login", "mailto:/login", "x:%2flogin", "shop.example:80/login", "\\login", "login", "http:///login", "*"];
+    for target in unsound {
+        let answer = send(gate.address, form(target, "login=ann&password=x")).await;
+        assert_eq!(answer.status, 400, "{target}");
+    }
+    assert_eq!(origin.requests().len(), 0);
+    let options = get("*", "Connection: close\r\n").replace("GET", "OPTIONS");
+    for request in [options, get("/a:b", ""), get("http://shop.example/other", ""), get("HTTP://shop.example", "")] {
+        assert_eq!(send(gate.address, &request).await.status, 200, "{request}");
+    }
+}
+
+/// The login is whatever is none of WordPress's other actions. PHP stops after 1000 fields and takes an array for no action;
+/// a part's headers it may not read.
+#[tokio::test]
+async fn an_action_that_the_application_does_not_see_leaves_no_route() {
+    let origin = Origin::shop().await;
+    let gate =
+        Gate::start(&shop_with(&[("path: /login }", "path: /login, param: { action: [\"!rp\"] } }")]), &origin).await;
+    let junk = "j=1&".repeat(1000);
+    let part = |head: &str, value: &str| format!("--X\r\n{head}\r\n\r\n{value}\r\n");
+    let named = |name: &str, value: &str| part(&format!("Content-Disposition: form-data; name={name}"), value);
+    let multipart = |target: &str, more: &str| {
+        let body = named("\"login\"", "ann") + &named("\"password\"", "x") + more + "--X--\r\n";
+        form(target, &body).replace("application/x-www-form-urlencoded", "multipart/form-data; boundary=X")
+    };
+    let credentials = "login=ann&password=x";
+    let odd = "Content-Disposition : form-data; name=\"action\"";
+    let twice = "Content-Disposition: form-data; name=\"action\"\r\nContent-Disposition: form-data; name=\"x\"";
+    for (denied, request) in [
+        (true, form("/login", &format!("{credentials}&{junk}action=rp"))),
+        (true, multipart("/login", &(named("\"j\"", "1").repeat(1000) + &named("\"action\"", "rp")))),
+        (true, multipart("/login", &part(odd, "rp"))),
+        (true, multipart("/login", &part(twice, "rp"))),
+        (true, multipart("/login?action=rp", &named("'action'", "login"))),
+        (true, form("/login", &format!("{credentials}{}&action=login{0}", "&action=rp".repeat(500)))),
+        (true, form(&format!("/login?{junk}action=rp"), credentials)),
+        (false, form("/login?action=rp", &format!("{credentials}&action%5B%5D=rp"))),
+        (false, form("/login?action=rp&action[]=rp", credentials)),
+    ] {
+        let line = request.lines().next().unwrap().chars().take(40).collect::<String>();
+        assert_eq!(send(gate.address, &request).await.status, if denied { 403 } else { 401 }, "{line}");
+    }
+    let judged = gate.records(11).await.into_iter().filter(|record| record["status"] == "$attempted").count();
+    assert_eq!(judged, 9);
+    let before = origin.requests().len();
+    let picture = "Content-Disposition: form-data; name=\"p\"; filename=\"a.png\"\r\nContent-Type: image/png";
+    for request in [
+        form("/login?action=rp", credentials),
+        form("/login", &format!("{credentials}&action=rp")),
+        multipart("/login", &(part(picture, "\u{1}") + &named("\"action\"", "rp"))),
+        form("/login?action=rp", &format!("{credentials}&{}", "j=1&".repeat(900))),
+    ] {
+        send(gate.address, &request).await;
+    }
+    assert_eq!(origin.requests().len(), before + 4);
+    send(gate.address, form("/login", credentials)).await;
+    let judged = gate.records(13).await.into_iter().filter(|record| record["status"] == "$attempted").count();
+    assert_eq!(judged, 10, "what is plainly another action is no login");
+}
+
+/// Pingora drops what `Connection` names; Flask's ProxyFix and others take the host from `X-Forwarded-Host`.
+#[tokio::test]
+async fn what_the_proxy_drops_or_forwards_leaves_no_route() {
+    let origin = Origin::shop().await;
+    let conditions = "path: /login, host: shop.example, header: { x-kind: \"~\" } }";
+    let gate = Gate::start(&shop_with(&[("path: /login }", conditions)]), &origin).await;
+    let with = |headers: &str| form("/login", "login=ann&password=x").replace(BROWSER, &(BROWSER.to_owned() + headers));
+    assert_eq!(send(gate.address, with("X-Kind: a\r\nConnection: close, x-kind\r\n")).await.status, 400);
+    assert_eq!(origin.requests().len(), 0);
+    send(gate.address, with("X-Kind:\r\n")).await;
+    let elsewhere = |headers: &str| with(headers).replace("Host: shop.example", "Host: blog.example");
+    send(gate.address, elsewhere("X-Forwarded-Host: shop.example\r\n")).await;
+    send(gate.address, elsewhere("Forwarded: for=192.0.2.7;host=\"shop.example\"\r\n")).await;
+    send(gate.address, elsewhere("X-Host: shop.example\r\nX-Original-Host: shop.example\r\n")).await;
+    send(gate.address, with("X-Kind: a\r\n")).await;
+    send(gate.address, with("")).await;
+    let records = gate.records(9).await;
+    assert_eq!(records.iter().filter(|record| record["status"] == "$attempted").count(), 4);
+    for request in origin.requests() {
+        assert!(request.header("x-host").is_empty() && request.header("x-original-host").is_empty());
+    }
 }
 
 /// PHP makes `HTTP_X_TOLLGATE_ACTION` of `X.Tollgate.Action`, and Spring prefers `Forwarded` to `X-Forwarded-For`.

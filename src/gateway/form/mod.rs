@@ -31,6 +31,9 @@ use media::Media;
 
 /// Most fields or parts of one body; a form beyond that is no form.
 const MAX_FIELDS: usize = 10_000;
+/// Fields up to which every backend reads: PHP (`max_input_vars`), Node's qs and querystring and Tomcat stop after so many and
+/// say nothing. A name that comes later is there to some and not to others.
+const MAX_SURE: usize = 1000;
 /// Longest wanted value, bytes after decoding.
 const MAX_VALUE: usize = 16 * 1024;
 /// Most readings kept of one value.

@@ -10,7 +10,7 @@ use super::oddity::{Oddities, Oddity};
 use super::parameters::{Parameter, Parameters, first_word};
 use super::values::Values;
 use super::wanted::{Kin, Place, fold};
-use super::{MAX_FIELDS, MAX_VALUE, Unreadable};
+use super::{MAX_FIELDS, MAX_SURE, MAX_VALUE, Unreadable};
 use crate::gateway::is_token;
 use memchr::memmem::Finder;
 
@@ -41,6 +41,10 @@ pub(super) fn read(body: &[u8], boundary: &[u8], charset: Charset, values: &mut 
                 if parts > MAX_FIELDS {
                     return Err(Unreadable::TooManyFields);
                 }
+                if parts > MAX_SURE {
+                    values.add_odd(Oddity::Crowd);
+                }
+                values.fields += 1;
                 // The line break before a boundary belongs to it; without content the two share their break.
                 let content = body.get(start..found.saturating_sub(2)).unwrap_or_default();
                 let mut part = Part { values: &mut *values, wants: &wants, folded: &mut folded, charset };
@@ -116,6 +120,9 @@ impl Part<'_> {
             let mut odd = Oddities::default();
             if head.file {
                 odd.add(Oddity::File);
+                kin = if kin == Kin::Exact { Kin::Lookalike } else { kin };
+            }
+            if self.values.fields > MAX_SURE {
                 kin = if kin == Kin::Exact { Kin::Lookalike } else { kin };
             }
             if head.encoded {

@@ -14,6 +14,8 @@ pub enum Oddity {
     NoContentType,
     /// A query string with too many fields, or too long a value.
     Query,
+    /// More fields than some backends read, or more values of one name than are kept here.
+    Crowd,
     /// Letters outside ASCII in a charset other than UTF-8.
     Charset,
     /// Bytes that are no UTF-8, in no charset that the request names.
@@ -46,10 +48,11 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    pub const ALL: [Oddity; 18] = [
+    pub const ALL: [Oddity; 19] = [
         Oddity::ContentType,
         Oddity::NoContentType,
         Oddity::Query,
+        Oddity::Crowd,
         Oddity::Charset,
         Oddity::Utf8,
         Oddity::Nul,
@@ -73,6 +76,7 @@ impl Oddity {
             Oddity::ContentType => "content_type",
             Oddity::NoContentType => "no_content_type",
             Oddity::Query => "query",
+            Oddity::Crowd => "crowd",
             Oddity::Charset => "charset",
             Oddity::Utf8 => "utf8",
             Oddity::Nul => "nul",
@@ -99,6 +103,10 @@ pub struct Oddities(u32);
 impl Oddities {
     pub fn add(&mut self, oddity: Oddity) {
         self.0 |= 1 << oddity as u8;
+    }
+
+    pub fn remove(&mut self, oddity: Oddity) {
+        self.0 &= !(1 << oddity as u8);
     }
 
     pub fn extend(&mut self, others: Oddities) {

@@ -12,7 +12,7 @@ pub struct QueryParameter(Want);
 pub struct Given<'q> {
     /// As sent: escapes in place.
     pub raw: &'q [u8],
-    /// The very name, and not a spelling that some backends take for it.
+    /// The very name, where every backend reads it, and not a spelling that some take for it.
     pub exact: bool,
     /// Whether it is seen where only `&` separates, and where `;` does too.
     pub seen: [bool; 2],
@@ -26,10 +26,10 @@ impl QueryParameter {
     /// Every value in the order of the query.
     pub fn each<'q>(&self, query: &'q [u8], mut found: impl FnMut(Given<'q>)) {
         let mut key = Key::default();
-        pieces(query, |piece, separated| {
+        pieces(query, 0, |piece, separated, sure| {
             let raw = key.read(piece);
             if let Some(kin) = key.kin(&self.0, Place::Query) {
-                found(Given { raw, exact: kin == Kin::Exact, seen: separated.seen() });
+                found(Given { raw, exact: sure && kin == Kin::Exact, seen: separated.seen() });
             }
         });
     }

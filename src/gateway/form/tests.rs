@@ -1,6 +1,7 @@
 //! Properties of the parsers: what was encoded is read, and no bytes make them panic or dawdle.
 
 use super::*;
+use crate::gateway::recognize::BodyValues;
 use http::HeaderValue;
 use proptest::prelude::*;
 
@@ -46,6 +47,51 @@ fn crowds_keep_the_first_and_the_last() {
     let readings = texts(values.form("login"));
     assert_eq!((readings[0], readings[MAX_READINGS - 1]), ("x", "last"));
     assert!(readings.len() <= MAX_READINGS + 1);
+}
+
+/// What some backends never get to, or see otherwise, is not there for certain.
+#[test]
+fn what_only_some_backends_read_does_not_stand() {
+    let standing = |content_type: &str, body: &[u8]| {
+        let values = read(content_type, body).ok().unwrap();
+        (values.form_standing("login"), values.odd())
+    };
+    let late = |fields: usize| format!("{}login=x", "j=1&".repeat(fields));
+    let (found, odd) = standing(FORM, late(999).as_bytes());
+    assert!(found.present && !found.replaced && odd.is_empty());
+    let (found, odd) = standing(FORM, late(1000).as_bytes());
+    assert!(!found.present && odd.contains(Oddity::Crowd));
+    let part = |head: &str| format!("--XX\r\n{head}\r\n\r\nx\r\n");
+    let named = |name: &str| part(&format!("Content-Disposition: form-data; name=\"{name}\""));
+    let whole = |parts: String| parts + "--XX--\r\n";
+    let (found, odd) = standing(PARTS, whole(named("j").repeat(999) + &named("login")).as_bytes());
+    assert!(found.present && odd.is_empty());
+    let (found, odd) = standing(PARTS, whole(named("j").repeat(1000) + &named("login")).as_bytes());
+    assert!(!found.present && odd.contains(Oddity::Crowd));
+    for head in [
+        "Content-Disposition : form-data; name=\"login\"",
+        "Content-Disposition: form-data; name=\"login\"\r\nContent-Disposition: form-data; name=\"x\"",
+        "Content-Disposition: form-data; name='login'",
+    ] {
+        let values = read(PARTS, whole(named("login") + &part(head)).as_bytes()).ok().unwrap();
+        let found = values.form_standing("login");
+        assert!(!found.present && found.replaced && values.hides(), "{head}");
+    }
+    let (found, _) = standing(FORM, b"login=a&login[]=a");
+    assert!(found.replaced);
+    let (found, odd) = standing(FORM, "login=a&".repeat(MAX_READINGS + 1).as_bytes());
+    assert!(found.crowded && odd.contains(Oddity::Crowd));
+    let (found, odd) = standing(FORM, "login=a&".repeat(MAX_READINGS).as_bytes());
+    assert!(!found.crowded && odd.is_empty());
+}
+
+/// Tomcat counts the fields of query and form together.
+#[test]
+fn fields_of_the_query_count_before_those_of_the_body() {
+    let mut values = Values::new(&wanted());
+    values.read_query("j=1&".repeat(900).as_bytes());
+    values.read_body(&typed(FORM), format!("{}login=x", "j=1&".repeat(200)).as_bytes()).ok().unwrap();
+    assert!(!values.form_standing("login").present && values.odd().is_empty());
 }
 
 #[test]

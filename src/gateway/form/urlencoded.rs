@@ -6,7 +6,7 @@ use super::charset::Charset;
 use super::oddity::{Oddities, Oddity};
 use super::values::Values;
 use super::wanted::{Kin, Place, Want, fold};
-use super::{MAX_FIELDS, MAX_VALUE, Unreadable};
+use super::{MAX_FIELDS, MAX_SURE, MAX_VALUE, Unreadable};
 use zeroize::Zeroizing;
 
 /// Names longer than this are cut before they are compared: no route asks for one.
@@ -16,12 +16,15 @@ pub(super) fn read(body: &[u8], charset: Charset, place: Place, values: &mut Val
     let wants = values.wants();
     let mut pairs = Pairs { wants: &wants, charset, place, key: Key::default(), count: 0 };
     let mut read = Ok(());
-    pieces(body, |piece, separated| {
+    values.fields = pieces(body, values.fields, |piece, separated, sure| {
         if read.is_ok() {
-            let at_best = if separated == Separated::Semicolon { Kin::Lookalike } else { Kin::Exact };
+            let at_best = if separated == Separated::Semicolon || !sure { Kin::Lookalike } else { Kin::Exact };
             read = pairs.read(piece, at_best, values);
         }
     });
+    if pairs.count > MAX_SURE {
+        values.add_odd(if place == Place::Form { Oddity::Crowd } else { Oddity::Query });
+    }
     read
 }
 
@@ -47,16 +50,29 @@ impl Separated {
     }
 }
 
-/// All that some backend takes for a pair, in order; empty ones are none.
-pub(super) fn pieces<'t>(text: &'t [u8], mut found: impl FnMut(&'t [u8], Separated)) {
-    for segment in split(text, b'&') {
+/// All that some backend takes for a pair, in order; empty ones are none. `before`: fields of the request that came before
+/// these. The flag says whether every backend gets so far, of which some count empty pairs too; the answer is how many came
+/// in all.
+pub(super) fn pieces<'t>(text: &'t [u8], before: usize, mut found: impl FnMut(&'t [u8], Separated, bool)) -> usize {
+    let mut count = before;
+    for segment in text.split(|byte| *byte == b'&') {
+        count += 1;
+        let sure = count <= MAX_SURE;
         if memchr::memchr(b';', segment).is_none() {
-            found(segment, Separated::Plainly);
+            if !segment.is_empty() {
+                found(segment, Separated::Plainly, sure);
+            }
             continue;
         }
-        found(segment, Separated::Ampersand);
-        split(segment, b';').for_each(|piece| found(piece, Separated::Semicolon));
+        found(segment, Separated::Ampersand, sure);
+        for piece in segment.split(|byte| *byte == b';') {
+            count += 1;
+            if !piece.is_empty() {
+                found(piece, Separated::Semicolon, count <= MAX_SURE);
+            }
+        }
     }
+    count
 }
 
 /// The name of one pair, decoded. One serves for a whole body, so that its memory is taken once.
@@ -87,10 +103,6 @@ impl Key {
     pub(super) fn kin(&self, want: &Want, at: Place) -> Option<Kin> {
         want.kin(at, &self.name, &self.folded)
     }
-}
-
-fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    text.split(move |byte| *byte == separator).filter(|piece| !piece.is_empty())
 }
 
 struct Pairs<'w> {

@@ -8,7 +8,7 @@ use super::oddity::{Oddities, Oddity};
 use super::wanted::{Kin, Place, Want, Wanted};
 use super::{MAX_READINGS, MAX_VALUE, Unreadable};
 use crate::config::settings::FieldSource;
-use crate::gateway::recognize::BodyValues;
+use crate::gateway::recognize::{BodyValues, Standing};
 use std::borrow::Cow;
 use zeroize::Zeroizing;
 
@@ -47,12 +47,23 @@ impl BodyValues for Values {
         Values::json(self, pointer).iter().map(|reading| Cow::Borrowed(reading.as_ref())).collect()
     }
 
-    fn has_form(&self, name: &str) -> bool {
-        self.is_there(Place::Form, name)
+    fn form_standing(&self, name: &str) -> Standing {
+        self.standing(Place::Form, name)
     }
 
-    fn has_json(&self, pointer: &str) -> bool {
-        self.is_there(Place::Json, pointer)
+    fn json_standing(&self, pointer: &str) -> Standing {
+        self.standing(Place::Json, pointer)
+    }
+
+    fn hides(&self) -> bool {
+        let hiding = [
+            Oddity::MultipartDelimiter,
+            Oddity::MultipartPreamble,
+            Oddity::MultipartEpilogue,
+            Oddity::MultipartEnd,
+            Oddity::MultipartHeader,
+        ];
+        hiding.into_iter().any(|oddity| self.odd.contains(oddity))
     }
 }
 
@@ -61,6 +72,8 @@ struct Slot {
     readings: Vec<Reading>,
     /// An object on the way to this value stands there twice, and only one of them need hold it.
     disputed: bool,
+    /// There were more readings than are kept.
+    crowded: bool,
 }
 
 /// The wanted values of one request.
@@ -68,6 +81,8 @@ pub struct Values {
     wanted: Wanted,
     slots: Box<[Slot]>,
     odd: Oddities,
+    /// Fields of query and form so far: some backends count both together.
+    pub(super) fields: usize,
     /// `_charset_` names another charset than UTF-8.
     pub(super) foreign_charset: bool,
     /// Work done, for the tests of its bound.
@@ -82,6 +97,7 @@ impl Values {
             wanted: wanted.clone(),
             slots: wanted.wants.iter().map(|_| Slot::default()).collect(),
             odd: Oddities::default(),
+            fields: 0,
             foreign_charset: false,
             #[cfg(test)]
             steps: 0,
@@ -146,10 +162,21 @@ impl Values {
         place.is_some_and(|place| self.slots[place].disputed)
     }
 
-    /// Whether the value is there to every backend: under its very name, and in no object that stands there twice.
-    fn is_there(&self, place: Place, name: &str) -> bool {
-        let slot = self.wanted.position(place, name).map(|slot| &self.slots[slot]);
-        slot.is_some_and(|slot| !slot.disputed && slot.readings.iter().any(|reading| reading.kin == Kin::Exact))
+    /// The value is there to every backend if it stands under its very name, in no object that stands there twice, and in a
+    /// body that all read alike. Beside a look-alike, an array say, it need not be what is read: the later one replaces it.
+    fn standing(&self, place: Place, name: &str) -> Standing {
+        let mut odd = self.odd;
+        odd.remove(Oddity::Query);
+        let Some(slot) = self.wanted.position(place, name).map(|slot| &self.slots[slot]) else {
+            return Standing::default();
+        };
+        let has = |kin| slot.readings.iter().any(|reading| reading.kin == kin);
+        let sure = odd.is_empty() && !slot.disputed;
+        Standing {
+            present: sure && has(Kin::Exact),
+            replaced: !odd.is_empty() || has(Kin::Lookalike),
+            crowded: slot.crowded,
+        }
     }
 
     fn at(&self, place: Place, name: &str) -> &[Reading] {
@@ -203,6 +230,9 @@ impl Values {
             if slot.readings.len() == MAX_READINGS {
                 slot.readings.pop();
                 slot.disputed = true;
+                slot.crowded = true;
+                // PHP with its limit on fields takes one from the middle.
+                self.odd.add(Oddity::Crowd);
             }
             slot.readings.push(Reading { text, kin, odd });
         }

@@ -60,8 +60,13 @@ impl Candidates {
         recognized(&self.first, method, self.elsewhere)
     }
 
-    /// The first candidate whose open conditions hold for this body. Without a body: `&()`.
+    /// The first candidate whose open conditions hold for this body. Without a body: `&()`. If the body may hold fields that
+    /// only some servers see, and what is seen leads nowhere, the likeliest.
     pub fn settle(&self, body: &dyn BodyValues) -> Option<Recognized> {
+        self.settled(body).or_else(|| body.hides().then(|| self.presume()))
+    }
+
+    fn settled(&self, body: &dyn BodyValues) -> Option<Recognized> {
         // Nearly always the only candidate, with nothing open: not even `_method` is asked for.
         let mut tunnelled: Option<Vec<String>> = None;
         let mut chosen: Option<(&Candidate, MethodFit)> = None;
@@ -107,9 +112,9 @@ pub(super) fn holds(condition: &ValueCondition, in_query: &ValueReadings, body: 
     let name = &*condition.name;
     let readings = match condition.place {
         ValuePlace::Query | ValuePlace::Header => return in_query.accepted(&condition.accept),
-        ValuePlace::Param => in_query.joined(body.form(name), body.has_form(name)),
-        ValuePlace::Form => ValueReadings::absent().joined(body.form(name), body.has_form(name)),
-        ValuePlace::Json => ValueReadings::absent().joined(body.json(name), body.has_json(name)),
+        ValuePlace::Param => in_query.joined(body.form(name), body.form_standing(name)),
+        ValuePlace::Form => ValueReadings::absent().joined(body.form(name), body.form_standing(name)),
+        ValuePlace::Json => ValueReadings::absent().joined(body.json(name), body.json_standing(name)),
     };
     readings.accepted(&condition.accept)
 }

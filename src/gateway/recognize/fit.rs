@@ -53,7 +53,8 @@ impl Routes {
         let methods = Methods::of(head, target.query);
         // Whatever its host: that is a condition of its own here.
         let hits = self.index.hits(target.path, methods.write(), &|| &Plausible::All);
-        let hosts = Hosts::of([target.authority, head.authority.map(str::as_bytes)], head.headers);
+        let hosts =
+            Hosts::of([target.authority, head.authority.map(str::as_bytes)], head.headers, head.peer_is_trusted);
         let request = Whole { head, target, methods, hosts, body };
         self.ranked
             .iter()
@@ -266,7 +267,14 @@ mod tests {
     fn a_near_miss_says_what_did_not_hold() {
         let routes = routes();
         let headers = HeaderMap::new();
-        let head = Head { method: "GET", target: b"/login/", authority: None, headers: &headers, has_body: false };
+        let head = Head {
+            method: "GET",
+            target: b"/login/",
+            authority: None,
+            headers: &headers,
+            has_body: false,
+            peer_is_trusted: false,
+        };
         let fits = routes.fits(&head, &());
         let login = fits.iter().find(|fit| &*fit.route.name == "login").unwrap();
         let told: Vec<_> = login.conditions.iter().map(|c| (c.key.as_str(), c.holds, c.seen.as_str())).collect();
@@ -294,7 +302,7 @@ mod tests {
                 headers.insert("host", HeaderValue::from_static(host));
             }
             let form = Form(if has_body { form } else { Vec::new() });
-            let head = Head { method, target: target.as_bytes(), authority: None, headers: &headers, has_body };
+            let head = Head { method, target: target.as_bytes(), authority: None, headers: &headers, has_body, peer_is_trusted: false };
             let recognised = routes.candidates(&head).and_then(|candidates| candidates.settle(&form));
             let fits = routes.fits(&head, &form);
             let first = fits.iter().find(|fit| fit.holds()).map(|fit| &*fit.route.name);

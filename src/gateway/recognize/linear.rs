@@ -170,7 +170,7 @@ proptest! {
             for host in &hosts {
                 headers.append(http::header::HOST, HeaderValue::from_str(host).unwrap());
             }
-            let head = Head { method, target: target.as_bytes(), authority: None, headers: &headers, has_body };
+            let head = Head { method, target: target.as_bytes(), authority: None, headers: &headers, has_body, peer_is_trusted: false };
             let (found, expected) = (routes.candidates(&head), routes.linear(&regexes, &head));
             let needs_body = |found: &Option<Candidates>| found.as_ref().map(Candidates::needs_body);
             prop_assert_eq!(needs_body(&found), needs_body(&expected), "{} {} {:?}", method, &target, &hosts);

@@ -35,7 +35,8 @@ pub use fit::{ConditionFit, RouteFit, in_words};
 pub use host::canonical as canonical_host;
 pub use method::{METHOD_HEADERS, is_spelt};
 pub use rewriting::{MOUNT_HEADERS, OVERRIDE_HEADERS, headers_to_remove};
-pub use values::BodyValues;
+pub use target::is_sound as is_sound_target;
+pub use values::{BodyValues, Standing};
 
 use crate::config::settings::{Route, ValueCondition, ValuePlace};
 use crate::gateway::form::QueryParameter;
@@ -63,6 +64,8 @@ pub struct Head<'a> {
     pub headers: &'a HeaderMap,
     /// Whether a body may follow.
     pub has_body: bool,
+    /// Whether the peer is one of the operator's own proxies, whose word on the host is passed on.
+    pub peer_is_trusted: bool,
 }
 
 impl<'a> Head<'a> {
@@ -193,7 +196,7 @@ impl<'h> Asked<'h> {
     fn hosts(&self) -> &Hosts {
         self.hosts.get_or_init(|| {
             let authority = self.head.authority.map(str::as_bytes);
-            Hosts::of([self.target.authority, authority], self.head.headers)
+            Hosts::of([self.target.authority, authority], self.head.headers, self.head.peer_is_trusted)
         })
     }
 }

@@ -6,7 +6,7 @@ use super::method::is_spelt;
 use http::HeaderMap;
 use http::header::HeaderName;
 
-/// Headers from which some server or framework takes the path or the method. Always removed. Lower case, sorted.
+/// Headers from which some server or framework takes the path, the host or the method. Always removed. Lower case, sorted.
 ///
 /// `script_name` and `path_info` are WSGI variables: gunicorn takes them from a header if its peer is the local host,
 /// which the gate is.
@@ -19,9 +19,12 @@ pub const OVERRIDE_HEADERS: &[&str] = &[
     "x-forwarded-path",
     "x-forwarded-uri",
     "x-forwarded-url",
+    "x-host",
     "x-http-destinationurl",
+    "x-http-host-override",
     "x-http-path-override",
     "x-ms-original-url",
+    "x-original-host",
     "x-original-method",
     "x-original-path",
     "x-original-uri",

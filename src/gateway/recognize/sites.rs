@@ -89,7 +89,7 @@ impl Sites {
     pub fn plausible(&self, hosts: &Hosts) -> Plausible<'_> {
         let Some(names) = hosts.known() else { return Plausible::All };
         let mut lists: Vec<&[u32]> = vec![&self.anywhere];
-        for name in names.iter().map(String::as_bytes) {
+        for name in names.map(str::as_bytes) {
             lists.extend(self.whole.get(name).map(Vec::as_slice));
             for &length in self.beginnings.lengths.iter().filter(|length| **length <= name.len()) {
                 lists.extend(self.beginnings.by_text.get(&name[..length]).map(Vec::as_slice));
@@ -159,7 +159,7 @@ mod tests {
         for name in names {
             headers.append(http::header::HOST, name.parse().unwrap());
         }
-        Hosts::of([None, None], &headers)
+        Hosts::of([None, None], &headers, false)
     }
 
     fn found(plausible: &Plausible, rank: u32) -> bool {

@@ -29,6 +29,21 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Whether a target has one of the forms that a request's may have (RFC 9112, 3.2): a path, an `http` or `https` address with
+/// a host, or `*` of a request for OPTIONS. Anything else has no reading that servers agree on: of `x:/login` some drop the
+/// scheme, of `host:80/login` the host. CONNECT is no business of a gate and not asked about.
+pub fn is_sound(method: &str, target: &[u8]) -> bool {
+    let is_address = |scheme: &[u8]| {
+        let start = target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        start && !matches!(target.get(scheme.len()), None | Some(b'/' | b'\\' | b'?' | b'#'))
+    };
+    match target.first() {
+        Some(b'/') => true,
+        Some(b'*') => target.len() == 1 && method == "OPTIONS",
+        _ => is_address(b"http://") || is_address(b"https://"),
+    }
+}
+
 /// Authority and rest of an absolute-form target; a backslash counts as a slash there, as URL parsers have it.
 fn absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     // Nearly every target begins with a slash and is done here.
@@ -124,6 +139,41 @@ mod tests {
             assert_eq!(found.authority, authority.map(str::as_bytes), "{target}");
             assert_eq!((found.path, found.query), (path.as_bytes(), query.as_bytes()), "{target}");
         }
+    }
+
+    #[test]
+    fn a_target_without_one_of_the_three_forms_is_unsound() {
+        for target in ["/", "/login?x", "//h/login", "http://h", "HTTPS://h:8443/login", "http://u:p@h/?x"] {
+            assert!(is_sound("POST", target.as_bytes()), "{target}");
+        }
+        for target in [
+            "",
+            "x:/login",
+            "mailto:/login",
+            "x:%2flogin",
+            "x://h/login",
+            "file:///login",
+            "ws://h/login",
+            "h:80/login",
+            "h/login",
+            "login",
+            "\\login",
+            "?/login",
+            "#/login",
+            ":/login",
+            "http:/login",
+            "http:login",
+            "http:///login",
+            "http://?/login",
+            "http:\\\\h\\login",
+            "http:",
+            "*",
+            "*login",
+            " /login",
+        ] {
+            assert!(!is_sound("POST", target.as_bytes()), "{target}");
+        }
+        assert!(is_sound("OPTIONS", b"*") && !is_sound("OPTIONS", b"*x"));
     }
 
     proptest! {

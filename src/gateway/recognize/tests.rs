@@ -61,7 +61,7 @@ fn ask(routes: &Routes, method: &str, target: &[u8], headers: &[(&str, &str)]) -
         map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
     }
     let has_body = !matches!(method, "GET" | "HEAD");
-    routes.candidates(&Head { method, target, authority: None, headers: &map, has_body })
+    routes.candidates(&Head { method, target, authority: None, headers: &map, has_body, peer_is_trusted: false })
 }
 
 /// Route and ambiguities of a request, as `name path:… method`.
@@ -146,7 +146,14 @@ fn methods_are_tunnelled() {
     check(&routes, "PUT /login", &[form], none, "");
     check(&routes, "PUT /login", &[("content-type", "image/png")], &Body::form("_method", &["POST"]), "");
     let headers = HeaderMap::new();
-    let with_body = |has_body| Head { method: "GET", target: b"/login", authority: None, headers: &headers, has_body };
+    let with_body = |has_body| Head {
+        method: "GET",
+        target: b"/login",
+        authority: None,
+        headers: &headers,
+        has_body,
+        peer_is_trusted: false,
+    };
     let tunnelled = Body::form("_method", &["POST"]);
     let found = routes.candidates(&with_body(true)).unwrap().settle(&tunnelled).unwrap();
     assert_eq!((&*found.route.name, &found.ambiguities[..]), ("login", &[Ambiguity::Method][..]));

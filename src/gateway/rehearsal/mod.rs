@@ -125,6 +125,14 @@ impl Rehearsal {
         let arrived = wire::arrive(&source.message).await.map_err(RehearsalError::Request)?;
         let ip = super::client_ip::client_ip(&self.live.settings.client_ip, facts.peer, &arrived.header.headers);
         let mut explanation = self.beginning(source, facts, &arrived, ip);
+        if !judgement::is_readable(&arrived.header) {
+            let words =
+                "servers disagree on which path such a target means, so it is refused on every route and on none";
+            let unjudged = Rehearsal::unjudged(&arrived, true, 400, "target", words.to_owned());
+            // Without a route there is no record.
+            explanation.unjudged = Some(Unjudged { enforced: None, ..unjudged });
+            return Ok(explanation);
+        }
         if own_pages::are_meant(&arrived.header) {
             let words = "an address of the gate's own (challenges are shown and solved there), which no route protects";
             explanation.unjudged = Some(Unjudged {
@@ -136,7 +144,7 @@ impl Rehearsal {
             return Ok(explanation);
         }
         let values = self.all_values(&arrived);
-        let head = judgement::head(&arrived.header, arrived.has_body());
+        let head = judgement::head(&arrived.header, arrived.has_body(), self.live.trusts(facts.peer));
         let body: &dyn BodyValues = values.as_ref().map_or(&(), |values| values);
         let fits = self.live.routes.fits(&head, body);
         let Some(candidates) = self.live.routes.candidates(&head) else {
