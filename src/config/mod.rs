@@ -32,13 +32,14 @@ mod slot;
 mod stamp;
 mod tree;
 mod units;
+mod url;
 mod words;
 
 #[cfg(test)]
 mod corpus;
 
 pub use places::Places;
-pub use report::{MOST_PROBLEMS, Problem, Report, Warning};
+pub use report::{MOST_PROBLEMS, Problem, Report, Warning, printable};
 pub use settings::Settings;
 pub use show::show;
 pub use stamp::{Files, Stamp};
