@@ -61,8 +61,8 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
                     .and_then(|()| writeln!(out, "{}", summary(&printed, &loaded.settings, &found.warnings)))
                     .and_then(|()| writeln!(out, "{}", data()));
             } else {
-                told =
-                    told.and_then(|()| writeln!(err, "{printed}: {}", count(found.problems.len(), "problem", "problems")));
+                told = told
+                    .and_then(|()| writeln!(err, "{printed}: {}", count(found.problems.len(), "problem", "problems")));
             }
             told
         }

@@ -377,7 +377,9 @@ mod tests {
     #[tokio::test]
     async fn a_tls_hello_is_waited_for_and_left_to_be_read() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        for (said, fine) in [(&b"\x16\x03\x01\x00\x02ab"[..], true), (b"GET / HTTP/1.1", false), (b"\x16\x03\x01\x00", false)] {
+        for (said, fine) in
+            [(&b"\x16\x03\x01\x00\x02ab"[..], true), (b"GET / HTTP/1.1", false), (b"\x16\x03\x01\x00", false)]
+        {
             let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let mut stream: L4Stream = listener.accept().await.unwrap().0.into();
             client.write_all(said).await.unwrap();

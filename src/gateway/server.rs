@@ -6,8 +6,8 @@
 //! leaves as soon as the last connection is gone, not only when the grace period is over. And
 //! beside the listeners runs the task that [reloads](super::reload) the configuration.
 
-use super::clock::Clock;
 use super::admission::Admission;
+use super::clock::Clock;
 use super::door::Door;
 use super::gate::{Gate, Hooks};
 use super::held::Budget;

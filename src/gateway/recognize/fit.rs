@@ -246,8 +246,12 @@ mod tests {
     }
 
     fn matching(method: bool, path: PathPattern, host: bool, value: Option<(ValuePlace, &[&str])>) -> Matching {
-        let values =
-            value.map(|(place, accept)| ValueCondition { place, name: "action".into(), accept: Globs::new(accept), concealed: false });
+        let values = value.map(|(place, accept)| ValueCondition {
+            place,
+            name: "action".into(),
+            accept: Globs::new(accept),
+            concealed: false,
+        });
         Matching {
             methods: if method { vec!["POST".into()] } else { Vec::new() },
             path,
