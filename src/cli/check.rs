@@ -34,7 +34,8 @@ pub struct Asked {
 /// `json` one object goes to standard output.
 pub fn check(file: &Path, asked: Asked) -> u8 {
     let name = file.display().to_string();
-    let progress = Progress::of(format!("checking {name}"));
+    let printed = config::printable(&name);
+    let progress = Progress::of(format!("checking {printed}"));
     let read = config::load_whole(file);
     let mut found = Found::default();
     if let Ok(loaded) = &read {
@@ -57,11 +58,11 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
                 told = told.and_then(|()| write!(out, "{}", shown(&loaded)));
             } else if found.problems.is_empty() {
                 told = told
-                    .and_then(|()| writeln!(out, "{}", summary(&name, &loaded.settings, &found.warnings)))
+                    .and_then(|()| writeln!(out, "{}", summary(&printed, &loaded.settings, &found.warnings)))
                     .and_then(|()| writeln!(out, "{}", data()));
             } else {
-                told =
-                    told.and_then(|()| writeln!(err, "{name}: {}", count(found.problems.len(), "problem", "problems")));
+                told = told
+                    .and_then(|()| writeln!(err, "{printed}: {}", count(found.problems.len(), "problem", "problems")));
             }
             told
         }

@@ -41,7 +41,7 @@ pub fn reload(file: &Path) -> u8 {
                 err,
                 "tollgate: {}: this needs the admin listener and its token: write `admin: {{ address: 127.0.0.1:9900, \
                  token_file: /var/lib/tollgate/admin.token }}` and restart, or send the gate SIGHUP",
-                file.display()
+                config::printable(&file.display().to_string())
             );
             return CONFIGURATION;
         }

@@ -5,6 +5,7 @@
 
 use super::report::{MOST_PROBLEMS, Problem, Report, Warning};
 use super::tree::{Environment, Kind, NodeId, Tree, build};
+use super::url;
 use std::cell::{Cell, RefCell};
 
 pub(super) struct Document<'s> {
@@ -135,7 +136,7 @@ impl<'s> Document<'s> {
             _ => text,
         };
         let mut problem = Problem::at(self.source, start, end, self.tree.path(node), shown(message));
-        problem.help = help.map(shown);
+        problem.help = help.map(|help| url::starred(&shown(help)));
         problem
     }
 

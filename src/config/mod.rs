@@ -35,6 +35,7 @@ mod slot;
 mod stamp;
 mod tree;
 mod units;
+mod url;
 mod words;
 
 #[cfg(test)]
@@ -42,7 +43,7 @@ mod corpus;
 
 pub use again::Version;
 pub use places::Places;
-pub use report::{MOST_PROBLEMS, Problem, Report, Warning};
+pub use report::{MOST_PROBLEMS, Problem, Report, Warning, printable};
 pub use settings::Settings;
 pub use show::show;
 pub use stamp::{Files, Stamp};

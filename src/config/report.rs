@@ -5,6 +5,7 @@
 //! to jump into it. It holds copies of the lines it shows, cut to a readable width, so that it outlives the file and
 //! stays small when the file is one line of ten mebibytes.
 
+use super::url;
 use serde::Serialize;
 use std::fmt;
 
@@ -77,13 +78,15 @@ impl Problem {
             .take(SNIPPET_WIDTH)
             .count()
             .max(1);
-        let (snippet, marker) = snippet(line_text, column, length);
+        let (snippet, marker) = snippet(&url::starred(line_text), column, length);
         let line = source.as_bytes()[..line_start].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let message = url::starred(&message);
         Problem { path, line, column: column + 1, message, help: None, inside: None, snippet, marker }
     }
 
     /// The problem as text for a terminal; `level` is `error` or `warning`.
     pub fn render(&self, file: &str, level: &str) -> String {
+        let file = printable(file);
         let mut text = format!("{level}: {}\n", printable(&self.message));
         if self.line == 0 {
             text.push_str(&format!("  --> {file}\n"));
@@ -120,18 +123,26 @@ fn snippet(line: &str, column: usize, length: usize) -> (String, (usize, usize))
     (shown.trim_end().to_owned(), (start, length.min(room)))
 }
 
-/// Messages and paths repeat what stands in the file.
-fn printable(text: &str) -> String {
+/// Messages, paths and names of files repeat what somebody wrote.
+pub fn printable(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
-/// Control characters would move the marker, or the terminal.
+/// Control characters would move the marker, or the terminal; those of Unicode's that turn the direction of writing, or
+/// are not seen at all, would show another line than the one that is read.
 fn visible(character: char) -> char {
     match character {
         '\t' => ' ',
-        control if control.is_control() => '\u{fffd}',
+        control if control.is_control() || is_format(control) => '\u{fffd}',
         other => other,
     }
+}
+
+/// Characters that are not seen and change how others are.
+pub(super) fn is_format(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The nearest character boundary at or below `index`.
@@ -155,10 +166,11 @@ impl fmt::Display for Report {
         for problem in &self.problems {
             writeln!(f, "{}", problem.render(&self.file, "error"))?;
         }
+        let file = printable(&self.file);
         match (self.problems.len() + self.more, self.more) {
-            (1, _) => writeln!(f, "{}: 1 problem", self.file),
-            (all, 0) => writeln!(f, "{}: {all} problems", self.file),
-            (all, _) => writeln!(f, "{}: {all} problems, the first {} are shown", self.file, self.problems.len()),
+            (1, _) => writeln!(f, "{file}: 1 problem"),
+            (all, 0) => writeln!(f, "{file}: {all} problems"),
+            (all, _) => writeln!(f, "{file}: {all} problems, the first {} are shown", self.problems.len()),
         }
     }
 }
@@ -188,6 +200,27 @@ mod tests {
         let text = problem.render("f.yaml", "error");
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
         assert_eq!(text.lines().count(), 7, "{text:?}");
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_writing_is_seen() {
+        let source = "a: \u{202e}b\u{200b}\u{2066}c\u{feff}\n";
+        let problem = Problem::at(source, 3, 4, String::new(), "\u{202e}".into());
+        let text = problem.render("\u{1b}]0;x\u{7}\u{202e}.yaml", "error");
+        assert!(!text.chars().any(is_format) && !text.contains(['\u{1b}', '\u{7}']), "{text:?}");
+        assert!(problem.snippet.contains("\u{fffd}b\u{fffd}\u{fffd}c"), "{problem:?}");
+        let report = Report::of_file("\u{1b}[2J", "gone".into(), None).to_string();
+        assert!(!report.contains('\u{1b}'), "{report:?}");
+    }
+
+    #[test]
+    fn a_password_in_a_line_is_stars_under_the_same_marker() {
+        let source = "servers: [\"https://u:hunter2@h/x\", 7]\n";
+        let at = source.find('7').unwrap();
+        let problem = Problem::at(source, at, at + 1, String::new(), "wrong `https://u:hunter2@h/x`".into());
+        assert_eq!(problem.snippet.find('7'), Some(problem.marker.0));
+        assert!(!problem.render("f.yaml", "error").contains("hunter2"), "{problem:?}");
+        assert!(!serde_json::to_string(&problem).unwrap().contains("hunter2"));
     }
 
     #[test]

@@ -187,6 +187,8 @@ pub struct ValueCondition {
     /// Parameter or header name; for JSON a pointer.
     pub name: Box<str>,
     pub accept: Globs,
+    /// Part of it came from the environment: it may be a secret, and is not shown.
+    pub concealed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

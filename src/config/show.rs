@@ -5,9 +5,11 @@
 //! Nothing secret is printed. A value from the environment is shown as its variable, which is both safe and true; the
 //! password in a URL, and what the schema marks as secret, become stars.
 
+use super::report::is_format;
 use super::schema::{behind, schema};
 use super::settings::Settings;
 use super::tree::{Kind, NodeId, Tree, build};
+use super::url;
 use crate::engine::decision::Action;
 use crate::engine::event::Event;
 use crate::engine::policy::{RuleSource, standard};
@@ -84,7 +86,7 @@ impl Shown<'_> {
         match tree.kind(node) {
             Kind::Scalar { text, plain, .. } => {
                 let secret = inner.get("writeOnly").is_some_and(|secret| secret == true);
-                let text = if secret { "***".to_owned() } else { without_password(text) };
+                let text = if secret { "***".to_owned() } else { without_secrets(text) };
                 self.text.push(' ');
                 self.text.push_str(&quoted(&text, *plain));
                 self.text.push('\n');
@@ -179,11 +181,20 @@ fn quoted(text: &str, plain: bool) -> String {
     if plain && (text.chars().all(words) || bare(&text)) {
         return text;
     }
-    if text.chars().any(|c| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}')) {
-        // JSON's escapes are YAML's.
-        return Value::String(text).to_string();
+    if text.chars().any(unseen) {
+        // JSON's escapes are YAML's; what JSON leaves as it is and nobody sees is escaped as well.
+        let escaped = |c: char| match u32::from(c) {
+            _ if !unseen(c) => c.to_string(),
+            code @ ..=0xffff => format!("\\u{code:04x}"),
+            code => format!("\\U{code:08x}"),
+        };
+        return Value::String(text).to_string().chars().map(escaped).collect();
     }
     format!("'{}'", text.replace('\'', "''"))
+}
+
+fn unseen(c: char) -> bool {
+    c.is_control() || is_format(c)
 }
 
 /// Whether a text that stood without quotes, perhaps over several lines, needs none in one line of a block.
@@ -191,20 +202,20 @@ fn bare(text: &str) -> bool {
     !text.contains(": ")
         && !text.contains(" #")
         && !text.ends_with(':')
-        && !text.chars().any(char::is_control)
+        && !text.chars().any(unseen)
         && !text.starts_with(['[', ']', '{', '}', ',', '#', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`', ' '])
         && !text.starts_with("- ")
         && !text.starts_with("? ")
 }
 
-/// `redis://user:***@host`: the password of a URL is nobody's to read.
-fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let Some((user, host)) = authority.rsplit_once('@') else { return text.to_owned() };
-    // A name alone may be a token.
-    let shown = user.split_once(':').map_or_else(|| "***".to_owned(), |(name, _)| format!("{name}:***"));
-    format!("{scheme}://{shown}@{host}{}", &rest[authority.len()..])
+/// `redis://user:***@host`, `/sorry?token=***`: what opens something in a URL is nobody's to read.
+fn without_secrets(text: &str) -> String {
+    let mut shown = text.to_owned();
+    // From the end, so that the places before stay true.
+    for place in url::secrets(text).into_iter().rev() {
+        shown.replace_range(place, "***");
+    }
+    shown
 }
 
 /// The built-in policy as it rules for the routes that name none. In comments: its name cannot be given again.
@@ -320,8 +331,10 @@ mod tests {
         assert!(!shown.contains("hunter"), "{shown}");
         assert!(shown.contains("product: ${SECRET}\n") && shown.contains("path: '/${SECRET}'"), "{shown}");
         assert!(shown.contains("https://anna:***@shop.example/sorry"), "{shown}");
-        assert_eq!(without_password("redis://token@host:1/0"), "redis://***@host:1/0");
-        assert_eq!(without_password("https://shop.example/a@b"), "https://shop.example/a@b");
+        assert_eq!(without_secrets("redis://token@host:1/0"), "redis://***@host:1/0");
+        assert_eq!(without_secrets("https://shop.example/a@b"), "https://shop.example/a@b");
+        assert_eq!(without_secrets("/sorry?token=abc&a=b"), "/sorry?token=***&a=b");
+        assert_eq!(quoted("a\u{202e}b\n", true), "\"a\\u202eb\\n\"");
     }
 
     #[test]

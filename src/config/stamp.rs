@@ -63,6 +63,11 @@ impl Files {
         Files(self.0.keys().map(|path| (path.clone(), Stamp::of(path))).collect())
     }
 
+    /// Whether these are the same files, whatever they were.
+    pub fn is_of(&self, others: &Files) -> bool {
+        self.0.keys().eq(others.0.keys())
+    }
+
     /// Looks again at those that were not there.
     pub fn find_missing(&mut self) {
         let missing = self.0.iter_mut().filter(|(_, stamp)| stamp.is_none());

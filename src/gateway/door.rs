@@ -2,7 +2,7 @@
 //!
 //! Pingora bounds each read of a request head (60 s) and not the whole of it, so that one byte every few seconds holds a
 //! connection for ever; and it bounds no number of connections. Both are mended here, around the proxy: every stream is
-//! wrapped, the time of a head runs from its first byte, and the proxy's hooks say (through a task-local, since HTTP/1
+//! wrapped, the time of a head runs from its first byte (of the first one from the connection's beginning), and the proxy's hooks say (through a task-local, since HTTP/1
 //! requests run in their connection's own task) when the head is complete. HTTP/2 connections have an idle timeout of
 //! their own, which begins with the preface; only the wait for that is timed here.
 //!
@@ -10,8 +10,8 @@
 //! one and falls silent holds a connection as well as anybody. The place travels with the connection, as a note that
 //! Pingora keeps on it, and is free again when the connection is gone, however far it came.
 
+use super::admission::{Admission, Place};
 use super::service_manager::ProxyRuntime;
-use crate::admin::metrics::Metrics;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::http::ResponseHeader;
@@ -25,9 +25,10 @@ use pingora::protocols::{
 };
 use pingora::server::ShutdownWatch;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,22 +38,13 @@ use tokio::time::Instant;
 pub struct Door<A> {
     proxy: Arc<A>,
     porch: Porch,
-    head: Duration,
     runtime: Arc<ProxyRuntime>,
 }
 
 impl<A> Door<A> {
-    /// Admits `limit` connections at once, and gives each request head `head` from its first byte; `open` counts.
-    /// `runtime` learns where that happens.
-    pub fn new(
-        proxy: A,
-        open: Arc<AtomicUsize>,
-        limit: usize,
-        head: Duration,
-        metrics: Arc<Metrics>,
-        runtime: Arc<ProxyRuntime>,
-    ) -> Door<A> {
-        Door { proxy: Arc::new(proxy), porch: Porch { open, limit, metrics }, head, runtime }
+    /// Gives each connection `head` to say its first request; `runtime` learns where that happens.
+    pub fn new(proxy: A, admission: Arc<Admission>, head: Duration, runtime: Arc<ProxyRuntime>) -> Door<A> {
+        Door { proxy: Arc::new(proxy), porch: Porch { admission, head }, runtime }
     }
 
     /// Where TLS connections take their place.
@@ -61,20 +53,47 @@ impl<A> Door<A> {
     }
 }
 
-/// Counts connections that come and go.
+/// Where a connection takes its place, and a TLS connection says its hello.
 #[derive(Clone)]
 pub struct Porch {
-    open: Arc<AtomicUsize>,
-    limit: usize,
-    metrics: Arc<Metrics>,
+    admission: Arc<Admission>,
+    head: Duration,
+}
+
+/// What a TLS record begins with, and the longest there is.
+const TLS_RECORD_HEAD: usize = 5;
+const TLS_RECORD_MOST: usize = 16 * 1024;
+
+/// Waits until the whole first record is there, which a client's hello is, and leaves it to be read.
+async fn hello(stream: &mut L4Stream) -> io::Result<()> {
+    let mut head = [0; TLS_RECORD_HEAD];
+    stream.try_peek(&mut head).await?;
+    let length = usize::from(u16::from_be_bytes([head[3], head[4]]));
+    if head[0] != TLS_HANDSHAKE || length > TLS_RECORD_MOST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no TLS"));
+    }
+    stream.try_peek(&mut vec![0; TLS_RECORD_HEAD + length]).await.map(drop)
+}
+
+/// The type of a record of the handshake.
+const TLS_HANDSHAKE: u8 = 22;
+
+fn peer(digest: Option<&SocketDigest>) -> Option<IpAddr> {
+    Some(digest?.peer_addr()?.as_inet()?.ip())
 }
 
 #[async_trait]
 impl PreTlsProcess for Porch {
     async fn process(&self, stream: &mut L4Stream) -> pingora::Result<()> {
-        let Some(place) = Place::take(self) else {
+        let Some(place) = self.admission.take(peer(stream.get_socket_digest().as_deref())) else {
             return Err(pingora::Error::explain(pingora::ErrorType::AcceptError, "too many connections").into_down());
         };
+        let refused = |why: &'static str| pingora::Error::explain(pingora::ErrorType::AcceptError, why).into_down();
+        match tokio::time::timeout(self.head, hello(stream)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(refused("no TLS hello came")),
+            Err(_) => return Err(refused("the TLS hello took too long")),
+        }
         // Meant for what a proxy said on connecting; nobody asks a visitor's connection for that.
         let nothing_said = Box::new(ResponseHeader::build(200, Some(0))?);
         stream.set_proxy_digest(ProxyDigest::new(nothing_said, Some(Box::new(place))));
@@ -102,13 +121,24 @@ pub fn head_complete() {
 
 /// To be called when a request is over: the next byte that arrives begins a head.
 pub fn head_awaited() {
-    let _ = HEAD.try_with(|head| head.reading.store(true, Ordering::Relaxed));
+    let _ = HEAD.try_with(|head| {
+        head.over.store(true, Ordering::Relaxed);
+        head.reading.store(true, Ordering::Relaxed);
+    });
 }
 
 #[derive(Debug)]
 struct HeadState {
     /// Whether what is being read belongs to a request head (or to the wait for one).
     reading: AtomicBool,
+    /// A request is over: the clock of its head, should it still run, is not the next one's.
+    over: AtomicBool,
+}
+
+impl Default for HeadState {
+    fn default() -> HeadState {
+        HeadState { reading: AtomicBool::new(true), over: AtomicBool::new(false) }
+    }
 }
 
 #[async_trait]
@@ -120,12 +150,12 @@ where
         self.runtime.seen();
         let place = match has_place(&stream) {
             true => None,
-            false => Some(Place::take(&self.porch)?),
+            false => Some(self.porch.admission.take(peer(stream.get_socket_digest().as_deref()))?),
         };
-        let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+        let state = Arc::new(HeadState::default());
         let timed = match stream.selected_alpn_proto() {
-            Some(ALPN::H2) => HeadTimed::http2(stream, state.clone(), self.head),
-            _ => HeadTimed::http1(stream, state.clone(), self.head),
+            Some(ALPN::H2) => HeadTimed::http2(stream, state.clone(), self.porch.head),
+            _ => HeadTimed::http1(stream, state.clone(), self.porch.head),
         };
         let result = HEAD.scope(state, self.proxy.process_new(Box::new(timed), shutdown)).await;
         drop(place);
@@ -134,31 +164,6 @@ where
 
     async fn cleanup(&self) {
         self.proxy.http_cleanup().await;
-    }
-}
-
-/// One admitted connection; leaves when dropped.
-struct Place {
-    open: Arc<AtomicUsize>,
-    metrics: Arc<Metrics>,
-}
-
-impl Place {
-    fn take(porch: &Porch) -> Option<Place> {
-        if porch.open.fetch_add(1, Ordering::Relaxed) >= porch.limit {
-            porch.open.fetch_sub(1, Ordering::Relaxed);
-            porch.metrics.refused_connection();
-            return None;
-        }
-        porch.metrics.connected();
-        Some(Place { open: porch.open.clone(), metrics: porch.metrics.clone() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        self.metrics.disconnected();
     }
 }
 
@@ -175,7 +180,8 @@ struct HeadTimed {
 
 impl HeadTimed {
     fn http1(inner: Stream, state: Arc<HeadState>, allowed: Duration) -> HeadTimed {
-        HeadTimed { inner, state, clock: HeadClock::Stopped, allowed, preface: 0 }
+        // The first head is waited for no longer than it may take; later ones as long as the connection may idle.
+        HeadTimed { inner, state, clock: HeadClock::Began(Instant::now()), allowed, preface: 0 }
     }
 
     fn http2(inner: Stream, state: Arc<HeadState>, allowed: Duration) -> HeadTimed {
@@ -212,6 +218,10 @@ impl AsyncRead for HeadTimed {
         if !this.state.reading.load(Ordering::Relaxed) {
             this.clock = HeadClock::Stopped;
             return Pin::new(&mut this.inner).poll_read(cx, buffer);
+        }
+        if this.state.over.load(Ordering::Relaxed) {
+            this.state.over.store(false, Ordering::Relaxed);
+            this.clock = HeadClock::Stopped;
         }
         if this.clock.is_over(this.allowed, cx) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "request head took too long")));
@@ -320,7 +330,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn timed(inner: Stream) -> (HeadTimed, Arc<HeadState>) {
-        let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+        let state = Arc::new(HeadState::default());
         (HeadTimed::http1(inner, state.clone(), Duration::from_secs(10)), state)
     }
 
@@ -345,9 +355,49 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_connects_and_says_nothing_is_not_kept() {
+        let (_client, server) = tokio::io::duplex(64);
+        let (mut stream, _) = timed(Box::new(server));
+        assert_eq!(stream.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_answer_of_the_gates_own_a_connection_may_idle() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let (mut stream, state) = timed(Box::new(server));
+        client.write_all(b"head").await.unwrap();
+        stream.read_exact(&mut [0; 4]).await.unwrap();
+        // Nothing is read between one head and the next.
+        state.reading.store(false, Ordering::Relaxed);
+        state.over.store(true, Ordering::Relaxed);
+        state.reading.store(true, Ordering::Relaxed);
+        assert!(tokio::time::timeout(Duration::from_secs(50), stream.read_u8()).await.is_err(), "it was cut off");
+    }
+
+    #[tokio::test]
+    async fn a_tls_hello_is_waited_for_and_left_to_be_read() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (said, fine) in
+            [(&b"\x16\x03\x01\x00\x02ab"[..], true), (b"GET / HTTP/1.1", false), (b"\x16\x03\x01\x00", false)]
+        {
+            let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut stream: L4Stream = listener.accept().await.unwrap().0.into();
+            client.write_all(said).await.unwrap();
+            client.shutdown().await.unwrap();
+            assert_eq!(hello(&mut stream).await.is_ok(), fine, "{said:?}");
+            if fine {
+                let mut read = Vec::new();
+                stream.read_to_end(&mut read).await.unwrap();
+                assert_eq!(read, said);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn waiting_for_a_head_and_reading_a_body_are_not_timed() {
         let (mut client, server) = tokio::io::duplex(64);
         let (mut stream, state) = timed(Box::new(server));
+        state.over.store(true, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_secs(50)).await;
         client.write_all(b"head").await.unwrap();
         let mut four = [0; 4];
@@ -368,7 +418,7 @@ mod tests {
     async fn an_http2_preface_is_waited_for_once_and_not_for_ever() {
         for said in [0, HTTP2_PREFACE - 1, HTTP2_PREFACE] {
             let (mut client, server) = tokio::io::duplex(64);
-            let state = Arc::new(HeadState { reading: AtomicBool::new(true) });
+            let state = Arc::new(HeadState::default());
             let mut stream = HeadTimed::http2(Box::new(server), state, Duration::from_secs(10));
             client.write_all(&vec![b'P'; said]).await.unwrap();
             stream.read_exact(&mut vec![0; said]).await.unwrap();

@@ -1,8 +1,8 @@
 //! What goes on to the application: the request as it came, less what only the gate may say.
 //!
 //! The edits are few and named (DESIGN: body and client headers go on byte for byte or not at all, with these edits
-//! only): `X-Tollgate-*` and the headers that pretend another path are removed, also in the spellings (underscores, dots)
-//! that WSGI, CGI and PHP fold into the same variable, and so is what a stranger says of their own address;
+//! only): `X-Tollgate-*` and the headers that pretend another path are removed, also in the spellings (underscores,
+//! dots, anything that is no letter or digit) that WSGI, CGI and PHP fold into the same variable, and so is what a stranger says of their own address;
 //! `X-Forwarded-*` is written by us; the gate's own cookies are taken out of `Cookie`, and what HTTP/2 sent of it in
 //! pieces is put together; a body gets one plain length. Hop-by-hop headers are Pingora's doing.
 
@@ -112,7 +112,7 @@ fn score_text(score: f64) -> HeaderValue {
 
 /// Besides `X-Forwarded-*`: where proxies write a visitor's address, and frameworks look for it. From anybody but a
 /// trusted proxy they are claims, and some frameworks (Spring is one) prefer `Forwarded` to what the gate writes.
-const ADDRESS_HEADERS: [&str; 8] = [
+const ADDRESS_HEADERS: [&str; 18] = [
     "forwarded",
     "x-real-ip",
     "x-client-ip",
@@ -121,13 +121,33 @@ const ADDRESS_HEADERS: [&str; 8] = [
     "true-client-ip",
     "cf-connecting-ip",
     "fastly-client-ip",
+    "fly-client-ip",
+    "remote-user",
+    "x-appengine-user-ip",
+    "x-azure-clientip",
+    "x-envoy-external-address",
+    "x-forwarded",
+    "x-original-forwarded-for",
+    "x-originating-ip",
+    "x-remote-addr",
+    "x-remote-ip",
 ];
+
+/// Whether a name can be one of them: nearly every header is told apart by its first letters.
+fn may_tell_address(name: &str) -> bool {
+    match name.as_bytes() {
+        [b'x', second, ..] => !second.is_ascii_alphanumeric(),
+        [b'f' | b'c' | b't' | b'r', ..] => true,
+        _ => false,
+    }
+}
 
 fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted: bool) {
     let refused = |name: &str| {
         starts_with(name, "x-tollgate-")
-            || (starts_with(name, "x-forwarded-") && (!peer_is_trusted || name.contains(['_', '.'])))
-            || (!peer_is_trusted && ADDRESS_HEADERS.iter().any(|known| is_spelt(name, known)))
+            || (starts_with(name, "x-forwarded-")
+                && (!peer_is_trusted || name.contains(|c: char| c != '-' && !c.is_ascii_alphanumeric())))
+            || (!peer_is_trusted && may_tell_address(name) && ADDRESS_HEADERS.iter().any(|known| is_spelt(name, known)))
     };
     // Usually there is nothing to remove, and then nothing is allocated.
     let ours = header.headers.keys().filter(|name| refused(name.as_str()));
@@ -217,6 +237,9 @@ mod tests {
             ("X-Tollgate-Risk", "0"),
             ("X_Tollgate_Action", "allow"),
             ("X.Tollgate.Signals", "none"),
+            ("X~Tollgate~Bot", "0"),
+            ("X!Tollgate!Action", "allow"),
+            ("X~Forwarded~Host", "127.0.0.1"),
             ("X-Original-URL", "/admin"),
             ("X_Original_Url", "/admin"),
             ("X-Forwarded-For", "127.0.0.1"),
@@ -236,6 +259,22 @@ mod tests {
         assert_eq!(header.headers["x-forwarded-host"], "shop.example");
         assert!(!header.headers.contains_key("x-forwarded-prefix"));
         assert_eq!(header.headers["x-requested-with"], "fetch");
+    }
+
+    #[test]
+    fn what_a_stranger_says_of_their_address_goes_in_every_spelling() {
+        for name in ADDRESS_HEADERS {
+            assert!(may_tell_address(name), "{name}");
+            for spelt in [name.to_owned(), name.replace('-', "_"), name.replace('-', "~")] {
+                let mut header = RequestHeader::build("POST", b"/login", None).unwrap();
+                header.append_header(spelt.clone(), "127.0.0.1").unwrap();
+                let mut trusted = header.clone();
+                request(&mut header, &visitor(false), None).unwrap();
+                assert!(!header.headers.contains_key(&*spelt), "{spelt}");
+                request(&mut trusted, &visitor(true), None).unwrap();
+                assert!(trusted.headers.contains_key(&*spelt) || spelt != name, "{spelt}");
+            }
+        }
     }
 
     #[test]

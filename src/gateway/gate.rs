@@ -36,7 +36,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
 
 /// Characters of an error's chain that are worth a line of the log.
@@ -60,6 +60,8 @@ pub struct Gate {
     /// What each TLS listener shows, by its address.
     pub certificates: HashMap<SocketAddr, Arc<Certificate>>,
     pub clock: Clock,
+    /// Whether the file of the admin token was taken away: then it is no longer accepted.
+    pub token_revoked: AtomicBool,
 }
 
 /// What is known of one request as it passes the hooks.

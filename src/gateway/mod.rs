@@ -4,7 +4,8 @@
 //! `framing`, `held`, `form` and `fields` (what does it say?), `gather` (what is known?), the engine, `enforce` (what is
 //! done?) and `forward`; its answer through `answer`. `own_pages` are the gate's own addresses.
 
-pub mod answer;
+pub mod admission;
+mod answer;
 pub mod client_ip;
 pub mod clock;
 pub mod door;

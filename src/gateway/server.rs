@@ -6,6 +6,7 @@
 //! leaves as soon as the last connection is gone, not only when the grace period is over. And
 //! beside the listeners runs the task that [reloads](super::reload) the configuration.
 
+use super::admission::Admission;
 use super::clock::Clock;
 use super::door::Door;
 use super::gate::{Gate, Hooks};
@@ -41,7 +42,7 @@ use pingora::services::listening::Service;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -115,6 +116,7 @@ impl Gate {
             budget,
             certificates,
             clock,
+            token_revoked: AtomicBool::new(false),
         }))
     }
 
@@ -125,8 +127,10 @@ impl Gate {
         let mut options = HttpServerOptions::default();
         options.h2_idle_timeout = Some(limits.client_idle);
         proxy.server_options = Some(options);
-        let (open, metrics, runtime) = (self.connections.clone(), self.metrics.clone(), self.proxy_runtime.clone());
-        Door::new(proxy, open, limits.connections, limits.head, metrics, runtime)
+        let gate = self.clone();
+        let exempt = Box::new(move |peer| gate.live.load().trusts(peer));
+        let admission = Admission::new(self.connections.clone(), limits.connections, exempt, self.metrics.clone());
+        Door::new(proxy, admission, limits.head, self.proxy_runtime.clone())
     }
 }
 
@@ -334,7 +338,8 @@ struct Changes {
 #[async_trait]
 impl admin::Changes for Changes {
     fn allows(&self, token: &[u8]) -> Option<bool> {
-        self.gate.live.load().token.map(|own| own.is(token))
+        let revoked = self.gate.token_revoked.load(Ordering::Relaxed);
+        self.gate.live.load().token.map(|own| own.is(token) && !revoked)
     }
 
     async fn reload(&self) -> Page {

@@ -92,12 +92,12 @@ impl Keys {
 
 pub(super) fn load_or_create(path: &Path, randomness: &dyn Randomness) -> Result<Keys, SecretsError> {
     let failed = |what| move |error| SecretsError::Io { path: path.to_owned(), what, error };
-    match File::open(path) {
+    match open(path) {
         Ok(file) => load(path, file),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             create(path, randomness)?;
             // Read back even what we made ourselves: another process may have been first.
-            load(path, File::open(path).map_err(failed("open it"))?)
+            load(path, open(path).map_err(failed("open it"))?)
         }
         Err(error) => Err(failed("open it")(error)),
     }
@@ -105,11 +105,27 @@ pub(super) fn load_or_create(path: &Path, randomness: &dyn Randomness) -> Result
 
 /// The keys of a file that is there; `None`: there is none.
 pub(super) fn load_existing(path: &Path) -> Result<Option<Keys>, SecretsError> {
-    match File::open(path) {
+    match open(path) {
         Ok(file) => load(path, file).map(Some),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SecretsError::Io { path: path.to_owned(), what: "open it", error }),
     }
+}
+
+/// `O_NONBLOCK` where this was written for: the standard library has no name for it.
+#[cfg(all(target_os = "linux", not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))))]
+const NONBLOCK: i32 = 0o4000;
+#[cfg(all(target_os = "linux", any(target_arch = "mips", target_arch = "mips64")))]
+const NONBLOCK: i32 = 0o200;
+#[cfg(all(target_os = "linux", target_arch = "sparc64"))]
+const NONBLOCK: i32 = 0x4000;
+#[cfg(not(target_os = "linux"))]
+const NONBLOCK: i32 = 0x4;
+
+/// Opens without waiting: a named pipe in a secret's place would wait for a writer, and hold up every reload. What it is
+/// instead of a file is [`guarded`]'s to refuse; on a file the flag does nothing.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)
 }
 
 fn load(path: &Path, file: File) -> Result<Keys, SecretsError> {
@@ -282,6 +298,24 @@ mod tests {
         assert_eq!(second.open(Purpose::Ticket, &sealed).unwrap(), b"x");
         let names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["secret"], "no temporary file stays behind");
+    }
+
+    #[test]
+    fn a_named_pipe_is_refused_and_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap();
+        assert!(made.success());
+        // On the way of a thread: should it wait, the test ends all the same.
+        let (said, heard) = std::sync::mpsc::channel();
+        let at = path.clone();
+        std::thread::spawn(move || {
+            let token = super::super::AdminToken::load_or_create(&at).map(drop);
+            let _ = said.send((Secrets::load_or_create(&at).map(drop), token));
+        });
+        let (keys, token) = heard.recv_timeout(std::time::Duration::from_secs(60)).expect("a pipe is not waited for");
+        assert!(matches!(keys, Err(SecretsError::NotAFile { .. })), "{keys:?}");
+        assert!(matches!(token, Err(SecretsError::NotAFile { .. })), "{token:?}");
     }
 
     #[test]

@@ -4,11 +4,10 @@
 //! loopback. It is 256 random bits that the program makes itself, so there is nothing to guess and nothing to stretch:
 //! what is kept and compared (in constant time) is its SHA-256, which hides its length as well.
 
-use super::file::{guarded, push_hex, write_new};
+use super::file::{guarded, open, push_hex, write_new};
 use super::{Randomness, SecretsError, SystemRandomness};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 use subtle::ConstantTimeEq;
@@ -27,7 +26,7 @@ pub struct AdminToken {
 impl AdminToken {
     /// Reads the file; makes it first, with mode 0600 and a fresh token, if there is none.
     pub fn load_or_create(path: &Path) -> Result<AdminToken, SecretsError> {
-        if matches!(File::open(path), Err(error) if error.kind() == ErrorKind::NotFound) {
+        if matches!(open(path), Err(error) if error.kind() == ErrorKind::NotFound) {
             let mut key = Zeroizing::new([0; 32]);
             let dry = |error| SecretsError::NoRandomness { path: path.to_owned(), error };
             SystemRandomness.fill(&mut key[..]).map_err(dry)?;
@@ -47,7 +46,7 @@ impl AdminToken {
     /// The token itself, for who shows it: one line of visible ASCII.
     pub fn read(path: &Path) -> Result<Zeroizing<String>, SecretsError> {
         let failed = |error| SecretsError::Io { path: path.to_owned(), what: "open it", error };
-        let bytes = guarded(path, File::open(path).map_err(failed)?)?;
+        let bytes = guarded(path, open(path).map_err(failed)?)?;
         let wrong = |problem| SecretsError::Incomplete { path: path.to_owned(), problem };
         let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is no text"))?.trim();
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -288,6 +288,39 @@ async fn the_command_reloads_for_who_may_read_the_token() {
 }
 
 #[tokio::test]
+async fn a_token_whose_file_is_gone_is_revoked_and_a_pipe_in_its_place_holds_nothing_up() {
+    let origin = Origin::shop().await;
+    let program = Program::start(&unwatched(), &origin).await;
+    let path = program.dir.path().join("admin.token");
+    let token = std::fs::read_to_string(&path).unwrap();
+    let ask = async || {
+        let header = format!("Authorization: Bearer {}\r\nContent-Length: 0\r\n", token.trim());
+        let head = format!("POST /api/v1/config/reload HTTP/1.1\r\nHost: gate\r\n{header}\r\n");
+        send(program.admin, head).await.status
+    };
+    assert_eq!(ask().await, 200);
+    // A named pipe is told as what it is, and the next reload works.
+    let kept = path.with_extension("kept");
+    std::fs::rename(&path, &kept).unwrap();
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().await.unwrap().success());
+    assert_eq!(ask().await, 422);
+    std::fs::remove_file(&path).unwrap();
+    program.signal("-HUP");
+    program.once_refused(2).await;
+    within("the token to be revoked", async {
+        while ask().await != 401 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(program.metric(REFUSED).await, 2, "nothing was loaded for it");
+    std::fs::rename(&kept, &path).unwrap();
+    program.signal("-HUP");
+    program.once_loaded(2).await;
+    assert_eq!(ask().await, 200, "an operator has put it back");
+}
+
+#[tokio::test]
 async fn what_needs_a_restart_is_named_and_the_rest_is_in_force() {
     let origin = Origin::shop().await;
     let mut program = Program::start(&unwatched(), &origin).await;

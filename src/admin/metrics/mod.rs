@@ -129,6 +129,7 @@ pub struct Metrics {
     upstream_errors: IntCounterVec,
     connections: IntGauge,
     connections_refused: IntCounter,
+    connections_crowded: IntCounter,
     bodies_held: IntGauge,
     store_errors: IntCounterVec,
     ready: IntGauge,
@@ -213,6 +214,7 @@ impl Metrics {
             upstream_errors: of.counters(table::UPSTREAM_ERRORS)?,
             connections: of.gauge(table::CONNECTIONS)?,
             connections_refused: of.counter(table::CONNECTIONS_REFUSED)?,
+            connections_crowded: of.counter(table::CONNECTIONS_CROWDED)?,
             bodies_held: of.gauge(table::BODIES_HELD)?,
             store_errors: of.counters(table::STORE_ERRORS)?,
             ready: of.gauge(table::READY)?,
@@ -331,6 +333,12 @@ impl Metrics {
     /// A connection was refused because too many were open.
     pub fn refused_connection(&self) {
         self.connections_refused.inc();
+    }
+
+    /// A connection was refused because its address held its share already.
+    pub fn refused_crowd(&self) {
+        self.refused_connection();
+        self.connections_crowded.inc();
     }
 
     /// Bytes of request bodies in memory now.

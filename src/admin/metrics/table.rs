@@ -57,6 +57,7 @@ metrics! {
     UPSTREAM_ERRORS = Counter "upstream_errors_total" ["why"] "Requests that an application's server did not answer.";
     UPSTREAM_SERVERS = Gauge "upstream_servers" ["upstream", "state"] "Servers of each upstream (`default`, or its first host), by whether they accept connections: `up`, `down`.";
     CONNECTIONS = Gauge "connections" [] "Client connections open now.";
+    CONNECTIONS_CROWDED = Counter "connections_crowded_total" [] "Of those refused: because one address held its share, a quarter of `limits.connections`.";
     CONNECTIONS_REFUSED = Counter "connections_refused_total" [] "Client connections refused because too many were open.";
     BODIES_HELD = Gauge "held_body_bytes" [] "Bytes of request bodies held now.";
     STORE_KEPT_BYTES = Gauge "store_kept_bytes" [] "Bytes of the file that keeps the store across restarts.";

@@ -12,6 +12,7 @@ use crate::intel::{Intel, IntelProblem};
 use crate::secrets::Secrets;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// What was found, errors and warnings apart.
@@ -85,6 +86,14 @@ fn certificate(tls: &Tls, key: &str, places: &Places, now: Timestamp, found: &mu
         found.problems.push(places.problem_inside(&format!("{key}.{at}"), error.file(), None, error.reason()));
         return;
     }
+    if let Ok(of_key) = tls.key.metadata()
+        && of_key.mode() & 0o004 != 0
+    {
+        let (mode, file) = (of_key.mode() & 0o7777, tls.key.display());
+        let message = format!("every user of this machine may read this private key (mode {mode:04o})");
+        let help = format!("run: chmod o-rwx {file}; the gate's user must still be able to read it (LoadCredential)");
+        found.warnings.push(places.problem(&format!("{key}.key"), message, Some(help)));
+    }
     let Some((from, until)) = validity(&tls.certificate) else { return };
     let now = (now.0 / 1000) as i64;
     let days = |seconds: i64| match seconds / DAY {
@@ -112,7 +121,9 @@ fn missing_folder(path: &Path) -> Option<&Path> {
 
 /// The keys, if they were made already. Whoever checks need not be the gate's user, who alone may read them.
 fn secrets(path: &Path, places: &Places, found: &mut Found) {
-    let readable = match std::fs::File::open(path) {
+    // Asked before opening: opening a named pipe would wait for a writer.
+    let is_file = || path.metadata().map_or(true, |found| found.is_file());
+    let readable = match is_file().then(|| std::fs::File::open(path)).transpose() {
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // The directory itself is made by the service's unit.
@@ -216,6 +227,8 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         site.write(&format!("{name}.crt"), &parameters.self_signed(&key).unwrap().pem());
         site.write(&format!("{name}.key"), &key.serialize_pem());
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+        fs::set_permissions(site.0.path().join(format!("{name}.key")), private).unwrap();
     }
 
     fn day(year: i64, month: i64, day: i64) -> Timestamp {
@@ -254,6 +267,12 @@ mod tests {
             assert_eq!(found.warnings[0].path, "listen[0].tls.certificate");
             assert!(found.warnings[0].message.contains(says), "{:?}", found.warnings);
         }
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        fs::set_permissions(site.0.path().join("site.key"), open).unwrap();
+        let found = site.found(&tls("site.crt", "site.key"), day(2026, 6, 1));
+        assert!(found.problems.is_empty());
+        assert_eq!(found.warnings[0].path, "listen[0].tls.key");
+        assert!(found.warnings[0].message.contains("(mode 0644)"), "{:?}", found.warnings);
         let found = site.found(&tls("site.crt", "other.key"), day(2026, 6, 1));
         assert_eq!(found.problems[0].path, "listen[0].tls.key");
         assert!(found.problems[0].message.contains("does not fit the certificate"), "{:?}", found.problems);

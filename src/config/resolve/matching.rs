@@ -152,7 +152,12 @@ impl Resolver<'_, '_> {
                 ValuePlace::Query | ValuePlace::Form | ValuePlace::Param => {}
             }
             if let Some(accept) = self.glob_list(node, accept) {
-                conditions.push(ValueCondition { place, name, accept });
+                conditions.push(ValueCondition {
+                    place,
+                    name,
+                    accept,
+                    concealed: self.document.tree.is_expanded(node),
+                });
             }
         }
         conditions

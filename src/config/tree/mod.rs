@@ -92,6 +92,15 @@ impl Tree {
         matches!(self.kind(id), Kind::Scalar { text, plain: true, expanded: false } if text.is_empty())
     }
 
+    /// Whether a variable of the environment was put into this scalar, or into an entry of this list.
+    pub fn is_expanded(&self, id: NodeId) -> bool {
+        match self.kind(id) {
+            Kind::Scalar { expanded, .. } => *expanded,
+            Kind::Sequence(entries) => entries.iter().any(|entry| self.is_expanded(*entry)),
+            Kind::Refused | Kind::Mapping(_) => false,
+        }
+    }
+
     /// The pairs of a mapping; of anything else none.
     pub fn pairs(&self, id: NodeId) -> &[(NodeId, NodeId)] {
         match self.kind(id) {

@@ -11,7 +11,7 @@ use super::sites::Plausible;
 use super::target::Target;
 use super::values::{BodyValues, ValueReadings};
 use super::{Head, Routes};
-use crate::config::settings::{PathPattern, Route, ValuePlace};
+use crate::config::settings::{PathPattern, Route, ValueCondition, ValuePlace};
 use crate::gateway::form::QueryParameter;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ impl Whole<'_> {
             };
             conditions.push(ConditionFit {
                 key: format!("{place}.{}", condition.name),
-                wants: condition.accept.to_string(),
+                wants: wanted(condition),
                 holds: holds(condition, &in_query, self.body),
                 readings: Vec::new(),
                 seen: self.value(condition.place, &condition.name, &in_query),
@@ -165,6 +165,15 @@ impl Whole<'_> {
             1 => "another value".to_owned(),
             some => format!("{some} readings"),
         }
+    }
+}
+
+/// What a header must be is often a secret between two machines, and what came from the environment may be one:
+/// explanations are pasted into tickets.
+fn wanted(condition: &ValueCondition) -> String {
+    match condition.concealed || condition.place == ValuePlace::Header {
+        true => "a value that is not shown".to_owned(),
+        false => condition.accept.to_string(),
     }
 }
 
@@ -213,7 +222,7 @@ mod tests {
     use super::super::readings::Names;
     use super::super::specimen::route;
     use super::*;
-    use crate::config::settings::{Matching, ValueCondition};
+    use crate::config::settings::Matching;
     use crate::engine::pattern::Globs;
     use http::{HeaderMap, HeaderValue};
     use proptest::prelude::*;
@@ -238,8 +247,12 @@ mod tests {
     }
 
     fn matching(method: bool, path: PathPattern, host: bool, value: Option<(ValuePlace, &[&str])>) -> Matching {
-        let values =
-            value.map(|(place, accept)| ValueCondition { place, name: "action".into(), accept: Globs::new(accept) });
+        let values = value.map(|(place, accept)| ValueCondition {
+            place,
+            name: "action".into(),
+            accept: Globs::new(accept),
+            concealed: false,
+        });
         Matching {
             methods: if method { vec!["POST".into()] } else { Vec::new() },
             path,
@@ -280,6 +293,31 @@ mod tests {
         let told: Vec<_> = login.conditions.iter().map(|c| (c.key.as_str(), c.holds, c.seen.as_str())).collect();
         assert_eq!(told, [("method", false, "GET"), ("path", true, "/login/")]);
         assert_eq!(login.conditions[1].readings, ["trailing_slash"]);
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        for (place, concealed, shown) in [
+            (ValuePlace::Header, false, false),
+            (ValuePlace::Header, true, false),
+            (ValuePlace::Param, true, false),
+            (ValuePlace::Param, false, true),
+        ] {
+            let mut wanted = matching(true, PathPattern::Exact("/login".into()), false, Some((place, &["hunter2"])));
+            wanted.values[0].concealed = concealed;
+            let routes = Routes::new(&[route("login", wanted)]);
+            let headers = HeaderMap::new();
+            let head = Head {
+                method: "POST",
+                target: b"/login",
+                authority: None,
+                headers: &headers,
+                has_body: false,
+                peer_is_trusted: false,
+            };
+            let told = &routes.fits(&head, &())[0].conditions[2];
+            assert_eq!(told.wants.contains("hunter2"), shown, "{place:?}: {told:?}");
+        }
     }
 
     proptest! {

@@ -139,7 +139,12 @@ fn matching() -> impl Strategy<Value = Matching> {
             hosts: hosts.map(Globs::new),
             values: values
                 .into_iter()
-                .map(|(name, place, glob)| ValueCondition { place, name: name.into(), accept: Globs::new([glob]) })
+                .map(|(name, place, glob)| ValueCondition {
+                    place,
+                    name: name.into(),
+                    accept: Globs::new([glob]),
+                    concealed: false,
+                })
                 .collect(),
         })
 }

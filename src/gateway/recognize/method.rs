@@ -119,9 +119,9 @@ pub(super) fn fit<'m>(accepted: &[Box<str>], readings: impl Iterator<Item = &'m 
     }
 }
 
-/// Whether a (lower-case) header name is `known`, with underscores or dots for hyphens if need be: behind CGI and WSGI,
-/// and to PHP, they are the same.
+/// Whether a (lower-case) header name is `known`, with anything that is no letter or digit for hyphens if need be: behind
+/// CGI and WSGI, and to PHP, they are the same.
 pub fn is_spelt(name: &str, known: &str) -> bool {
-    let separates = |byte| matches!(byte, b'-' | b'_' | b'.');
+    let separates = |byte: u8| !byte.is_ascii_alphanumeric();
     name.len() == known.len() && name.bytes().zip(known.bytes()).all(|(a, b)| a == b || (separates(a) && separates(b)))
 }

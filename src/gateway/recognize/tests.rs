@@ -20,7 +20,7 @@ fn post(path: &str) -> Matching {
 }
 
 fn when(mut matching: Matching, place: ValuePlace, name: &str, accept: &[&str]) -> Matching {
-    matching.values.push(ValueCondition { place, name: name.into(), accept: Globs::new(accept) });
+    matching.values.push(ValueCondition { place, name: name.into(), accept: Globs::new(accept), concealed: false });
     matching
 }
 

@@ -23,10 +23,11 @@ use super::live::Live;
 use super::service_manager;
 use super::upstream::Pool;
 use crate::admin::pages::{Configuration, RefusedReload};
-use crate::config::{self, Files, Version};
+use crate::config::{self, Files, Stamp, Version};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -37,6 +38,13 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(250);
 /// How long the servers of a new upstream may take to be looked up and connected to.
 const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// How long loading may take: storage that does not answer must not hold up the next one.
+const LOAD: Duration = Duration::from_secs(30);
+/// How long one look at the files is waited for, before whoever asks for a reload is heard.
+const LOOK: Duration = Duration::from_secs(2);
+/// Loads that are waited for no longer, before no further one is begun: each holds a thread.
+const MOST_STUCK: usize = 4;
 
 /// Asks the task for a reload, from anywhere.
 #[derive(Clone, Debug)]
@@ -80,6 +88,10 @@ pub struct Reloader {
     version: Option<Arc<Version>>,
     /// What they were at the last look, if that was something else.
     moving: Option<Files>,
+    /// A look that has not come back yet.
+    looking: Option<JoinHandle<Files>>,
+    /// Loads that are waited for no longer.
+    stuck: Vec<JoinHandle<Attempt>>,
     /// The last report, if the last try was refused.
     refused: Option<String>,
     /// Versions that requests may still belong to.
@@ -119,10 +131,22 @@ impl Reloader {
         tell(&gate, &live, &[], None);
         let (file, version) = (file.to_owned(), version.map(Arc::new));
         let (moving, refused, retired, tending) = (None, None, Vec::new(), Vec::new());
-        (
-            Reloader { gate, file, at_start, files, version, moving, refused, retired, tending, requests },
-            Reloads(sender),
-        )
+        let (looking, stuck) = (None, Vec::new());
+        let reloader = Reloader {
+            gate,
+            file,
+            at_start,
+            files,
+            version,
+            moving,
+            looking,
+            stuck,
+            refused,
+            retired,
+            tending,
+            requests,
+        };
+        (reloader, Reloads(sender))
     }
 
     /// Reloads whenever there is reason to, for as long as it is polled. `hangup` resolves at each SIGHUP.
@@ -162,7 +186,17 @@ impl Reloader {
         if !self.gate.live.load().settings.reload.watch {
             return Seen::Same;
         }
-        let now = look_at(&self.files).await;
+        // A look can hang where a network file system does: then there is one that hangs, and no second.
+        let mut looking = self.looking.take().unwrap_or_else(|| look_at(&self.files));
+        let Ok(looked) = tokio::time::timeout(LOOK, &mut looking).await else {
+            self.looking = Some(looking);
+            return Seen::Same;
+        };
+        let Ok(now) = looked else { return Seen::Same };
+        if !now.is_of(&self.files) {
+            // It was begun before a reload that reads other files.
+            return Seen::Same;
+        }
         if now == self.files {
             Seen::Same
         } else if before.as_ref() == Some(&now) {
@@ -176,16 +210,40 @@ impl Reloader {
     async fn reload(&mut self, why: Why) -> Outcome {
         let began = Instant::now();
         let earlier = self.gate.live.load_full();
-        let attempt = {
-            let (gate, earlier, file, at_start) =
-                (self.gate.clone(), earlier.clone(), self.file.clone(), self.at_start.clone());
-            let version = self.version.clone();
-            spawn_blocking(move || Attempt::make(&gate, &earlier, &file, version.as_deref(), &at_start)).await
+        self.stuck.retain(|load| !load.is_finished());
+        let attempt = match self.stuck.len() {
+            MOST_STUCK.. => None,
+            _ => {
+                let (gate, earlier, file, at_start) =
+                    (self.gate.clone(), earlier.clone(), self.file.clone(), self.at_start.clone());
+                let version = self.version.clone();
+                let mut load =
+                    spawn_blocking(move || Attempt::make(&gate, &earlier, &file, version.as_deref(), &at_start));
+                let made = tokio::time::timeout(LOAD, &mut load).await.ok();
+                if made.is_none() {
+                    self.stuck.push(load);
+                }
+                made
+            }
         };
-        let Ok(Attempt { result, files, version }) = attempt else {
-            // It panicked, which is our fault and was reported as such; the old version is untouched.
-            return self.refuse(why, Refused::of_faults(&self.file, &["the configuration could not be loaded".into()]));
+        let Attempt { result, files, version, token_gone } = match attempt {
+            Some(Ok(attempt)) => attempt,
+            None => {
+                let fault = format!(
+                    "the configuration or a file that it names could not be read within {} s: is it on storage that \
+                     does not answer, or a pipe?",
+                    LOAD.as_secs()
+                );
+                return self.refuse(why, Refused::of_faults(&self.file, &[fault]));
+            }
+            Some(Err(_)) => {
+                // It panicked, which is our fault and was reported as such; the old version is untouched.
+                let fault = "the configuration could not be loaded".to_owned();
+                return self.refuse(why, Refused::of_faults(&self.file, &[fault]));
+            }
         };
+        // Whoever takes the file away means the token, whatever becomes of the rest.
+        self.gate.token_revoked.store(token_gone, Ordering::Relaxed);
         let before = std::mem::replace(&mut self.files, files);
         let (live, warnings) = match result {
             Ok(made) => made,
@@ -211,6 +269,7 @@ impl Reloader {
             }
         }
         self.gate.live.store(live.clone());
+        self.gate.token_revoked.store(false, Ordering::Relaxed);
         self.retired.push(earlier);
         self.version = version.map(Arc::new);
         self.refused = None;
@@ -277,15 +336,21 @@ struct Attempt {
     result: Result<(Box<Live>, Vec<String>), Refused>,
     files: Files,
     version: Option<Version>,
+    /// Whether the file with the token that is in force is gone.
+    token_gone: bool,
 }
 
 impl Attempt {
     fn make(gate: &Gate, earlier: &Live, file: &Path, known: Option<&Version>, at_start: &AtStart) -> Attempt {
+        let token_file = earlier.settings.admin.token_file.as_deref();
+        let token_gone = token_file.is_some_and(|path| Stamp::of(path).is_none());
         let config::Reading { result, mut files, admin, version } = config::read_again(file, known);
         note_keys(&mut files, at_start, admin.as_ref().and_then(|admin| admin.token_file.as_deref()));
         let (settings, warnings) = match result {
             Ok(read) => read,
-            Err(report) => return Attempt { result: Err(Refused::of_report(&report)), files, version },
+            Err(report) => {
+                return Attempt { result: Err(Refused::of_report(&report)), files, version, token_gone };
+            }
         };
         let name = file.display().to_string();
         let warnings = warnings.iter().map(|warning| warning.render(&name, "warning")).collect();
@@ -293,9 +358,9 @@ impl Attempt {
             Ok(live) => {
                 // All was there; what was missing before is a token that was made just now.
                 files.find_missing();
-                Attempt { result: Ok((Box::new(live), warnings)), files, version }
+                Attempt { result: Ok((Box::new(live), warnings)), files, version, token_gone }
             }
-            Err(faults) => Attempt { result: Err(Refused::of_faults(file, &faults)), files, version },
+            Err(faults) => Attempt { result: Err(Refused::of_faults(file, &faults)), files, version, token_gone },
         }
     }
 }
@@ -308,11 +373,9 @@ fn note_keys(files: &mut Files, at_start: &AtStart, token_file: Option<&Path>) {
     }
 }
 
-async fn look_at(files: &Files) -> Files {
+fn look_at(files: &Files) -> JoinHandle<Files> {
     let files = files.clone();
-    let unchanged = files.clone();
-    // A look can hang where a network file system does.
-    spawn_blocking(move || files.again()).await.unwrap_or(unchanged)
+    spawn_blocking(move || files.again())
 }
 
 /// What metrics and readiness say of the configuration from now on.
