@@ -136,7 +136,7 @@ impl<'s> Document<'s> {
             _ => text,
         };
         let mut problem = Problem::at(self.source, start, end, self.tree.path(node), shown(message));
-        problem.help = help.map(|help| url::starred(&shown(help)));
+        problem.help = help.map(|help| url::starred(shown(help)));
         problem
     }
 

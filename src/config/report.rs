@@ -80,7 +80,7 @@ impl Problem {
             .max(1);
         let (snippet, marker) = snippet(&url::starred(line_text), column, length);
         let line = source.as_bytes()[..line_start].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        let message = url::starred(&message);
+        let message = url::starred(message);
         Problem { path, line, column: column + 1, message, help: None, inside: None, snippet, marker }
     }
 

@@ -308,10 +308,9 @@ mod tests {
         assert!(made.success());
         // On the way of a thread: should it wait, the test ends all the same.
         let (said, heard) = std::sync::mpsc::channel();
-        let at = path.clone();
         std::thread::spawn(move || {
-            let token = super::super::AdminToken::load_or_create(&at).map(drop);
-            let _ = said.send((Secrets::load_or_create(&at).map(drop), token));
+            let token = super::super::AdminToken::load_or_create(&path).map(drop);
+            let _ = said.send((Secrets::load_or_create(&path).map(drop), token));
         });
         let (keys, token) = heard.recv_timeout(std::time::Duration::from_secs(60)).expect("a pipe is not waited for");
         assert!(matches!(keys, Err(SecretsError::NotAFile { .. })), "{keys:?}");
