@@ -109,7 +109,8 @@ fn recognize(times: u64, method: &str, target: &[u8]) {
         (header::REFERER, "https://shop.example/login"),
         (header::COOKIE, "basket=7f3a9c51; consent=1"),
     ]);
-    let head = Head { method, target, authority: None, headers: &headers, has_body: method == "POST" };
+    let head =
+        Head { method, target, authority: None, headers: &headers, has_body: method == "POST", peer_is_trusted: false };
     for _ in 0..times {
         black_box(routes.candidates(black_box(&head)).is_some());
     }
