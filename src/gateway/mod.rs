@@ -5,7 +5,7 @@
 //! done?) and `forward`; its answer through `answer`. `own_pages` are the gate's own addresses.
 
 pub mod admission;
-mod answer;
+pub mod answer;
 pub mod client_ip;
 pub mod clock;
 pub mod door;

@@ -83,7 +83,7 @@ impl Upstreams {
         &self.all[self.default]
     }
 
-    /// Looks names up and checks health, once. The gate does so before it says it is ready, then in [`Upstreams::tend`].
+    /// Looks names up and checks health, once. The gate does so before it says it is ready, then in [`Pool::tend`].
     pub async fn refresh(&self) {
         futures::future::join_all(self.pools().map(|pool| pool.refresh())).await;
     }

@@ -1,7 +1,7 @@
 //! `explain`: one request taken through the gate on paper.
 //!
 //! Everything that is asked of it is asked of the code that serves: recognition, framing, capture, evidence, the engine,
-//! the answer (`recognize`, `framing`, [`judgement`](super::judgement), `gather`, `enforce`, [`in_place`](super::answer::in_place),
+//! the answer (`recognize`, `framing`, [`judgement`], `gather`, `enforce`, [`in_place`](super::answer::in_place),
 //! `forward`). What is different is named here: the request comes from a file, the store is fresh and its snapshot is told
 //! by hand, secrets and databases may be missing, and nothing is sent, counted or written. What a missing file would have
 //! told is not guessed: what depends on it is blind.

@@ -2,7 +2,7 @@
 //!
 //! **What is written is the state of entries, not what happened to them.** Once a second a thread of its own collects
 //! the entries that changed, each once however often it changed, and appends their present state to a file; when the
-//! file has grown to twice what it need be, a new one is begun (see [`file`]). Replaying events instead would write
+//! file has grown to twice what it need be, a new one is begun (see [`mod@file`]). Replaying events instead would write
 //! less for an entry that changes once a day and more for one under attack, would have to repeat every rounding in its
 //! order, and could not be read in the middle. An embedded database (`redb` was looked at) does the same with a tree on
 //! disk: it pays for look-ups on disk that a store in memory never makes, with random writes instead of appended ones.
