@@ -2,9 +2,10 @@
 //!
 //! Pingora bounds each read of a request head (60 s) and not the whole of it, so that one byte every few seconds holds a
 //! connection for ever; and it bounds no number of connections. Both are mended here, around the proxy: every stream is
-//! wrapped, the time of a head runs from its first byte (of the first one from the connection's beginning), and the proxy's hooks say (through a task-local, since HTTP/1
-//! requests run in their connection's own task) when the head is complete. HTTP/2 connections have an idle timeout of
-//! their own, which begins with the preface; only the wait for that is timed here.
+//! wrapped, the time of a head runs from its first byte (that of the first one from the connection's beginning), and the
+//! proxy's hooks say (through a task-local, since HTTP/1 requests run in their connection's own task) when the head is
+//! complete. HTTP/2 connections have an idle timeout of their own, which begins with the preface; only the wait for that
+//! is timed here.
 //!
 //! A TLS connection takes its place before the handshake, at the [`Porch`]: handshakes are what costs most, and who begins
 //! one and falls silent holds a connection as well as anybody. The place travels with the connection, as a note that

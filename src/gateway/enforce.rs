@@ -116,7 +116,7 @@ pub fn refused(status: u16, page: bool, reference: &str) -> Reply {
         _ => ("Request refused", "This request could not be accepted."),
     };
     if !page {
-        return reply::problem(status, title, detail, reference);
+        return reply::problem(status, title, detail, Some(reference));
     }
     let more = format!(
         "<p>If you believe this is a mistake, please contact the site and quote this reference: \
@@ -132,15 +132,7 @@ pub fn fault(status: u16, page: bool) -> Reply {
         500 => ("Something went wrong", "Please try again in a moment."),
         _ => ("Bad request", "This request could not be read."),
     };
-    if page {
-        return document(status, title, detail, "");
-    }
-    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
-    Reply {
-        status,
-        headers: vec![(CONTENT_TYPE.as_str(), "application/problem+json".to_owned())],
-        body: Bytes::from(body.to_string()),
-    }
+    if page { document(status, title, detail, "") } else { reply::problem(status, title, detail, None) }
 }
 
 fn document(status: u16, title: &str, detail: &str, more: &str) -> Reply {

@@ -2,8 +2,8 @@
 //!
 //! The edits are few and named (DESIGN: body and client headers go on byte for byte or not at all, with these edits
 //! only): `X-Tollgate-*` and the headers that pretend another path are removed, also in the spellings (underscores,
-//! dots, anything that is no letter or digit) that WSGI, CGI and PHP fold into the same variable, and so is what a stranger says of their own address;
-//! `X-Forwarded-*` is written by us; the gate's own cookies are taken out of `Cookie`, and what HTTP/2 sent of it in
+//! dots, anything that is no letter or digit) that WSGI, CGI and PHP fold into the same variable, and so is what a
+//! stranger says of their own address; `X-Forwarded-*` is written by us; the gate's own cookies are taken out of `Cookie`, and what HTTP/2 sent of it in
 //! pieces is put together; a body gets one plain length. Hop-by-hop headers are Pingora's doing.
 
 use super::recognize::{headers_to_remove, is_spelt};

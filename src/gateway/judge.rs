@@ -92,9 +92,7 @@ impl Call<'_> {
             socket_peer(session),
             &session.req_header().headers,
         );
-        if self.ip == socket_peer(session) {
-            self.live.note_stranger(self.ip, &session.req_header().headers);
-        }
+        self.live.note_stranger(socket_peer(session), &session.req_header().headers);
         let presumed = candidates.presumed().clone();
         if let Err(fault) = self.framing(session) {
             return match self.monitors(&presumed) {

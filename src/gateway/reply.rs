@@ -57,11 +57,12 @@ pub fn wants_page(headers: &HeaderMap) -> bool {
     }
 }
 
-/// An RFC 9457 problem for programs.
-pub fn problem(status: u16, title: &str, detail: &str, reference: &str) -> Reply {
-    let body = serde_json::json!({
-        "type": "about:blank", "title": title, "status": status, "detail": detail, "reference": reference,
-    });
+/// An RFC 9457 problem for programs; with the attempt's id, if there is one to refer to.
+pub fn problem(status: u16, title: &str, detail: &str, reference: Option<&str>) -> Reply {
+    let mut body = serde_json::json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
+    if let Some(reference) = reference {
+        body["reference"] = reference.into();
+    }
     Reply {
         status,
         headers: vec![(CONTENT_TYPE.as_str(), "application/problem+json".to_owned())],

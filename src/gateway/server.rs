@@ -3,8 +3,8 @@
 //! Pingora's server runs the listeners, the threads and the signals. Four things are added. A listener that cannot be
 //! had ends the process with a sentence before anything starts (Pingora only fails the one task and lives on without
 //! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process
-//! leaves as soon as the last connection is gone, not only when the grace period is over. And
-//! beside the listeners runs the task that [reloads](super::reload) the configuration.
+//! leaves as soon as the last connection is gone, not only when the grace period is over. And beside the listeners runs
+//! the task that [reloads](super::reload) the configuration.
 
 use super::admission::Admission;
 use super::clock::Clock;

@@ -5,7 +5,7 @@
 //! take something back.
 
 use super::decay::Change;
-use super::sharded::lock_shards;
+use super::sharded::{NOTES, lock_shards};
 use super::state::kept::{Kept, kept};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::outcome::Outcome;
@@ -14,7 +14,7 @@ use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
@@ -132,6 +132,8 @@ pub struct OpenAttempts {
     most_in_shard: usize,
     /// Whether changes are noted, to be kept on disk.
     kept: bool,
+    /// Whether a change was not noted, because nobody asked for so long.
+    missed: AtomicBool,
     evicted: AtomicU64,
 }
 
@@ -148,7 +150,14 @@ impl OpenAttempts {
             cache: LruCache::unbounded_with_hasher(RandomState::new()),
             changed: Vec::new(),
         });
-        OpenAttempts { shards, hasher: RandomState::new(), most_in_shard, kept, evicted: AtomicU64::new(0) }
+        OpenAttempts {
+            shards,
+            hasher: RandomState::new(),
+            most_in_shard,
+            kept,
+            missed: AtomicBool::new(false),
+            evicted: AtomicU64::new(0),
+        }
     }
 
     pub fn insert(&self, id: AttemptId, open: Open) {
@@ -164,7 +173,7 @@ impl OpenAttempts {
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
         shard.cache.put(id, open);
-        shard.note(self.kept, id);
+        self.note(&mut shard, id);
     }
 
     /// Moves an attempt to `next` if it may go there; the caller then moves its counts. Whoever is told of the turn is
@@ -179,11 +188,11 @@ impl OpenAttempts {
         if !next.is_final() {
             open.standing = next;
             let open = open.clone();
-            shard.note(self.kept, id);
+            self.note(&mut shard, id);
             return Some(Turn { from, open });
         }
         let open = shard.cache.pop(&id)?;
-        shard.note(self.kept, id);
+        self.note(&mut shard, id);
         Some(Turn { from, open })
     }
 
@@ -247,16 +256,27 @@ impl OpenAttempts {
         }
     }
 
+    /// Whether a change was not noted since this was last asked: then only all attempts tell what changed.
+    pub fn missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
+    }
+
+    /// How many changes are noted.
+    #[cfg(test)]
+    pub fn noted(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().changed.len()).sum()
+    }
+
+    fn note(&self, shard: &mut Shard, id: AttemptId) {
+        if self.kept && shard.changed.len() < NOTES * self.most_in_shard {
+            shard.changed.push(id);
+        } else if self.kept {
+            self.missed.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn shard(&self, id: AttemptId) -> &Mutex<Shard> {
         &self.shards[self.hasher.hash_one(id) as usize % self.shards.len()]
-    }
-}
-
-impl Shard {
-    fn note(&mut self, kept: bool, id: AttemptId) {
-        if kept {
-            self.changed.push(id);
-        }
     }
 }
 

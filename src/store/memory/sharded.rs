@@ -4,18 +4,22 @@
 //! addresses cannot pile them up in one.
 //!
 //! A map that is kept on disk notes which entries changed, each once until it is asked for them. What is evicted is not
-//! noted: it is the oldest in the file as well, and would be the first to go when the file is read.
+//! noted: it is the oldest in the file as well, and would be the first to go when the file is read. Nobody may ask for
+//! long (a disk that is full or hangs): the notes are bounded too, and what finds no room in them is told.
 
 use crate::store::KindStats;
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Enough that the threads of a large machine rarely meet.
 const SHARDS: usize = 64;
 /// Fewer entries than this are not worth a shard: small stores would evict long before they are full.
 const LEAST_IN_SHARD: usize = 1024;
+
+/// Most notes of changes, as a multiple of the entries: more than one, since an evicted entry leaves its note behind.
+pub const NOTES: usize = 2;
 
 #[derive(Debug)]
 pub struct Sharded<K: Hash + Eq, V> {
@@ -25,6 +29,8 @@ pub struct Sharded<K: Hash + Eq, V> {
     most_in_shard: usize,
     /// Whether changes are noted.
     kept: bool,
+    /// Whether a change was not noted, because nobody asked for so long.
+    missed: AtomicBool,
     serials: AtomicU32,
     evicted: AtomicU64,
 }
@@ -68,6 +74,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
             hasher: RandomState::new(),
             most_in_shard,
             kept,
+            missed: AtomicBool::new(false),
             serials: AtomicU32::new(0),
             evicted: AtomicU64::new(0),
         }
@@ -79,7 +86,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         let mut shard = self.shard(&key).lock();
         let Shard { cache, changed } = &mut *shard;
         if let Some(entry) = cache.get_mut(&key) {
-            entry.note(self.kept, key, changed);
+            self.note(entry, key, changed);
             return (change(&mut entry.value), entry.serial);
         }
         if cache.len() >= self.most_in_shard {
@@ -88,7 +95,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         }
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let mut entry = Entry { serial, changed: false, value: make() };
-        entry.note(self.kept, key, changed);
+        self.note(&mut entry, key, changed);
         let answer = change(&mut entry.value);
         cache.put(key, entry);
         (answer, serial)
@@ -99,7 +106,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         let mut shard = self.shard(key).lock();
         let Shard { cache, changed } = &mut *shard;
         if let Some(entry) = cache.peek_mut(key).filter(|entry| entry.serial == serial) {
-            entry.note(self.kept, *key, changed);
+            self.note(entry, *key, changed);
             change(&mut entry.value);
         }
     }
@@ -162,17 +169,25 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         }
     }
 
+    /// Whether a change was not noted since this was last asked: then only all entries tell what changed.
+    pub fn missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
+    }
+
+    fn note(&self, entry: &mut Entry<V>, key: K, changed: &mut Vec<K>) {
+        if !self.kept || entry.changed {
+            return;
+        }
+        if changed.len() >= NOTES * self.most_in_shard {
+            self.missed.store(true, Ordering::Relaxed);
+            return;
+        }
+        entry.changed = true;
+        changed.push(key);
+    }
+
     fn shard(&self, key: &K) -> &Mutex<Shard<K, V>> {
         &self.shards[self.hasher.hash_one(key) as usize % self.shards.len()]
-    }
-}
-
-impl<V> Entry<V> {
-    fn note<K>(&mut self, kept: bool, key: K, changed: &mut Vec<K>) {
-        if kept && !self.changed {
-            self.changed = true;
-            changed.push(key);
-        }
     }
 }
 

@@ -13,7 +13,8 @@
 //! not the power; the file is synced once a second.) An attempt that was under way is settled if its outcome was told.
 //!
 //! **When it cannot write**, the gate goes on from memory as if it kept nothing, says so once and in the metrics, and
-//! begins a new file as soon as there is room.
+//! begins a new file as soon as there is room. What changed meanwhile is noted up to a bound; beyond it the new file has
+//! everything all the same.
 
 pub mod file;
 pub mod kept;
@@ -148,7 +149,9 @@ impl Memory {
     pub fn write_down(&self) {
         let Some(keeping) = &self.keeping else { return };
         let _collecting = keeping.collecting.lock();
-        let due = {
+        // Every one is asked, so that none is asked about the same again.
+        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
+        let due = missed.contains(&true) || {
             let output = keeping.output.lock();
             match (&output.generation, output.whole) {
                 (Some(generation), Some(whole)) => {
@@ -188,6 +191,7 @@ impl Memory {
 
     /// Begins a file and writes everything into it, a little at a time; what changes meanwhile follows.
     fn write_anew(&self, keeping: &Keeping) -> std::io::Result<()> {
+        self.forget_changes();
         {
             let mut output = keeping.output.lock();
             let (number, tags) = (output.next, output.tags);
@@ -218,6 +222,16 @@ impl Memory {
             *next += 1;
         }
         Ok(())
+    }
+
+    /// Everything is written anyway: what changed so far need not be known.
+    fn forget_changes(&self) {
+        for part in 0..self.open.parts() {
+            while self.open.changed(part, AT_ONCE, |_, _| {}) {}
+        }
+        forget(&self.networks);
+        forget(&self.devices);
+        forget(&self.accounts);
     }
 
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
@@ -326,6 +340,12 @@ fn all_of<K: Hash + Eq + Copy + Kept, V: Kept>(
         }
     }
     keeping.output.lock().append(&batch)
+}
+
+fn forget<K: Hash + Eq + Copy, V>(map: &Sharded<K, V>) {
+    for part in 0..map.parts() {
+        while map.changed(part, AT_ONCE, |_, _, _| {}) {}
+    }
 }
 
 fn changes_of<K: Hash + Eq + Copy + Kept, V: Kept>(

@@ -257,3 +257,24 @@ fn a_disk_that_is_full_is_counted_and_made_good_later() {
     let memory = killed(memory, dir.path());
     assert_eq!(see(&memory, 4, NOW, 1, 1).network.minute.attempts, 4.0);
 }
+
+#[test]
+fn a_disk_that_stays_full_costs_no_more_memory_than_a_bound_and_nothing_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let memory = opened(dir.path()).0;
+    memory.write_down();
+    // The writing hangs: nobody asks for what changed.
+    let collecting = memory.keeping.as_ref().unwrap().collecting.lock();
+    let capacity = usize::try_from(memory.open.stats().capacity).unwrap();
+    for id in 0..10 * capacity as u128 {
+        see(&memory, id, NOW, id, 1);
+    }
+    assert!(memory.open.noted() <= 2 * capacity, "{} notes", memory.open.noted());
+    drop(collecting);
+    let last = 10 * capacity as u128 - 1;
+    memory.write_down();
+    memory.write_down();
+    let memory = killed(memory, dir.path());
+    assert_eq!(see(&memory, last + 1, NOW, last, 1).network.minute.attempts, 2.0);
+    assert_eq!(memory.settle(AttemptId(last), Outcome::Failed, NOW), Settled::Counted);
+}
