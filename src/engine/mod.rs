@@ -12,6 +12,7 @@ pub mod decision;
 pub mod event;
 pub mod evidence;
 pub mod fixture;
+pub mod freeman;
 pub mod outcome;
 pub mod pattern;
 pub mod policy;
