@@ -24,7 +24,7 @@ demo-up:         ## The same two programs, left running for a look
 	@tests/apps/demo up
 
 test:            ## Unit, integration, browser and editor tests, three examples before their applications
-	@tests/setup build apps trials browser editor service
+	@tests/setup build redis apps trials browser editor service
 	cargo test --locked --lib --tests
 	cargo test --locked --no-default-features --lib
 	tests/editor/run
@@ -43,7 +43,7 @@ lint:            ## Formatting, clippy, licences, documentation
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 bench:           ## Engine and capture benches, instruction counts, the whole proxy beside a bare one
-	@tests/setup build load
+	@tests/setup build redis load
 	cargo bench --locked
 	benches/instructions/run
 	benches/load/run

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod completions;
+mod evaluate;
 mod explain;
 mod man;
 mod progress;
@@ -88,6 +89,7 @@ enum Command {
     /// Say what the gate makes of one request, and why: route, signals, scores, rules, and the answer it would get. Nothing
     /// is sent, counted or written.
     Explain(explain::Options),
+    Evaluate(evaluate::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Editors that speak it complete keys and explain them. In a file's first line:\n  \
                             # yaml-language-server: $schema=schema.json\n\n\
@@ -133,6 +135,7 @@ pub fn main() -> u8 {
         Command::Run { config } => run::run(&config),
         Command::Reload { config } => reload::reload(&config),
         Command::Explain(options) => explain::explain(&options),
+        Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(shell),

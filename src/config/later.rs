@@ -12,8 +12,6 @@ const RESERVED: &[&str] = &["tarpit", "ban", "when_degraded", "fallback", "vendo
 const LATER: &[(&str, &[&str])] = &[
     ("File", &["events"]),
     ("Deny", &["mirror"]),
-    ("Store", &["url", "deadline"]),
-    ("StoreKind", &["redis"]),
     ("Challenge", &["email_code", "totp", "captcha", "redirect"]),
     ("ChallengeName", &["email_code", "totp", "captcha", "redirect"]),
     ("ActionName", &["redirect", "mirror"]),

@@ -1,6 +1,10 @@
 //! What the program runs on: the configuration after it was read, checked and resolved. Every module takes its own part
 //! of this and none sees the file's mirror; a value that exists here is in range.
 
+mod store;
+
+pub use self::store::{Password, RedisServer, RedisSettings, Store};
+
 use crate::engine::attempt::Field;
 use crate::engine::clearance::ChallengeKind;
 use crate::engine::event::Event;
@@ -359,16 +363,6 @@ pub struct IntelFiles {
     pub datacenter: Option<PathBuf>,
     /// Domains, one a line, added to the embedded disposable list; `!domain` takes one off it.
     pub disposable: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug)]
-pub enum Store {
-    Memory {
-        /// Most entries of each kind.
-        entries: usize,
-        /// Directory where the store is kept across restarts.
-        snapshot: Option<PathBuf>,
-    },
 }
 
 #[derive(Clone, Debug)]

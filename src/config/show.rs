@@ -68,8 +68,13 @@ impl Shown<'_> {
     fn applies(&self, path: &str, node: Option<NodeId>) -> bool {
         match path {
             "policies.NAME.deny.respond" => self.child(node, "redirect").is_none(),
+            "store.cluster" | "store.deadline" | "store.prefix" => self.reads(node, "kind", "redis"),
             _ => true,
         }
+    }
+
+    fn reads(&self, node: Option<NodeId>, name: &str, value: &str) -> bool {
+        self.child(node, name).is_some_and(|child| self.tree.text(child) == Some(value))
     }
 
     fn entry(&mut self, name: &str, schema: &Value, node: NodeId, depth: usize, path: &str) {

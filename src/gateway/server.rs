@@ -28,6 +28,7 @@ use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
 use crate::store::memory::state::{self, StateError};
 use crate::store::memory::{Limits, Memory};
+use crate::store::redis::Redis;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora::apps::{HttpServerOptions, ServerApp};
@@ -59,6 +60,9 @@ pub enum StartError {
     DecisionLog(#[from] OpenError),
     #[error("store.snapshot: {0}")]
     State(#[from] StateError),
+    /// No thread for it.
+    #[error("store: {0}")]
+    Store(std::io::Error),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     /// What is wrong in the files that the settings name.
@@ -75,9 +79,11 @@ impl StartError {
             StartError::Files(_) | StartError::Tls { .. } => true,
             StartError::DecisionLog(error) => matches!(error, OpenError::NoDirectory(_)),
             StartError::Secrets(error) => !matches!(error, SecretsError::Io { .. } | SecretsError::NoRandomness { .. }),
-            StartError::Bind { .. } | StartError::State(_) | StartError::Metrics(_) | StartError::Randomness(_) => {
-                false
-            }
+            StartError::Bind { .. }
+            | StartError::State(_)
+            | StartError::Store(_)
+            | StartError::Metrics(_)
+            | StartError::Randomness(_) => false,
         }
     }
 }
@@ -92,7 +98,7 @@ impl Gate {
         let keys = Keys::new(&IdentityKey::new(*secrets.identity_key()), &PasswordKey::new(password_key));
         let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
         let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
-        let store = Arc::new(Store::Memory(open_memory(&settings.store, clock.now())?));
+        let store = Arc::new(open_store(&settings.store, &secrets, clock.now())?);
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
@@ -134,10 +140,22 @@ impl Gate {
     }
 }
 
+/// The store that the settings name. A shared one is not waited for.
+fn open_store(store: &settings::Store, secrets: &Secrets, now: Timestamp) -> Result<Store, StartError> {
+    match store {
+        settings::Store::Memory { entries, snapshot } => {
+            open_memory(*entries, snapshot.as_deref(), now).map(Store::Memory)
+        }
+        settings::Store::Redis(redis) => {
+            let redis = Redis::open(redis, secrets.identity_key()).map_err(StartError::Store)?;
+            Ok(Store::Redis(Arc::new(redis)))
+        }
+    }
+}
+
 /// The memory store, with what it knew before if it is kept.
-fn open_memory(store: &settings::Store, now: Timestamp) -> Result<Arc<Memory>, StartError> {
-    let settings::Store::Memory { entries, snapshot } = store;
-    let limits = Limits::of_entries(*entries);
+fn open_memory(entries: usize, snapshot: Option<&Path>, now: Timestamp) -> Result<Arc<Memory>, StartError> {
+    let limits = Limits::of_entries(entries);
     let Some(directory) = snapshot else { return Ok(Arc::new(Memory::new(limits))) };
     let mut tags = [0; 16];
     getrandom::fill(&mut tags).map_err(StartError::Randomness)?;

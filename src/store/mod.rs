@@ -5,7 +5,7 @@
 //! in parallel see each other (reading first and counting later lets a burst of a hundred requests all read "none so
 //! far"). What the application answered follows with [`Store::settle`], which knows attempts by id and therefore can be
 //! told twice, late or out of order. Both are `async` because a shared store is a network away; the memory store never
-//! awaits, and nothing here allocates a future. The stores are the variants of [`Store`]: one file each, and one
+//! awaits and allocates no future (a question to a server is worth a box). The stores are the variants of [`Store`]: one file each, and one
 //! conformance suite that all of them pass.
 //!
 //! What is atomic: each counted thing (an address, a device, an account) is counted and read in one critical section,
@@ -17,6 +17,7 @@ mod conformance;
 pub mod memory;
 #[cfg(test)]
 mod model;
+pub mod redis;
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -31,6 +32,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Store {
     Memory(Arc<memory::Memory>),
+    Redis(Arc<redis::Redis>),
 }
 
 /// Most names of one account that are counted; a form has no more places for one.
@@ -117,6 +119,39 @@ pub enum StoreError {
     Late(Duration),
     #[error("the store cannot be reached: {0}")]
     Down(Box<str>),
+    /// It is there, and takes no writes: a replica, a disk that is full, too few replicas.
+    #[error("the store takes no writes: {0}")]
+    ReadOnly(Box<str>),
+    /// It is about to be there again: loading, electing, moving slots.
+    #[error("the store is failing over: {0}")]
+    FailingOver(Box<str>),
+    /// Who asks is not known, or may not ask this.
+    #[error("the store refuses this gate: {0}")]
+    Refused(Box<str>),
+    /// Counting into it would mix two installations that cannot read each other's hashes.
+    #[error(
+        "this store belongs to an installation with another secret_file: give all gates of a fleet the same one, or this installation a prefix of its own"
+    )]
+    Foreign,
+    #[error("the store answered what makes no sense: {0}")]
+    Broken(Box<str>),
+}
+
+impl StoreError {
+    /// Label of the metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            StoreError::Full(_) => "full",
+            StoreError::Exists => "exists",
+            StoreError::Late(_) => "late",
+            StoreError::Down(_) => "down",
+            StoreError::ReadOnly(_) => "read_only",
+            StoreError::FailingOver(_) => "failing_over",
+            StoreError::Refused(_) => "refused",
+            StoreError::Foreign => "foreign",
+            StoreError::Broken(_) => "broken",
+        }
+    }
 }
 
 /// Sizes and losses of one kind of entry.
@@ -160,6 +195,7 @@ impl Store {
     pub async fn observe(&self, observation: &Observation<'_>) -> Result<History, StoreError> {
         match self {
             Store::Memory(memory) => Ok(memory.observe(observation)),
+            Store::Redis(redis) => Box::pin(redis.observe(observation)).await,
         }
     }
 
@@ -170,6 +206,7 @@ impl Store {
     pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
         match self {
             Store::Memory(memory) => Ok(memory.settle(id, outcome, at)),
+            Store::Redis(redis) => Box::pin(redis.settle(id, outcome, at)).await,
         }
     }
 
@@ -178,6 +215,7 @@ impl Store {
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
         match self {
             Store::Memory(memory) => Ok(memory.withdraw(id, how, at)),
+            Store::Redis(redis) => Box::pin(redis.withdraw(id, how, at)).await,
         }
     }
 
@@ -187,6 +225,7 @@ impl Store {
     pub async fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
         match self {
             Store::Memory(memory) => memory.burn(token, lifetime, at),
+            Store::Redis(redis) => Box::pin(redis.burn(token, lifetime, at)).await,
         }
     }
 
@@ -194,6 +233,7 @@ impl Store {
     pub async fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
         match self {
             Store::Memory(memory) => memory.hold(id, &sealed, lifetime, at),
+            Store::Redis(redis) => Box::pin(redis.hold(id, &sealed, lifetime, at)).await,
         }
     }
 
@@ -201,6 +241,7 @@ impl Store {
     pub async fn take(&self, id: [u8; 16], at: Timestamp) -> Result<Option<Bytes>, StoreError> {
         match self {
             Store::Memory(memory) => Ok(memory.take(id, at)),
+            Store::Redis(redis) => Box::pin(redis.take(id, at)).await,
         }
     }
 
@@ -208,12 +249,14 @@ impl Store {
     pub fn close(&self) {
         match self {
             Store::Memory(memory) => memory.close(),
+            Store::Redis(redis) => redis.close(),
         }
     }
 
     pub fn stats(&self) -> Stats {
         match self {
             Store::Memory(memory) => memory.stats(),
+            Store::Redis(redis) => redis.stats(),
         }
     }
 }

@@ -37,8 +37,8 @@ enum Step {
 }
 
 /// Compares a store with the model over random sequences.
-pub fn compare(make: impl Fn(Limits) -> Store) {
-    let config = ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() };
+pub fn compare(cases: u32, make: impl Fn(Limits) -> Store) {
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
         follow(&make(limits()), &steps)?;
     });

@@ -313,13 +313,7 @@ impl Metrics {
     }
 
     pub fn store_failed(&self, error: &StoreError) {
-        let why = match error {
-            StoreError::Full(_) => "full",
-            StoreError::Exists => "exists",
-            StoreError::Late(_) => "late",
-            StoreError::Down(_) => "down",
-        };
-        self.store_errors.with_label_values(&[why]).inc();
+        self.store_errors.with_label_values(&[error.name()]).inc();
     }
 
     pub fn connected(&self) {

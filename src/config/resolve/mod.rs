@@ -19,6 +19,7 @@ mod reach;
 mod routes;
 mod shadows;
 mod signals;
+mod store;
 mod upstream;
 
 pub(super) use policies::STANDARD;
@@ -26,7 +27,7 @@ pub(super) use policies::STANDARD;
 use super::again::Kept;
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
-use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings, Store};
+use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings};
 use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
@@ -40,8 +41,6 @@ use std::time::Duration;
 
 /// Where the gate's keys are kept when the file does not say.
 const SECRET_FILE: &str = "/var/lib/tollgate/secret";
-/// Most entries of each kind that the memory store keeps.
-const STORE_ENTRIES: u64 = 1_000_000;
 
 /// What every topic needs at hand.
 pub(super) struct Resolver<'d, 's> {
@@ -132,16 +131,6 @@ impl Resolver<'_, '_> {
             self.error(node, "a product's name has at most 64 characters, and no control characters", None);
         }
         product.as_str().into()
-    }
-
-    fn store(&self, file: &File) -> Store {
-        let Some((_, store)) = file.store.good() else {
-            return Store::Memory { entries: STORE_ENTRIES as usize, snapshot: None };
-        };
-        Store::Memory {
-            entries: self.number(&store.entries, STORE_ENTRIES, 1_000..=100_000_000) as usize,
-            snapshot: store.snapshot.get().map(|path| self.path(path)),
-        }
     }
 
     fn decision_log(&self, file: &File) -> Option<DecisionLog> {

@@ -22,13 +22,28 @@ pub struct Login {
 
 impl Login {
     /// `address`: the address, its network's number, its country. `agent`: User-Agent, browser, system, kind of device.
-    pub fn of(account: &str, address: [&str; 3], agent: [&str; 4]) -> Login {
+    pub fn of(account: &[u8], address: [&[u8]; 3], agent: [&[u8]; 4]) -> Login {
         let [ip, asn, country] = address.map(hash);
         Login { account: hash(account), values: [[ip, asn, country, 0], agent.map(hash)] }
     }
+
+    /// On this login's account, from the address of another, with the browser of a third.
+    pub fn stolen(&self, from: &Login, with: &Login) -> Login {
+        Login { account: self.account, values: [from.values[0], with.values[1]] }
+    }
+
+    /// The hash of the network's number.
+    pub fn network(&self) -> u64 {
+        self.values[0][1]
+    }
+
+    /// The hash of the country.
+    pub fn country(&self) -> u64 {
+        self.values[0][2]
+    }
 }
 
-fn hash(text: &str) -> u64 {
+fn hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -77,6 +92,7 @@ struct Top {
     /// What was first shown beside it.
     first: [u64; LEVELS - 1],
     /// What else, with its level.
+    #[expect(clippy::box_collection, reason = "few have any, and there are millions")]
     others: Option<Box<Vec<(u8, u64)>>>,
 }
 
@@ -108,6 +124,16 @@ impl History {
                 own.add(place as u8, level as u8, value);
             }
         }
+    }
+
+    /// How many logins were counted, of how many accounts.
+    pub fn size(&self) -> (u64, u64) {
+        (self.logins, self.accounts.len() as u64)
+    }
+
+    /// How many earlier logins the account has.
+    pub fn logins_of(&self, login: &Login) -> u64 {
+        self.accounts.get(&login.account).map_or(0, |own| u64::from(own.logins))
     }
 
     /// What the model says of a login that is not counted yet; `None` if the account has no earlier one.

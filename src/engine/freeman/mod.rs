@@ -91,8 +91,11 @@ pub fn score(population: &Population, features: &[Feature<'_>]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::history::{History, Login};
-    use super::*;
     use std::collections::HashMap;
+
+    fn login(account: &str, address: [&str; 3], agent: [&str; 4]) -> Login {
+        Login::of(account.as_bytes(), address.map(str::as_bytes), agent.map(str::as_bytes))
+    }
 
     fn fixture(name: &str) -> String {
         let path = format!("{}/tests/fixtures/freeman/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -121,7 +124,7 @@ mod tests {
                 if succeeded != "True" {
                     continue;
                 }
-                let login = Login::of(user, [ip, asn, country], [agent, browser, system, device]);
+                let login = login(user, [ip, asn, country], [agent, browser, system, device]);
                 let expected = expected.remove(&index.parse().unwrap());
                 match (history.score(&login), expected) {
                     (None, None) => {}
@@ -159,22 +162,18 @@ mod tests {
     #[test]
     fn the_owner_at_home_scores_below_the_owner_abroad_and_a_stranger_above_both() {
         let mut history = History::default();
-        let home = Login::of(
-            "anna",
-            ["192.0.2.1", "3320", "DE"],
-            ["Firefox 120 on Windows", "Firefox 120", "Windows", "desktop"],
-        );
-        let other =
-            Login::of("bob", ["198.51.100.1", "9009", "GB"], ["Chrome 9 on Linux", "Chrome 9", "Linux", "desktop"]);
+        let home =
+            login("anna", ["192.0.2.1", "3320", "DE"], ["Firefox 120 on Windows", "Firefox 120", "Windows", "desktop"]);
+        let other = login("bob", ["198.51.100.1", "9009", "GB"], ["Chrome 9 on Linux", "Chrome 9", "Linux", "desktop"]);
         for _ in 0..20 {
             history.add(&home);
             history.add(&other);
         }
-        let of = |ip, agent| history.score(&Login::of("anna", ip, agent)).unwrap();
+        let of = |ip, agent| history.score(&login("anna", ip, agent)).unwrap();
         let at_home = history.score(&home).unwrap();
         let abroad = of(["203.0.113.1", "2119", "NO"], ["Firefox 120 on Windows", "Firefox 120", "Windows", "desktop"]);
         let stranger = of(["198.51.100.1", "9009", "GB"], ["Chrome 9 on Linux", "Chrome 9", "Linux", "desktop"]);
         assert!(at_home < abroad && abroad < stranger, "{at_home} {abroad} {stranger}");
-        assert_eq!(history.score(&Login::of("nobody", ["", "", ""], ["", "", "", ""])), None);
+        assert_eq!(history.score(&login("nobody", ["", "", ""], ["", "", "", ""])), None);
     }
 }

@@ -14,8 +14,7 @@ pub struct AtStart {
     admin: Option<SocketAddr>,
     pub(super) secret_file: PathBuf,
     decision_log: Option<PathBuf>,
-    store_entries: usize,
-    store_snapshot: Option<PathBuf>,
+    store: Store,
     threads: Option<usize>,
     connections: usize,
     held_total: usize,
@@ -27,15 +26,13 @@ pub struct AtStart {
 
 impl AtStart {
     pub fn of(settings: &Settings) -> AtStart {
-        let Store::Memory { entries, snapshot } = &settings.store;
         let limits = &settings.limits;
         AtStart {
             listen: settings.listen.iter().map(|listener| (listener.address, listener.tls.is_some())).collect(),
             admin: settings.admin.address,
             secret_file: settings.secret_file.clone(),
             decision_log: settings.decision_log.as_ref().map(|log| log.path.clone()),
-            store_entries: *entries,
-            store_snapshot: snapshot.clone(),
+            store: settings.store.clone(),
             threads: limits.threads,
             connections: limits.connections,
             held_total: limits.held_total,
@@ -61,9 +58,7 @@ impl AtStart {
         differs(*path != new.secret_file, "secret_file", format!("still {}", path.display()));
         let path = self.decision_log.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
         differs(self.decision_log != new.decision_log, "decision_log.path", format!("still {path}"));
-        differs(self.store_entries != new.store_entries, "store.entries", format!("still {}", self.store_entries));
-        let path = self.store_snapshot.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
-        differs(self.store_snapshot != new.store_snapshot, "store.snapshot", format!("still {path}"));
+        store(&self.store, &new.store, &mut differs);
         let threads = self.threads.map_or("one a core".to_owned(), |threads| threads.to_string());
         differs(self.threads != new.threads, "limits.threads", format!("still {threads}"));
         differs(self.connections != new.connections, "limits.connections", format!("still {}", self.connections));
@@ -89,6 +84,34 @@ impl AtStart {
         let gone = self.listen.iter().filter(|(address, _)| !new.listen.iter().any(|(other, _)| other == address));
         needed.extend(gone.map(|(address, _)| format!("listen: {address} is still listened on")));
         needed
+    }
+}
+
+/// A store is opened once: what it holds cannot be moved to another while requests run.
+fn store(old: &Store, new: &Store, differs: &mut dyn FnMut(bool, &str, String)) {
+    match (old, new) {
+        (Store::Memory { entries, snapshot }, Store::Memory { entries: other_entries, snapshot: other }) => {
+            differs(entries != other_entries, "store.entries", format!("still {entries}"));
+            let path = snapshot.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+            differs(snapshot != other, "store.snapshot", format!("still {path}"));
+        }
+        (Store::Redis(old), Store::Redis(new)) => {
+            let servers = old.servers != new.servers || old.tls != new.tls || old.database != new.database;
+            differs(servers, "store.url", format!("still {}", old.shown()));
+            let identity = old.user != new.user || old.password != new.password;
+            differs(identity, "store.url", "still the earlier user and password".to_owned());
+            differs(old.cluster != new.cluster, "store.cluster", format!("still {}", old.cluster));
+            differs(old.deadline != new.deadline, "store.deadline", format!("still {:?}", old.deadline));
+            differs(old.prefix != new.prefix, "store.prefix", format!("still {}", old.prefix));
+            let shown =
+                |path: &Option<PathBuf>| path.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+            let still = |path| format!("still {}", shown(path));
+            differs(old.password_file != new.password_file, "store.password_file", still(&old.password_file));
+            differs(old.ca_file != new.ca_file, "store.ca_file", still(&old.ca_file));
+            differs(old.entries != new.entries, "store.entries", format!("still {}", old.entries));
+        }
+        (Store::Memory { .. }, Store::Redis(_)) => differs(true, "store.kind", "still memory".to_owned()),
+        (Store::Redis(_), Store::Memory { .. }) => differs(true, "store.kind", "still redis".to_owned()),
     }
 }
 

@@ -5,6 +5,8 @@ mod tokens;
 mod unmatched;
 
 use super::memory::{Limits, Memory};
+use super::redis::server::{Cluster, shared};
+use super::redis::tests::{store_in, store_on};
 use super::*;
 use crate::engine::evidence::{Account, Counts, Source};
 use bounds::*;
@@ -14,23 +16,41 @@ use std::thread;
 use tokens::*;
 use unmatched::*;
 
-/// Runs the suite against the store that `$make` opens with the given bounds.
+/// One test a promise, of the store that `$make` opens with the given bounds.
 macro_rules! suite {
-    ($store:ident, $make:expr; $($promise:ident),* $(,)?) => {
+    ($store:ident, $cases:expr, $make:expr; $($promise:ident),* $(,)?) => {
         mod $store {
             $(#[test] fn $promise() { super::$promise($make) })*
 
             #[test]
             fn any_sequence_counts_as_the_naive_model_does() {
-                crate::store::model::compare($make);
+                crate::store::model::compare($cases, $make);
             }
         }
     };
 }
 
+/// What every store promises. A cluster takes seconds to come together, so its promises are one test.
 macro_rules! every_store {
     ($($promise:ident),* $(,)?) => {
-        suite!(memory, |limits| super::Store::Memory(super::Memory::new(limits).into()); $($promise),*);
+        suite!(memory, 192, |limits| super::Store::Memory(super::Memory::new(limits).into()); $($promise),*);
+
+        suite!(redis, 48, {
+            let server = super::shared();
+            move |_| super::store_on(&server)
+        }; $($promise),*);
+
+        #[test]
+        fn redis_cluster_keeps_every_promise() {
+            let cluster = Cluster::start();
+            let make = |_: Limits| store_in(&cluster);
+            $(
+                println!("{}", stringify!($promise));
+                $promise(make);
+            )*
+            println!("any sequence counts as the naive model does");
+            super::model::compare(16, make);
+        }
     };
 }
 
@@ -62,15 +82,29 @@ every_store!(
     a_stranger_cannot_be_tied_to_an_account,
     harmless_successes_do_not_drown_failures,
     a_clock_set_back_keeps_counting,
-    a_flood_of_keys_stays_within_bounds,
-    an_evicted_entry_is_not_settled_into_its_successor,
     a_token_burns_exactly_once,
-    a_full_store_refuses_tokens_and_forgets_none,
-    an_expired_token_makes_room,
     an_answer_is_taken_exactly_once,
-    held_answers_are_bounded_and_never_overwritten,
-    a_held_answer_expires,
 );
+
+/// Promises about the bounds that the memory store is given; a server has its own, see `store::redis`.
+mod memory_bounds {
+    use super::{Memory, Store};
+
+    macro_rules! memory {
+        ($($promise:ident),* $(,)?) => {
+            $(#[test] fn $promise() { super::$promise(|limits| Store::Memory(Memory::new(limits).into())) })*
+        };
+    }
+
+    memory!(
+        a_flood_of_keys_stays_within_bounds,
+        an_evicted_entry_is_not_settled_into_its_successor,
+        a_full_store_refuses_tokens_and_forgets_none,
+        an_expired_token_makes_room,
+        held_answers_are_bounded_and_never_overwritten,
+        a_held_answer_expires,
+    );
+}
 
 pub const NOON: Timestamp = Timestamp(1_700_000_000_000 - 1_700_000_000_000 % 3_600_000);
 

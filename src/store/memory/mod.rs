@@ -16,15 +16,15 @@
 //! ones), and 40 for each recent source of an account that was refused. A test here holds the fixed sizes; `benches/stores.rs` measures the whole, allocator included: 270 bytes an entry resident, so
 //! that a million networks, devices and accounts each take 0.8 GB.
 
-mod account;
+pub(super) mod account;
 mod burnt;
-mod decay;
+pub(super) mod decay;
 mod distinct;
 mod held;
 mod in_flight;
-mod open;
+pub(super) mod open;
 mod sharded;
-mod source;
+pub(super) mod source;
 pub mod state;
 
 use self::account::{AccountEntry, Here};
@@ -266,7 +266,7 @@ impl Memory {
 
 /// What two names of one account know together: the larger of each number. What lowers suspicion (successes, a known
 /// source) is the first name's alone, because the others are what somebody typed beside it.
-fn larger(account: &Account, alias: &Account) -> Account {
+pub(super) fn larger(account: &Account, alias: &Account) -> Account {
     Account {
         recent: decay::larger(account.recent, alias.recent),
         from_here: decay::larger(account.from_here, alias.from_here),

@@ -75,7 +75,7 @@ impl Standing {
         }
     }
 
-    fn may_become(self, next: Standing) -> bool {
+    pub fn may_become(self, next: Standing) -> bool {
         match (self, next) {
             (_, Standing::InFlight) => false,
             (Standing::InFlight, _) => true,
@@ -86,7 +86,7 @@ impl Standing {
         }
     }
 
-    fn is_final(self) -> bool {
+    pub fn is_final(self) -> bool {
         match self {
             Standing::InFlight | Standing::Answered(Outcome::Pending) | Standing::Withdrawn(Withdrawal::Held) => false,
             Standing::Answered(_) | Standing::Withdrawn(Withdrawal::Denied | Withdrawal::Challenged) => true,

@@ -1,0 +1,359 @@
+//! The store that a fleet shares: Redis or Valkey, one server or a cluster.
+//!
+//! **The server counts, the gate reads.** Counting must be atomic where two gates meet, so it is done by scripts
+//! ([`scripts`], `*.lua`), one entry a script: the memory store's counting, line by line. What an entry says is worked out here: arriving
+//! answers with the entry itself, which is laid out as the memory store keeps its own on disk, and the memory store's code
+//! reads it. So there is one implementation of reading and two of counting, and the conformance suite and the naive model
+//! hold those two together. The server's share is what nobody else can do, and small.
+//!
+//! **One round trip an attempt.** The attempt's record and one script for its network, its device and each of its names go
+//! out together: a pipeline on one server, requests to all nodes at once in a cluster. The alternative, a script over
+//! several keys, is impossible in a cluster and would make the server's one thread do in one piece what is four.
+//! Settling takes two, behind the visitor's back: the first turns the attempt's record, whose answer says what was counted where; the second
+//! moves the counts. What was begun goes on for a second when the caller's deadline is over: an outcome is not lost to a
+//! server that hiccups.
+//!
+//! **No serials.** Every entry knows the earliest attempt that was counted in it (`born`). A change for an attempt older
+//! than that is for an entry that was there before (it was forgotten, or the server was flushed), and is left out. The
+//! memory store has a serial for this, but a serial comes with the answer, and then the record that must hold it would be
+//! a second round trip.
+//!
+//! **Everything expires.** [`keys`] says what things are called; sources and accounts live a day after their last attempt,
+//! accounts with known sources 90 days, attempts 15 minutes, tokens and held answers as long as asked. The server must not evict (`noeviction`):
+//! then it refuses when it is full, which is told as [`StoreError::Full`], and never makes a burnt token good again.
+//!
+//! **What "late" leaves open.** A command whose answer did not come in time may have been carried out. So an attempt can be told
+//! again ([`Redis::observe_late`]): its record stands in front of its counts, and one that is there is not counted twice.
+//! What remains: if a cluster loses the node of the record and no other in that very moment, or a partition delivers a
+//! request minutes later, one attempt may count twice or not at all. No token burns twice by it.
+
+mod fault;
+mod greeting;
+mod keys;
+mod link;
+mod record;
+mod scripts;
+#[cfg(test)]
+pub(in crate::store) mod server;
+#[cfg(test)]
+pub(in crate::store) mod tests;
+
+use self::keys::{Keys, Kind};
+use self::link::{Asker, Link};
+use self::record::Record;
+use self::scripts::{Answered, Arrival, Call, From, TurnAtAccount, TurnAtSource, millis};
+use super::memory::account::{AccountEntry, Here};
+use super::memory::open::{LONGEST, Standing};
+use super::memory::source::SourceEntry;
+use super::memory::state::kept::Kept;
+use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal, memory};
+use crate::config::settings::RedisSettings;
+use crate::engine::attempt::{AttemptId, Pseudonym};
+use crate::engine::evidence::{Account, History};
+use crate::engine::outcome::Outcome;
+use crate::engine::time::Timestamp;
+use ::redis::Value;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long an attempt's record stays: as long as an outcome may come, and then some for who tells it again.
+const RECORD: Duration = Duration::from_secs(15 * 60);
+/// How long is waited for an answer where no visitor waits.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often closing looks whether everything is told.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub struct Redis {
+    link: Link,
+    keys: Keys,
+    deadline: Duration,
+    /// Outcomes that are on their way.
+    under_way: Arc<AtomicUsize>,
+}
+
+impl Redis {
+    /// Starts connecting, and waits for nothing: a gate must start while its store is down. Fails only if no thread can be had.
+    pub fn open(settings: &RedisSettings, identity_key: &[u8; 32]) -> std::io::Result<Redis> {
+        let keys = Keys::new(&settings.prefix, identity_key);
+        let link = Link::open(settings.clone(), keys.clone())?;
+        Ok(Redis { link, keys, deadline: settings.deadline, under_way: Arc::default() })
+    }
+
+    pub async fn observe(&self, seen: &Observation<'_>) -> Result<History, StoreError> {
+        let arrival = Arriving::of(&self.keys, seen);
+        let mut calls = vec![arrival.record(&self.keys)];
+        calls.extend(arrival.counts(&self.keys, Arrival::Now));
+        let answers = self.link.asker().ask(&calls, self.deadline, "attempt").await?;
+        let [_, network, device, accounts @ ..] = &answers[..] else { return Err(nonsense("too few answers")) };
+        let here = arrival.record.here();
+        let mut account = Account::default();
+        for (place, answer) in accounts.iter().enumerate() {
+            let read = entry::<AccountEntry>(answer)?.read(here);
+            account = if place == 0 { read } else { memory::larger(&account, &read) };
+        }
+        let source = |answer| entry::<SourceEntry>(answer).map(|entry| entry.read());
+        Ok(History { network: source(network)?, device: source(device)?, account })
+    }
+
+    /// Counts an attempt that was made while the store could not be asked, at the weight of its age, unless it was
+    /// counted already. Never takes an entry for one whose clock was set back. Whether it was counted now.
+    pub async fn observe_late(&self, seen: &Observation<'_>) -> Result<bool, StoreError> {
+        let arrival = Arriving::of(&self.keys, seen);
+        let mut asker = self.link.asker();
+        let record = asker.ask(&[arrival.record(&self.keys)], PATIENCE, "attempt").await?;
+        if record == [Value::Nil] {
+            return Ok(false);
+        }
+        asker.ask(&arrival.counts(&self.keys, Arrival::Late), PATIENCE, "attempt").await?;
+        Ok(true)
+    }
+
+    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+        self.turn(id, Standing::Answered(outcome), at, self.deadline).await
+    }
+
+    pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
+        self.turn(id, Standing::Withdrawn(how), at, self.deadline).await
+    }
+
+    /// Counts what became of an attempt at `at`, while the store could not be asked.
+    pub async fn settle_late(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+        self.turn(id, Standing::Answered(outcome), at, PATIENCE).await
+    }
+
+    /// The same for one that the application never got to answer.
+    pub async fn withdraw_late(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
+        self.turn(id, Standing::Withdrawn(how), at, PATIENCE).await
+    }
+
+    pub async fn burn(&self, token: [u8; 16], lifetime: Duration, _at: Timestamp) -> Result<Burn, StoreError> {
+        let call = Call::command("SET", self.keys.key(Kind::Token, &token)).with("1").with("NX").with("PX");
+        let answers = self.link.asker().ask(&[call.with(millis(lifetime))], self.deadline, "spent token").await?;
+        Ok(if answers == [Value::Nil] { Burn::AlreadyUsed } else { Burn::First })
+    }
+
+    /// The answer is stored behind the instant until which it may be taken: the gates' clocks rule, as everywhere, and the
+    /// server's only tidies up.
+    pub async fn hold(
+        &self,
+        id: [u8; 16],
+        sealed: &Bytes,
+        lifetime: Duration,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut value = at.after(lifetime).0.to_le_bytes().to_vec();
+        value.extend_from_slice(sealed);
+        let call = Call::command("SET", self.keys.key(Kind::Held, &id)).with(value).with("NX").with("PX");
+        let answers = self.link.asker().ask(&[call.with(millis(lifetime))], self.deadline, "held answer").await?;
+        if answers == [Value::Nil] { Err(StoreError::Exists) } else { Ok(()) }
+    }
+
+    pub async fn take(&self, id: [u8; 16], at: Timestamp) -> Result<Option<Bytes>, StoreError> {
+        let call = Call::command("GETDEL", self.keys.key(Kind::Held, &id));
+        let mut answers = self.link.asker().ask(&[call], self.deadline, "held answer").await?;
+        match answers.pop() {
+            Some(Value::Nil) => Ok(None),
+            Some(Value::BulkString(value)) => {
+                let (until, _) = value.split_first_chunk().ok_or_else(|| nonsense("a held answer without its time"))?;
+                let in_time = at < Timestamp(u64::from_le_bytes(*until));
+                Ok(in_time.then(|| Bytes::from(value).slice(8..)))
+            }
+            other => Err(nonsense(&format!("{other:?} for a held answer"))),
+        }
+    }
+
+    /// Whether it can be asked now: connected, looked at, this installation's. Asks nobody.
+    pub fn reachable(&self) -> Result<(), StoreError> {
+        self.link.reachable()
+    }
+
+    /// Asks the server something harmless.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let call = Call::command("GET", self.keys.owner().into_bytes());
+        self.link.asker().ask(&[call], PATIENCE, "question").await.map(drop)
+    }
+
+    /// Waits until the outcomes that are on their way are told, at most as long as they may take.
+    pub fn close(&self) {
+        let mut left = PATIENCE;
+        while self.under_way.load(Ordering::Acquire) > 0 && !left.is_zero() {
+            std::thread::sleep(LOOK_AGAIN);
+            left = left.saturating_sub(LOOK_AGAIN);
+        }
+    }
+
+    /// What the server keeps is the server's to tell (`INFO`): nothing of it is in this process.
+    pub fn stats(&self) -> Stats {
+        Stats { kinds: Vec::new(), held_bytes: 0, held_capacity: 0, keeping: None }
+    }
+
+    /// Moves an attempt to another standing, and every counter it stands in with it. Goes on when the caller is gone.
+    async fn turn(
+        &self,
+        id: AttemptId,
+        to: Standing,
+        at: Timestamp,
+        patience: Duration,
+    ) -> Result<Settled, StoreError> {
+        let (asker, keys) = (self.link.asker(), self.keys.clone());
+        let under_way = UnderWay::of(&self.under_way);
+        let work = async move {
+            let _under_way = under_way;
+            turn(asker, &keys, id, to, at).await
+        };
+        let stopping = || StoreError::Down("the gate is stopping".into());
+        let work = self.link.spawn(work).ok_or_else(stopping)?;
+        match timeout(patience, work).await {
+            Ok(Ok(settled)) => settled,
+            Ok(Err(_)) => Err(stopping()),
+            Err(_) => Err(StoreError::Late(patience)),
+        }
+    }
+}
+
+async fn turn(
+    mut asker: Asker,
+    keys: &Keys,
+    id: AttemptId,
+    to: Standing,
+    at: Timestamp,
+) -> Result<Settled, StoreError> {
+    let from = record::reachable_from(to);
+    let call = Call::turn(keys.attempt(id), at, record::code(to), from, to.is_final(), LONGEST);
+    let record = match asker.ask(&[call], PATIENCE, "outcome").await?.pop() {
+        Some(Value::Nil) => return Ok(Settled::NotOpen),
+        Some(Value::BulkString(bytes)) => {
+            Record::from_bytes(&bytes).ok_or_else(|| nonsense("no record of an attempt"))?
+        }
+        other => return Err(nonsense(&format!("{other:?} for an attempt"))),
+    };
+    asker.ask(&record.turned(keys, to), PATIENCE, "outcome").await?;
+    Ok(Settled::Counted)
+}
+
+/// Counts itself for as long as it lives.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn of(count: &Arc<AtomicUsize>) -> UnderWay {
+        count.fetch_add(1, Ordering::AcqRel);
+        UnderWay(count.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// An attempt on its way into the store.
+struct Arriving {
+    id: AttemptId,
+    record: Record,
+}
+
+impl Arriving {
+    fn of(keys: &Keys, seen: &Observation<'_>) -> Arriving {
+        let mut accounts: Vec<Pseudonym> = Vec::with_capacity(MOST_ALIASES);
+        for account in seen.accounts.iter().take(MOST_ALIASES) {
+            if !accounts.contains(account) {
+                accounts.push(*account);
+            }
+        }
+        let record = Record {
+            standing: Standing::InFlight,
+            at: seen.at,
+            secret: seen.event.tries_a_secret(),
+            told_apart: seen.told_apart,
+            proves_identity: seen.event.has_after(),
+            device_is_proof: matches!(seen.device, DeviceKey::Cookie(_)),
+            network: keys.network(seen.network),
+            device: keys.device(seen.device),
+            accounts,
+        };
+        Arriving { id: seen.id, record }
+    }
+
+    /// Never over another of the same attempt: it may be settled already.
+    fn record(&self, keys: &Keys) -> Call {
+        Call::command("SET", keys.attempt(self.id))
+            .with(self.record.to_bytes())
+            .with("NX")
+            .with("PX")
+            .with(millis(RECORD))
+    }
+
+    /// Network, device, each name.
+    fn counts(&self, keys: &Keys, how: Arrival) -> Vec<Call> {
+        let Record { at, secret, network, device, accounts, .. } = &self.record;
+        let arrived = Standing::InFlight.at_source(*secret);
+        let first = accounts.first().map(|account| &account.0);
+        let source = |kind, id| Call::arrive_at_source(keys.key(kind, id), how, *at, arrived, first);
+        let mut calls = vec![source(Kind::Network, &network.id), source(Kind::Device, &device.id)];
+        calls.extend(accounts.iter().enumerate().map(|(place, account)| {
+            let arrived = Standing::InFlight.at_account(*secret, place == 0);
+            Call::arrive_at_account(keys.account(account), how, *at, arrived, self.record.from())
+        }));
+        calls
+    }
+}
+
+impl Record {
+    fn from(&self) -> From {
+        From { network: self.network, device: self.device, device_is_proof: self.device_is_proof }
+    }
+
+    fn here(&self) -> Here {
+        Here {
+            network: u64::from_le_bytes(self.network.tag),
+            device: u64::from_le_bytes(self.device.tag),
+            device_is_proof: self.device_is_proof,
+        }
+    }
+
+    /// What is to be changed where, now that this attempt has come to another standing.
+    fn turned(&self, keys: &Keys, to: Standing) -> Vec<Call> {
+        let Record { standing: from, at, secret, .. } = *self;
+        let landed = from == Standing::InFlight;
+        let succeeded = to == Standing::Answered(Outcome::Succeeded);
+        let answered = match to {
+            _ if !secret || !to.tells(self.told_apart) => Answered::No,
+            Standing::Answered(Outcome::Failed) => Answered::Failed,
+            _ => Answered::Otherwise,
+        };
+        let change = to.at_source(secret) - from.at_source(secret);
+        let turn = TurnAtSource { change, landed, answered };
+        let first = self.accounts.first().map(|account| &account.0);
+        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first);
+        let mut calls = vec![source(Kind::Network, &self.network.id), source(Kind::Device, &self.device.id)];
+        calls.extend(self.accounts.iter().enumerate().map(|(place, account)| {
+            let first = place == 0;
+            let turn = TurnAtAccount {
+                change: to.at_account(secret, first) - from.at_account(secret, first),
+                landed,
+                refused: secret && to.is_refusal(),
+                forgiven: first && succeeded && secret,
+                known: first && succeeded && self.proves_identity,
+            };
+            Call::turn_at_account(keys.account(account), at, turn, self.from())
+        }));
+        calls
+    }
+}
+
+/// An entry as the server answers with it: when it was born, then as the memory store keeps it.
+fn entry<E: Kept>(answer: &Value) -> Result<E, StoreError> {
+    let Value::BulkString(bytes) = answer else { return Err(nonsense(&format!("{answer:?} for an entry"))) };
+    let mut from = &bytes[..];
+    let read = u64::take(&mut from).and_then(|_born| E::take(&mut from));
+    read.filter(|_| from.is_empty()).ok_or_else(|| nonsense("an entry that cannot be read"))
+}
+
+fn nonsense(what: &str) -> StoreError {
+    StoreError::Broken(what.into())
+}

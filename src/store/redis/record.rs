@@ -1,0 +1,155 @@
+//! An attempt as the shared store remembers it until its outcome is told: what the memory store's `Open` is there.
+//!
+//! It begins with the standing and the instant, which the server's script reads; the rest is opaque to it. When nothing can follow any more the
+//! record shrinks to its standing and stays until its time is over: whoever counts the attempt again, because an answer
+//! came too late to be heard, finds that it was counted.
+
+use super::keys::Source;
+use crate::engine::attempt::Pseudonym;
+use crate::engine::outcome::Outcome;
+use crate::engine::time::Timestamp;
+use crate::store::memory::open::Standing;
+use crate::store::{MOST_ALIASES, Withdrawal};
+
+/// Every standing with its byte in the store: never changed, never reused.
+const STANDINGS: [(Standing, u8); 9] = [
+    (Standing::InFlight, b'i'),
+    (Standing::Answered(Outcome::Succeeded), b's'),
+    (Standing::Answered(Outcome::Failed), b'f'),
+    (Standing::Answered(Outcome::Pending), b'p'),
+    (Standing::Answered(Outcome::Unknown), b'u'),
+    (Standing::Answered(Outcome::Aborted), b'a'),
+    (Standing::Withdrawn(Withdrawal::Denied), b'd'),
+    (Standing::Withdrawn(Withdrawal::Challenged), b'c'),
+    (Standing::Withdrawn(Withdrawal::Held), b'h'),
+];
+
+const SECRET: u8 = 1;
+const TOLD_APART: u8 = 2;
+const PROVES_IDENTITY: u8 = 4;
+const DEVICE_IS_PROOF: u8 = 8;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    pub standing: Standing,
+    pub at: Timestamp,
+    /// Whether the event tries a secret.
+    pub secret: bool,
+    /// Whether the route's outcome rules tell answers apart.
+    pub told_apart: bool,
+    /// Whether a success proves who the sender is.
+    pub proves_identity: bool,
+    /// Whether the device is told by its cookie.
+    pub device_is_proof: bool,
+    pub network: Source,
+    pub device: Source,
+    /// Each name once, the login identifier first.
+    pub accounts: Vec<Pseudonym>,
+}
+
+/// The byte of a standing.
+pub fn code(standing: Standing) -> u8 {
+    STANDINGS.iter().find(|(other, _)| *other == standing).map_or(0, |(_, code)| *code)
+}
+
+/// The bytes of the standings from which `next` may be reached.
+pub fn reachable_from(next: Standing) -> Vec<u8> {
+    STANDINGS.iter().filter(|(from, _)| from.may_become(next)).map(|(_, code)| *code).collect()
+}
+
+impl Record {
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(10 + 48 + 16 * self.accounts.len());
+        bytes.push(code(self.standing));
+        bytes.extend_from_slice(&self.at.0.to_le_bytes());
+        let flags = [
+            (self.secret, SECRET),
+            (self.told_apart, TOLD_APART),
+            (self.proves_identity, PROVES_IDENTITY),
+            (self.device_is_proof, DEVICE_IS_PROOF),
+        ];
+        bytes.push(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
+        for source in [self.network, self.device] {
+            bytes.extend_from_slice(&source.id);
+            bytes.extend_from_slice(&source.tag);
+        }
+        for account in &self.accounts {
+            bytes.extend_from_slice(&account.0);
+        }
+        bytes
+    }
+
+    /// `None` for anything but a whole record.
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Record> {
+        let from = &mut bytes;
+        let [code] = *array(from)?;
+        let (standing, _) = STANDINGS.into_iter().find(|(_, other)| *other == code)?;
+        let at = Timestamp(u64::from_le_bytes(*array(from)?));
+        let [flags] = *array(from)?;
+        let mut source = || Some(Source { id: *array(from)?, tag: *array(from)? });
+        let (network, device) = (source()?, source()?);
+        let (accounts, rest) = bytes.as_chunks::<16>();
+        if !rest.is_empty() || accounts.len() > MOST_ALIASES {
+            return None;
+        }
+        Some(Record {
+            standing,
+            at,
+            secret: flags & SECRET != 0,
+            told_apart: flags & TOLD_APART != 0,
+            proves_identity: flags & PROVES_IDENTITY != 0,
+            device_is_proof: flags & DEVICE_IS_PROOF != 0,
+            network,
+            device,
+            accounts: accounts.iter().map(|account| Pseudonym(*account)).collect(),
+        })
+    }
+}
+
+fn array<'b, const N: usize>(from: &mut &'b [u8]) -> Option<&'b [u8; N]> {
+    let (bytes, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written_and_nothing_else_is() {
+        let source = |byte| Source { id: [byte; 16], tag: [byte + 1; 8] };
+        for (place, (standing, _)) in STANDINGS.into_iter().enumerate() {
+            let record = Record {
+                standing,
+                at: Timestamp(1_700_000_000_123),
+                secret: place % 2 == 0,
+                told_apart: place % 3 == 0,
+                proves_identity: place % 4 == 0,
+                device_is_proof: place % 5 == 0,
+                network: source(1),
+                device: source(7),
+                accounts: (0..place.min(MOST_ALIASES)).map(|account| Pseudonym([account as u8; 16])).collect(),
+            };
+            let bytes = record.to_bytes();
+            assert_eq!(Record::from_bytes(&bytes), Some(record));
+            for cut in 0..58 {
+                assert_eq!(Record::from_bytes(&bytes[..cut]), None);
+            }
+        }
+    }
+
+    #[test]
+    fn every_standing_has_a_byte_of_its_own() {
+        let mut codes: Vec<u8> = STANDINGS.iter().map(|(_, code)| *code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), STANDINGS.len());
+        for (standing, byte) in STANDINGS {
+            assert_eq!(code(standing), byte);
+        }
+        assert_eq!(reachable_from(Standing::Answered(Outcome::Succeeded)), b"iph");
+        assert_eq!(reachable_from(Standing::Withdrawn(Withdrawal::Denied)), b"iph");
+        assert_eq!(reachable_from(Standing::Answered(Outcome::Pending)), b"i");
+    }
+}
