@@ -1,6 +1,10 @@
 //! What one attempt costs in a store: observed and settled, on one thread and on two, with few keys (hot entries) and
-//! many (a new address, device and account each time, evicting). Prints what an entry takes in memory as well, from the
-//! process's own accounting.
+//! many (a new address, device and account each time, evicting); beside it the same on a Redis of this machine, one at a
+//! time and sixty-four at once. Prints what an entry takes in memory as well, from the process's own accounting, and what it
+//! takes there and what a script costs, from the server's.
+
+#[path = "../src/store/redis/server.rs"]
+mod server;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -8,11 +12,14 @@ use std::net::IpAddr;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tollgate::config::settings::{RedisServer, RedisSettings};
 use tollgate::engine::attempt::{AttemptId, Network, Pseudonym};
 use tollgate::engine::event::Event;
 use tollgate::engine::outcome::Outcome;
 use tollgate::engine::time::Timestamp;
 use tollgate::store::memory::{Limits, Memory};
+use tollgate::store::redis::Redis;
 use tollgate::store::{DeviceKey, Observation};
 
 const ENTRIES: usize = 100_000;
@@ -109,5 +116,97 @@ fn bytes_per_entry(_criterion: &mut Criterion) {
     eprintln!("memory: {each} bytes resident an entry over {entries} entries (network, device, account alike)");
 }
 
-criterion_group!(stores, bytes_per_entry, observe_and_settle, tokens);
+/// A server, a store on it, and a runtime to ask from.
+fn redis() -> (server::Server, Redis, Runtime) {
+    let server = server::Server::start(&[]);
+    let settings = RedisSettings {
+        servers: vec![RedisServer::Tcp { host: "127.0.0.1".into(), port: server.port() }],
+        cluster: false,
+        tls: false,
+        user: None,
+        password: None,
+        password_file: None,
+        database: 0,
+        ca_file: None,
+        deadline: Duration::from_secs(10),
+        prefix: "tollgate".into(),
+        entries: ENTRIES,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let redis = Redis::open(&settings, &[7; 32]).unwrap();
+    (server, redis, runtime)
+}
+
+async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
+    let key = number % keys;
+    let accounts = [pseudonym(key)];
+    let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
+    let observation = Observation {
+        id,
+        at,
+        event: Event::Login,
+        network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
+        device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
+        told_apart: true,
+        accounts: &accounts,
+    };
+    black_box(redis.observe(&observation).await.unwrap());
+    let outcome = if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded };
+    black_box(redis.settle(id, outcome, at).await.unwrap());
+}
+
+fn observe_and_settle_on_redis(criterion: &mut Criterion) {
+    const AT_ONCE: u64 = 64;
+    let (_server, redis, runtime) = redis();
+    let next = AtomicU64::new(0);
+    let mut group = criterion.benchmark_group("observe_and_settle_redis");
+    group.throughput(Throughput::Elements(1));
+    for (name, keys) in [("hot", 1_000), ("new", u64::MAX)] {
+        group.bench_function(format!("{name}/one at a time"), |bencher| {
+            bencher.iter(|| runtime.block_on(attempt_on(&redis, next.fetch_add(1, Ordering::Relaxed), keys)));
+        });
+        group.bench_function(format!("{name}/{AT_ONCE} at once"), |bencher| {
+            bencher.iter_custom(|attempts| {
+                let start = Instant::now();
+                let mut left = attempts;
+                while left > 0 {
+                    let share = left.min(AT_ONCE);
+                    left -= share;
+                    let each = (0..share).map(|_| attempt_on(&redis, next.fetch_add(1, Ordering::Relaxed), keys));
+                    runtime.block_on(futures::future::join_all(each));
+                }
+                start.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// What the server says of keys and scripts after ten thousand attempts.
+fn what_it_costs_redis(_criterion: &mut Criterion) {
+    let (server, redis, runtime) = redis();
+    for number in 0..10_000 {
+        runtime.block_on(attempt_on(&redis, number, 2_000));
+    }
+    runtime.block_on(redis.burn([1; 16], Duration::from_secs(60), Timestamp(START))).unwrap();
+    for (kind, what) in [("n", "network"), ("d", "device"), ("a", "account"), ("t", "settled attempt"), ("b", "token")]
+    {
+        let pattern = format!("tollgate:{kind}*");
+        let keys = server.ask_bytes(&[b"KEYS", pattern.as_bytes()]);
+        let bytes = keys.iter().take(500).map(|key| {
+            let usage = server.ask_bytes(&[b"MEMORY", b"USAGE", key]);
+            String::from_utf8_lossy(&usage[0]).parse::<u64>().unwrap()
+        });
+        let (count, sum) = bytes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+        eprintln!("redis: {what}: {} bytes a key with its value ({} keys)", sum / count, keys.len());
+    }
+    for command in ["evalsha", "set", "get"] {
+        eprintln!("redis: {command}: {}", server.info(&format!("cmdstat_{command}")));
+    }
+    let processor: f64 =
+        ["used_cpu_user", "used_cpu_sys"].iter().map(|name| server.info(name).parse::<f64>().unwrap()).sum();
+    eprintln!("redis: {:.0} µs of processor time an attempt, observed and settled", processor * 1e6 / 10_000.0);
+}
+
+criterion_group!(stores, bytes_per_entry, observe_and_settle, tokens, what_it_costs_redis, observe_and_settle_on_redis);
 criterion_main!(stores);

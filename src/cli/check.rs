@@ -59,6 +59,7 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
             } else if found.problems.is_empty() {
                 told = told
                     .and_then(|()| writeln!(out, "{}", summary(&printed, &loaded.settings, &found.warnings)))
+                    .and_then(|()| found.answered.iter().try_for_each(|line| writeln!(out, "{line}")))
                     .and_then(|()| writeln!(out, "{}", data()));
             } else {
                 told = told
@@ -82,11 +83,14 @@ fn around(loaded: &Loaded, probing: bool) -> Found {
     found.warnings.extend(warnings.iter().cloned().chain(ports.warnings));
     found.problems.extend(ports.problems);
     if probing {
-        match probe::probe(settings) {
-            Ok(faults) => found.problems.extend(faults.into_iter().map(|fault| {
-                let help = "start it first, or mend the address; `check` without `--probe` asks nobody".to_owned();
-                places.problem(&fault.key, fault.message, fault.key.starts_with("upstream").then_some(help))
-            })),
+        match probe::probe(settings, Clock::System.now()) {
+            Ok(probed) => {
+                found.answered = probed.found;
+                found.problems.extend(probed.faults.into_iter().map(|fault| {
+                    let help = "start it first, or mend the address; `check` without `--probe` asks nobody".to_owned();
+                    places.problem(&fault.key, fault.message, fault.key.starts_with("upstream").then_some(help))
+                }));
+            }
             Err(error) => found.problems.push(Problem::of_file(format!("nothing could be probed: {error}"), None)),
         }
     }
@@ -151,6 +155,9 @@ fn as_json(name: &str, read: Result<&Loaded, &Report>, found: &Found, asked: Ask
         "more": more,
         "warnings": each(&found.warnings),
     });
+    if !found.answered.is_empty() {
+        answer["answered"] = json!(found.answered);
+    }
     if let (true, Ok(loaded)) = (asked.show, read) {
         answer["shown"] = json!(shown(loaded));
     }

@@ -1,11 +1,13 @@
 //! A configuration tried against the world before it serves: `tollgate check --probe`.
 //!
-//! Servers are looked up and connected to exactly as the gate will (its own peers, its verification of certificates), but
-//! for a single time limit, so that what passes here passes there. Everything is tried at once: a check that waits two
-//! seconds for each dead server is a check that nobody runs.
+//! Servers are looked up and connected to exactly as the gate will (its own peers, its verification of certificates),
+//! but for a single time limit, so that what passes here passes there. Everything is tried at once: a check that waits
+//! two seconds for each dead server is a check that nobody runs.
 
 use super::upstream::peers;
-use crate::config::settings::{Server, Settings, Upstream};
+use crate::config::settings::{Server, Settings, Store, Upstream};
+use crate::engine::time::Timestamp;
+use crate::store::redis;
 use pingora::connectors::TransportConnector;
 use std::path::Path;
 use std::time::Duration;
@@ -20,14 +22,42 @@ pub struct Fault {
     pub message: String,
 }
 
+/// What was tried.
+#[derive(Debug, Default)]
+pub struct Probed {
+    pub faults: Vec<Fault>,
+    /// What answered and is worth a line.
+    pub found: Vec<String>,
+}
+
 /// Tries servers and files. Blocks for [`PATIENCE`] at most, and a little.
-pub fn probe(settings: &Settings) -> Result<Vec<Fault>, std::io::Error> {
+pub fn probe(settings: &Settings, now: Timestamp) -> Result<Probed, std::io::Error> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let faults = runtime.block_on(faults(settings));
+    let probed = runtime.block_on(async {
+        let (mut faults, (found, of_store)) =
+            futures::future::join(faults(settings), store(&settings.store, now)).await;
+        faults.extend(of_store);
+        Probed { faults, found }
+    });
     // A look-up that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
-    Ok(faults)
+    Ok(probed)
+}
+
+/// The shared store: what it is, and what is wrong with it.
+async fn store(settings: &Store, now: Timestamp) -> (Vec<String>, Vec<Fault>) {
+    let Store::Redis(redis) = settings else { return (Vec::new(), Vec::new()) };
+    let fault = |message: String| Fault { key: "store.url".to_owned(), message };
+    let server = redis.shown();
+    match tokio::time::timeout(PATIENCE, redis::visit(redis, now)).await {
+        Ok(Ok(visit)) => {
+            let found = visit.seen.into_iter().map(|seen| format!("store {server}: {seen}")).collect();
+            (found, visit.faults.into_iter().map(fault).collect())
+        }
+        Ok(Err(error)) => (Vec::new(), vec![fault(format!("{server}: {error}"))]),
+        Err(_) => (Vec::new(), vec![fault(format!("{server} does not answer within two seconds"))]),
+    }
 }
 
 async fn faults(settings: &Settings) -> Vec<Fault> {
@@ -74,8 +104,8 @@ async fn reach(connector: &TransportConnector, key: String, upstream: &Upstream,
     Some(Fault { key, message })
 }
 
-/// Whether records can be appended. A file that is not there yet is not made: whoever checks need not be the gate's user,
-/// and would leave a file that the gate may not write.
+/// Whether records can be appended. A file that is not there yet is not made: whoever checks need not be the gate's
+/// user, and would leave a file that the gate may not write.
 fn writable(path: &Path) -> Result<(), String> {
     if path.exists() {
         let opened = std::fs::OpenOptions::new().append(true).open(path);

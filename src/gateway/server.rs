@@ -98,7 +98,7 @@ impl Gate {
         let keys = Keys::new(&IdentityKey::new(*secrets.identity_key()), &PasswordKey::new(password_key));
         let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
         let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
-        let store = Arc::new(open_store(&settings.store, &secrets, clock.now())?);
+        let store = Arc::new(open_store(&settings.store, &secrets, &metrics, clock.now())?);
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
@@ -141,14 +141,20 @@ impl Gate {
 }
 
 /// The store that the settings name. A shared one is not waited for.
-fn open_store(store: &settings::Store, secrets: &Secrets, now: Timestamp) -> Result<Store, StartError> {
+fn open_store(
+    store: &settings::Store,
+    secrets: &Secrets,
+    metrics: &Arc<Metrics>,
+    now: Timestamp,
+) -> Result<Store, StartError> {
     match store {
         settings::Store::Memory { entries, snapshot } => {
             open_memory(*entries, snapshot.as_deref(), now).map(Store::Memory)
         }
         settings::Store::Redis(redis) => {
             let redis = Redis::open(redis, secrets.identity_key()).map_err(StartError::Store)?;
-            Ok(Store::Redis(Arc::new(redis)))
+            let metrics = metrics.clone();
+            Ok(Store::Redis(Arc::new(redis.timed(Arc::new(move |time| metrics.store_took(time))))))
         }
     }
 }

@@ -21,7 +21,7 @@ pub mod redis;
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
-use crate::engine::evidence::History;
+use crate::engine::evidence::{self, History};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use bytes::Bytes;
@@ -97,6 +97,22 @@ pub enum Settled {
     Counted,
     /// Nothing: this attempt was settled before, was never observed, or is no longer remembered.
     NotOpen,
+}
+
+/// What can be asked about without counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entity {
+    Network(Network),
+    Device(DeviceKey),
+    Account(Pseudonym),
+}
+
+/// What is known of an [`Entity`].
+#[derive(Clone, Debug)]
+pub enum Known {
+    Source(evidence::Source),
+    /// As from nowhere in particular; and the number of known sources.
+    Account(evidence::Account, u32),
 }
 
 /// What became of a single-use token.
@@ -177,6 +193,16 @@ pub struct Stats {
     pub held_capacity: u64,
     /// Of a store that outlives the process.
     pub keeping: Option<KeepingStats>,
+    /// Of a store on servers, as they said last.
+    pub server: Option<ServerStats>,
+}
+
+/// What the servers of a shared store use, altogether.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerStats {
+    pub bytes: u64,
+    /// 0: no bound.
+    pub most_bytes: u64,
 }
 
 /// What a store writes down.
@@ -242,6 +268,23 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.take(id, at)),
             Store::Redis(redis) => Box::pin(redis.take(id, at)).await,
+        }
+    }
+
+    /// What is known of one entity, as of `at`, without counting anything. `None`: nothing.
+    pub async fn look_up(&self, entity: Entity, at: Timestamp) -> Result<Option<Known>, StoreError> {
+        match self {
+            Store::Memory(memory) => Ok(memory.look_up(entity, at)),
+            Store::Redis(redis) => Box::pin(redis.look_up(entity, at)).await,
+        }
+    }
+
+    /// Forgets an account for good (GDPR article 17): its entry. Whether there was one. May take its time, so not on a
+    /// thread that serves.
+    pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
+        match self {
+            Store::Memory(memory) => memory.forget(account),
+            Store::Redis(redis) => Box::pin(redis.forget(account)).await,
         }
     }
 

@@ -40,7 +40,31 @@ enum Step {
 pub fn compare(cases: u32, make: impl Fn(Limits) -> Store) {
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
-        follow(&make(limits()), &steps)?;
+        follow(make(limits()), &steps, |_, store| store)?;
+    });
+}
+
+/// Any sequence reads the same in memory, on a server, and in a memory that is restarted in the middle of it.
+#[test]
+fn any_sequence_is_the_same_in_memory_on_a_server_and_after_a_restart() {
+    let server = super::redis::server::shared();
+    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..60), restarts in prop::collection::vec(0..60usize, 0..3))| {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || {
+            let opened = super::memory::state::open(limits(), directory.path(), [7; 16], NOON);
+            Store::Memory(opened.unwrap_or_else(|error| panic!("{error}")).0)
+        };
+        follow(Store::Memory(super::memory::Memory::new(limits()).into()), &steps, |_, store| store)?;
+        follow(super::redis::tests::store_on(&server), &steps, |_, store| store)?;
+        follow(open(), &steps, |place, store| {
+            if !restarts.contains(&place) {
+                return store;
+            }
+            store.close();
+            drop(store);
+            open()
+        })?;
     });
 }
 
@@ -60,10 +84,16 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn follow(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
+/// `between` is handed the store before each step, and hands back the one to go on with.
+fn follow(
+    mut store: Store,
+    steps: &[Step],
+    mut between: impl FnMut(usize, Store) -> Store,
+) -> Result<(), TestCaseError> {
     let mut model = Model::default();
     let mut present = NOON;
-    for step in steps {
+    for (place, step) in steps.iter().enumerate() {
+        store = between(place, store);
         match step {
             Step::Observe { event, network: from, device, accounts, told_apart, passed, lag } => {
                 present = present.after(Duration::from_millis(*passed));
@@ -102,7 +132,7 @@ fn follow(store: &Store, steps: &[Step]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn same(a: &History, b: &History) -> bool {
+pub fn same(a: &History, b: &History) -> bool {
     let near = |a: f64, b: f64| (a - b).abs() < 1e-6;
     let counts = |a: &Counts, b: &Counts| {
         near(a.attempts, b.attempts)

@@ -1,5 +1,6 @@
 //! `tollgate check` and `tollgate schema` as programs: what goes where, and with which exit code.
 
+use crate::harness::redis::Server;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -85,6 +86,30 @@ fn a_probe_tells_the_server_that_does_not_answer_and_passes_the_one_that_does() 
     let output = site.check(&["--probe"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(std::fs::read_dir(site.folder.path()).unwrap().count(), 1, "a probe leaves nothing behind");
+}
+
+#[test]
+fn a_probe_says_what_the_shared_store_is_and_what_is_wrong_with_it() {
+    let origin = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server::start(&[]);
+    let store = format!("store: {{ kind: redis, url: \"{}\" }}\n", server.url());
+    let site = Site::new(&free(), &origin.local_addr().unwrap().to_string(), &store);
+    let output = site.check(&["--probe"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let line = format!("store {}: master, version ", server.url());
+    assert!(out(&output).contains(&line) && out(&output).contains("noeviction"), "{}", out(&output));
+    assert_eq!(server.ask(&["DBSIZE"]), "0", "a probe leaves nothing behind");
+
+    server.ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let output = site.check(&["--probe"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(err(&output).contains("set maxmemory-policy noeviction"), "{}", err(&output));
+
+    server.ask(&["CONFIG", "SET", "requirepass", "right"]);
+    let output = site.check(&["--probe"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(err(&output).contains("the store refuses this gate"), "{}", err(&output));
+    assert_eq!(site.check(&[]).status.code(), Some(0), "without a probe nobody is asked");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod checking;
 mod documentation;
 mod examples;
 mod explain;
+mod fleet;
 mod http2;
 mod journey;
 mod outcomes;

@@ -132,6 +132,7 @@ pub struct Metrics {
     connections_crowded: IntCounter,
     bodies_held: IntGauge,
     store_errors: IntCounterVec,
+    store_seconds: Histogram,
     ready: IntGauge,
     config: IntGaugeVec,
     config_loaded: IntGauge,
@@ -153,6 +154,8 @@ struct Taken {
     refusals: IntCounterVec,
     answers_held: IntGauge,
     store_kept: IntGauge,
+    server_bytes: IntGauge,
+    server_bytes_max: IntGauge,
     store_keeping_failures: IntCounter,
     log_written: IntCounter,
     log_dropped: IntCounter,
@@ -217,6 +220,7 @@ impl Metrics {
             connections_crowded: of.counter(table::CONNECTIONS_CROWDED)?,
             bodies_held: of.gauge(table::BODIES_HELD)?,
             store_errors: of.counters(table::STORE_ERRORS)?,
+            store_seconds: of.histograms(table::STORE_SECONDS, &LATENCIES)?.with_label_values(&[] as &[&str]),
             ready: of.gauge(table::READY)?,
             config: of.gauges(table::CONFIG)?,
             config_loaded: of.gauge(table::CONFIG_LOADED)?,
@@ -232,6 +236,8 @@ impl Metrics {
                 refusals: of.counters(table::STORE_REFUSALS)?,
                 answers_held: of.gauge(table::ANSWERS_HELD)?,
                 store_kept: of.gauge(table::STORE_KEPT_BYTES)?,
+                server_bytes: of.gauge(table::STORE_SERVER_BYTES)?,
+                server_bytes_max: of.gauge(table::STORE_SERVER_BYTES_MAX)?,
                 store_keeping_failures: of.counter(table::STORE_KEEPING_FAILURES)?,
                 log_written: of.counter(table::LOG_WRITTEN)?,
                 log_dropped: of.counter(table::LOG_DROPPED)?,
@@ -310,6 +316,11 @@ impl Metrics {
     /// The application's server could not be asked, or did not answer. `why` is one of a fixed set of words.
     pub fn upstream_failed(&self, why: &'static str) {
         self.upstream_errors.with_label_values(&[why]).inc();
+    }
+
+    /// A shared store answered after so long.
+    pub fn store_took(&self, time: Duration) {
+        self.store_seconds.observe(time.as_secs_f64());
     }
 
     pub fn store_failed(&self, error: &StoreError) {
@@ -396,6 +407,9 @@ impl Metrics {
             taken.store_kept.set(keeping.bytes as i64);
             catch_up(&taken.store_keeping_failures, keeping.failures);
         }
+        let served = stats.server.map_or((0, 0), |served| (served.bytes, served.most_bytes));
+        taken.server_bytes.set(served.0 as i64);
+        taken.server_bytes_max.set(served.1 as i64);
     }
 
     /// Takes the decision log's counts over, when somebody asks.

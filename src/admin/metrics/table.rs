@@ -66,7 +66,10 @@ metrics! {
     STORE_CAPACITY = Gauge "store_capacity" ["kind"] "Most entries that the store keeps.";
     STORE_EVICTIONS = Counter "store_evictions_total" ["kind"] "Entries dropped to make room.";
     STORE_REFUSALS = Counter "store_refusals_total" ["kind"] "Entries refused because the store was full.";
-    STORE_ERRORS = Counter "store_errors_total" ["why"] "Questions that the store did not answer.";
+    STORE_ERRORS = Counter "store_errors_total" ["why"] "Questions that the store did not answer: `late`, `down`, `read_only`, `failing_over`, `full`, `refused`, `foreign` (another installation's), `broken` (nonsense), `exists`.";
+    STORE_SECONDS = Histogram "store_seconds" [] "Time of one round trip to a shared store.";
+    STORE_SERVER_BYTES = Gauge "store_server_bytes" [] "Memory that the servers of a shared store use.";
+    STORE_SERVER_BYTES_MAX = Gauge "store_server_bytes_max" [] "Most memory that they may use; 0 without a bound.";
     ANSWERS_HELD = Gauge "store_held_bytes" [] "Bytes of sealed answers that wait for a challenge.";
     LOG_WRITTEN = Counter "decision_log_lines_total" [] "Decision records written to the log.";
     LOG_DROPPED = Counter "decision_log_dropped_total" [] "Decision records lost: the queue was full, or the file could not be written at the end.";

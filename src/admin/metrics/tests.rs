@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::assessment::Assessment;
 use crate::engine::decision::Ruling;
 use crate::engine::signals::SignalSet;
-use crate::store::KindStats;
+use crate::store::{KindStats, ServerStats};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -49,7 +49,9 @@ fn busy() -> Metrics {
         held_bytes: 5,
         held_capacity: 100,
         keeping: None,
+        server: Some(ServerStats { bytes: 1_000, most_bytes: 4_000 }),
     });
+    metrics.store_took(Duration::from_micros(300));
     metrics
 }
 
@@ -141,6 +143,7 @@ fn totals_of_others_are_taken_over_and_never_fall() {
         held_bytes: 0,
         held_capacity: 100,
         keeping: None,
+        server: None,
     };
     metrics.take_store(&network(9));
     metrics.take_store(&network(8));

@@ -20,6 +20,8 @@ use std::path::Path;
 pub(super) struct Found {
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
+    /// What a probe met, a line each.
+    pub answered: Vec<String>,
 }
 
 /// How long before its end a certificate is warned of, days.

@@ -170,8 +170,8 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// `redis://[user[:password]@]host[:port][/database]`, `rediss://` for TLS, `redis+unix:///path`. An error is what to write;
-/// it never repeats the text, which may hold a password.
+/// `redis://[user[:password]@]host[:port][/database]`, `rediss://` for TLS, `redis+unix:///path`. An error is what to
+/// write; it never repeats the text, which may hold a password.
 fn address(text: &str) -> Result<Address, String> {
     let (scheme, rest) = text.split_once("://").ok_or(EXAMPLE)?;
     let tls = match scheme {

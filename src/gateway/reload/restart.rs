@@ -148,6 +148,10 @@ mod tests {
                 &["secret_file: still /var/lib/tollgate/secret", "decision_log.path: still none"],
             ),
             (
+                "listen: [{ address: 127.0.0.1:1 }]\nstore: { kind: redis, url: \"redis://localhost\" }\n",
+                &["store.kind: still memory"],
+            ),
+            (
                 "listen: [{ address: 127.0.0.1:1 }]\nlimits: { threads: 3, connections: 11, held_total: 1GiB, head: 1s, \
                  grace: 1s, client_idle: 1s }\n",
                 &[
@@ -161,6 +165,25 @@ mod tests {
             ),
         ] {
             assert_eq!(start.needed(&settings(changed)), expected, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_shared_store_stays_the_one_that_was_opened() {
+        let store =
+            |more: &str| settings(&format!("listen: [{{ address: 127.0.0.1:1 }}]\nstore: {{ kind: redis, {more} }}\n"));
+        let start = AtStart::of(&store("url: \"redis://gate:one@localhost\""));
+        for (changed, expected) in [
+            ("url: \"redis://gate:one@localhost\"", &[][..]),
+            ("url: \"redis://gate:two@localhost\"", &["store.url: still the earlier user and password"]),
+            ("url: \"rediss://gate:one@other\"", &["store.url: still redis://localhost:6379"]),
+            (
+                "url: \"redis://gate:one@localhost\", deadline: 9ms, prefix: other, entries: 5000",
+                &["store.deadline: still 5ms", "store.prefix: still tollgate", "store.entries: still 1000000"],
+            ),
+            ("url: \"redis://gate:one@localhost\", cluster: true", &["store.cluster: still false"]),
+        ] {
+            assert_eq!(start.needed(&store(changed)), expected, "{changed}");
         }
     }
 }

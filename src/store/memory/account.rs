@@ -152,6 +152,16 @@ impl AccountEntry {
         }
     }
 
+    /// As of `at`, from nowhere in particular, with nothing counted; and how many known sources there are.
+    pub fn read_at(&self, at: Timestamp) -> (Account, u32) {
+        let mut entry = self.clone();
+        decay::scale(&mut entry.all, decay::left(entry.present.advance(at), TEN_MINUTES));
+        entry.in_flight.enter(at);
+        entry.in_flight.leave(at);
+        let account = Account { recent: entry.all, in_flight: entry.in_flight.total(), ..Account::default() };
+        (account, entry.known.len() as u32)
+    }
+
     /// The counts of a source, which takes the place of the least active one if there is no other.
     fn source(&mut self, tag: u64) -> &mut RecentSource {
         let place = match self.recent.iter().position(|source| source.tag == tag) {

@@ -22,6 +22,7 @@ pub(super) mod decay;
 mod distinct;
 mod held;
 mod in_flight;
+mod known;
 pub(super) mod open;
 mod sharded;
 pub(super) mod source;
@@ -203,6 +204,7 @@ impl Memory {
             held_bytes,
             held_capacity: self.held.most_bytes(),
             keeping: self.keeping_stats(),
+            server: None,
         }
     }
 

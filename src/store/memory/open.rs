@@ -196,6 +196,27 @@ impl OpenAttempts {
         Some(Turn { from, open })
     }
 
+    /// Lets no attempt know of this account any more.
+    pub fn forget(&self, account: Pseudonym) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let named: Vec<AttemptId> = shard
+                .cache
+                .iter()
+                .filter(|(_, open)| open.accounts.iter().flatten().any(|alias| alias.key == account))
+                .map(|(id, _)| *id)
+                .collect();
+            for id in named {
+                if let Some(open) = shard.cache.peek_mut(&id) {
+                    for alias in &mut open.accounts {
+                        *alias = alias.take().filter(|alias| alias.key != account);
+                    }
+                }
+                self.note(&mut shard, id);
+            }
+        }
+    }
+
     /// How many parts [`OpenAttempts::changed`] and [`OpenAttempts::ids`] ask for.
     pub fn parts(&self) -> usize {
         self.shards.len()

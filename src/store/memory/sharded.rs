@@ -111,6 +111,16 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         }
     }
 
+    /// Reads the entry of `key` where it is. It does not become more recent by that.
+    pub fn peek<R>(&self, key: &K, read: impl FnOnce(&V) -> R) -> Option<R> {
+        self.shard(key).lock().cache.peek(key).map(|entry| read(&entry.value))
+    }
+
+    /// Takes the entry of `key` out. Whether there was one.
+    pub fn remove(&self, key: &K) -> bool {
+        self.shard(key).lock().cache.pop(key).is_some()
+    }
+
     /// How many parts [`Sharded::changed`] and [`Sharded::keys`] ask for.
     pub fn parts(&self) -> usize {
         self.shards.len()

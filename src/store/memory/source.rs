@@ -62,6 +62,14 @@ impl SourceEntry {
         }
     }
 
+    /// As [`SourceEntry::read`], as of `at`, with nothing counted.
+    pub fn read_at(&self, at: Timestamp) -> Source {
+        let mut entry = self.clone();
+        entry.arrive(at, Change::default(), None);
+        entry.in_flight.leave(at);
+        entry.read()
+    }
+
     fn add(&mut self, at: Timestamp, change: Change) {
         decay::add(&mut self.minute, change, self.present.weight(at, MINUTE));
         decay::add(&mut self.hour, change, self.present.weight(at, HOUR));

@@ -1,5 +1,5 @@
--- Moves an attempt to another standing, if it may go there, and answers with what it was. Whoever is answered is the only
--- one, and moves the counts. Which standing may follow which is told by the gate: the rules are in one place.
+-- Moves an attempt to another standing, if it may go there, and answers with what it was. Whoever is answered is the
+-- only one, and moves the counts. Which standing may follow which is told by the gate: the rules are in one place.
 -- KEYS[1]  the record: standing, instant, then what only the gate reads
 -- ARGV[1]  now, milliseconds
 -- ARGV[2]  the next standing, one byte

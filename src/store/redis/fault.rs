@@ -1,8 +1,8 @@
 //! What a server's refusal means for the gate.
 //!
 //! An operator who is woken at night must know from one word whether the store is slow, gone, in the middle of a
-//! fail-over, full, or set up wrongly, so every error of the client is one of [`StoreError`]'s. Servers before 7.0 wrap what
-//! a script met in an error of their own; the code is then looked for inside.
+//! fail-over, full, or set up wrongly, so every error of the client is one of [`StoreError`]'s. Servers before 7.0 wrap
+//! what a script met in an error of their own; the code is then looked for inside.
 
 use crate::store::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};

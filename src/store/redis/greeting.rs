@@ -1,17 +1,18 @@
 //! What is looked at when a connection is made, and told to the operator.
 //!
 //! A store that evicts keys forgets burnt tokens, and with that single use; one of another installation is counted into
-//! with other pseudonyms and other secrets; an old server has no `GETDEL`; clocks that disagree by more than a minute make
-//! every gate's attempts look like a clock set back. None of that would ever show in an error on the request path, so it is looked for here.
-//! What a user of few rights may not ask is left unasked, and said.
+//! with other pseudonyms and other secrets; an old server has no `GETDEL`; clocks that disagree by more than a minute
+//! make every gate's attempts look like a clock set back. None of that would ever show in an error on the request path,
+//! so it is looked for here. What a user of few rights may not ask is left unasked, and said.
 
 use super::fault;
 use super::keys::Keys;
 use super::link::Connection;
-use crate::store::StoreError;
+use crate::engine::time::Timestamp;
+use crate::store::{ServerStats, StoreError};
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The first version with `GETDEL` and `GETEX`.
 const LEAST_VERSION: (u32, u32) = (6, 2);
@@ -19,6 +20,9 @@ const LEAST_VERSION: (u32, u32) = (6, 2);
 const OWNED: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Clocks further apart than this are worth a word; from a minute on they distort counts.
 const SKEW: Duration = Duration::from_secs(5);
+
+/// Of so many the quickest is the network's; the others are the machine's.
+const ROUND_TRIPS: usize = 5;
 
 /// What the operator was told already.
 #[derive(Debug, Default)]
@@ -33,14 +37,30 @@ impl Told {
     }
 }
 
-/// Looks at the server, and makes sure that it is this installation's.
-pub async fn greet(connection: &Connection, keys: &Keys, told: &mut Told) -> Result<(), StoreError> {
+/// Makes sure that the server is this installation's, and looks at it.
+pub async fn greet(
+    connection: &Connection,
+    keys: &Keys,
+    told: &mut Told,
+    own_time: Option<Timestamp>,
+) -> Result<Option<ServerStats>, StoreError> {
     own(connection, keys).await?;
-    let found = Findings::of(connection).await?;
+    look(connection, told, own_time).await
+}
+
+/// Looks at the server: settings can be changed while it runs.
+pub async fn look(
+    connection: &Connection,
+    told: &mut Told,
+    own: Option<Timestamp>,
+) -> Result<Option<ServerStats>, StoreError> {
+    let found = Findings::of(connection, own).await?;
     for fault in found.faults() {
         told.error(fault);
     }
-    Ok(())
+    let sum = |of: fn(&Found) -> u64| found.servers.iter().map(of).sum();
+    let stats = ServerStats { bytes: sum(|found| found.used), most_bytes: sum(|found| found.maxmemory) };
+    Ok((!found.servers.is_empty()).then_some(stats))
 }
 
 /// Whether the connection still leads to this installation's store, and, if `writing`, whether that takes writes.
@@ -94,6 +114,33 @@ fn is_unknown_command(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.contains("unknown command"))
 }
 
+/// What a visitor finds who leaves no trace.
+#[derive(Debug)]
+pub struct Visit {
+    /// A line for each server.
+    pub seen: Vec<String>,
+    /// What is to be mended.
+    pub faults: Vec<String>,
+}
+
+/// Looks at the server as [`greet`] does, and takes the time of a round trip.
+pub async fn visit(connection: &Connection, own: Timestamp) -> Result<Visit, StoreError> {
+    let findings = Findings::of(connection, Some(own)).await?;
+    let mut quickest = Duration::MAX;
+    for _ in 0..ROUND_TRIPS {
+        let start = Instant::now();
+        connection.command(&redis::cmd("PING")).await.map_err(failed)?;
+        quickest = quickest.min(start.elapsed());
+    }
+    let mut faults = findings.faults();
+    let replica = findings.servers.iter().any(|found| found.role == "slave");
+    if replica {
+        faults.push("this is a replica, which takes no writes: name the master, or an address that leads to it".into());
+    }
+    let seen = findings.servers.iter().map(|found| found.line(quickest)).collect();
+    Ok(Visit { seen, faults })
+}
+
 /// What a server, or each master of a cluster, says of itself.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
@@ -108,23 +155,28 @@ pub struct Findings {
 pub struct Found {
     pub version: String,
     pub role: String,
+    /// Bytes.
+    pub used: u64,
     /// Bytes; 0: no bound.
     pub maxmemory: u64,
     pub policy: String,
 }
 
 impl Findings {
-    pub async fn of(connection: &Connection) -> Result<Findings, StoreError> {
+    /// `own`: this machine's time, if it is known.
+    pub async fn of(connection: &Connection, own: Option<Timestamp>) -> Result<Findings, StoreError> {
         let mut findings = Findings::default();
         match connection.command(&redis::cmd("INFO")).await {
             Ok(info) => findings.servers = texts(&info).iter().map(|text| Found::read(text)).collect(),
             Err(error) if is_refused(&error) => findings.refused.push("INFO"),
             Err(error) => return Err(failed(error)),
         }
-        match time(connection).await {
-            Ok(skew) => findings.skew = skew,
-            Err(error) if is_refused(&error) => findings.refused.push("TIME"),
-            Err(error) => return Err(failed(error)),
+        if let Some(own) = own {
+            match skew(connection, own).await {
+                Ok(skew) => findings.skew = skew,
+                Err(error) if is_refused(&error) => findings.refused.push("TIME"),
+                Err(error) => return Err(failed(error)),
+            }
         }
         Ok(findings)
     }
@@ -160,9 +212,20 @@ impl Found {
         Found {
             version: value("redis_version"),
             role: value("role"),
+            used: value("used_memory").parse().unwrap_or(0),
             maxmemory: value("maxmemory").parse().unwrap_or(0),
             policy: value("maxmemory_policy"),
         }
+    }
+
+    fn line(&self, round_trip: Duration) -> String {
+        let role = if self.role == "slave" { "replica" } else { &self.role };
+        let memory = match self.maxmemory {
+            0 => "no bound of memory".to_owned(),
+            bytes => format!("{} MiB of memory", bytes >> 20),
+        };
+        let micros = round_trip.as_micros();
+        format!("{role}, version {}, {memory}, {}, round trip {micros} µs", self.version, self.policy)
     }
 
     fn faults(&self) -> Vec<String> {
@@ -197,11 +260,10 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-async fn time(connection: &Connection) -> RedisResult<Option<i64>> {
+async fn skew(connection: &Connection, own: Timestamp) -> RedisResult<Option<i64>> {
     let answer = connection.command(&redis::cmd("TIME")).await?;
     let Ok((secs, micros)) = redis::from_redis_value::<(i64, i64)>(answer) else { return Ok(None) };
-    let own = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    Ok(Some(secs * 1000 + micros / 1000 - own))
+    Ok(Some(secs * 1000 + micros / 1000 - own.0 as i64))
 }
 
 fn is_refused(error: &RedisError) -> bool {
@@ -214,12 +276,18 @@ mod tests {
 
     #[test]
     fn a_server_that_would_forget_or_is_too_old_is_told_with_the_remedy() {
-        let info =
-            "# Server\r\nredis_version:7.0.15\r\nrole:master\r\nmaxmemory:4194304\r\nmaxmemory_policy:noeviction\r\n";
+        let info = "# Server\r\nredis_version:7.0.15\r\nrole:master\r\nused_memory:1000000\r\nmaxmemory:4194304\r\n\
+                    maxmemory_policy:noeviction\r\n";
         let found = Found::read(info);
         assert_eq!(
             found,
-            Found { version: "7.0.15".into(), role: "master".into(), maxmemory: 4 << 20, policy: "noeviction".into() }
+            Found {
+                version: "7.0.15".into(),
+                role: "master".into(),
+                used: 1_000_000,
+                maxmemory: 4 << 20,
+                policy: "noeviction".into()
+            }
         );
         assert!(found.faults().is_empty());
         let faults = |change: fn(&mut Found)| {

@@ -1,15 +1,17 @@
 //! What things are called in the shared store.
 //!
-//! `<prefix>:<kind><16 bytes>`, the kind a letter: `n` network, `d` device, `a` account, `t` attempt, `b` burnt token, `h`
-//! held answer. One thing is one key with one string under it, so a script never needs two keys and every key may live
-//! in whatever slot of a cluster its hash says: load is spread by the things themselves, and no hash tag is used (a tag that
-//! kept an attempt's keys together would have to put its network, its device and its account into one slot with it, and
-//! those are shared with other attempts). What is stored under a kind has one layout; another would get another letter, so
-//! that gates of two versions can run on one store during an upgrade.
+//! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `n` network, `d` device,
+//! `a` account, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
+//! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
+//! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
+//! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
+//! under a kind has one layout; another would get another letter, so that gates of two versions can run on one store
+//! during an upgrade.
 //!
-//! Nobody's address stands in the store: accounts are pseudonyms already, and networks and devices are hashed here under
-//! a key that comes from the installation's identity key. The same hash gives each source the tag by which accounts know
-//! it; key and tag are different bytes of it, so that whoever reads the store cannot go from an account to its networks.
+//! Nobody's address stands in the store: accounts are pseudonyms already, and networks and devices are hashed here
+//! under a key that comes from the installation's identity key. The same hash gives each source the tag by which
+//! accounts know it; key and tag are different bytes of it, so that whoever reads the store cannot go from an account
+//! to its networks.
 
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::store::DeviceKey;
@@ -99,7 +101,12 @@ impl Keys {
 
     /// Where the store says whose it is.
     pub fn owner(&self) -> String {
-        format!("{}:identity", self.prefix)
+        self.named("identity")
+    }
+
+    /// What there is one of.
+    pub fn named(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
     }
 
     /// What an installation with this identity key writes there.

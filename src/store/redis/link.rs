@@ -3,19 +3,21 @@
 //! Requests come from threads that may end before the process does (each of Pingora's services has its own), so the
 //! connection lives on a thread of its own: there one task connects, looks at what it is connected to, publishes the
 //! connection, asks every second whether it is still there, and begins anew when it is not. Whoever asks takes what is
-//! published: a connection, or the reason why there is none. Nobody waits for a connection on the request path, but for the
-//! very first one, and that within their deadline.
+//! published: a connection, or the reason why there is none. Nobody waits for a connection on the request path, but for
+//! the very first one, and that within their deadline.
 //!
-//! One connection carries everything, pipelined: the server does one thing at a time anyway, and a few thousand attempts a
-//! second are far from filling it.
+//! One connection carries everything, pipelined: the server does one thing at a time anyway, and a few thousand
+//! attempts a second are far from filling it.
 
 use super::fault;
 use super::greeting::{self, Told};
 use super::keys::Keys;
 use super::scripts::Call;
 use crate::config::settings::{RedisServer, RedisSettings};
-use crate::store::StoreError;
+use crate::engine::time::Timestamp;
+use crate::store::{ServerStats, StoreError};
 use futures::future::join_all;
+use parking_lot::Mutex;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -25,7 +27,7 @@ use redis::{RedisError, RedisResult, TlsCertificates, Value};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -37,12 +39,15 @@ const CONNECT: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_secs(1);
 /// After so many of these questions the mark of ownership is kept alive: about an hour.
 const RENEWED: u32 = 3600;
+/// After so many the server is asked how it is.
+const LOOKED: u32 = 10;
 /// Between two attempts to connect: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Requests that may wait to be written.
 const QUEUE: usize = 1024;
-/// A cluster's client follows a slot that has moved, and asks again where a node is gone; not for longer than any deadline.
+/// A cluster's client follows a slot that has moved, and asks again where a node is gone; not for longer than any
+/// deadline.
 const REDIRECTIONS: u32 = 3;
 
 /// A connection that can be shared.
@@ -60,10 +65,17 @@ enum State {
     Down(StoreError),
 }
 
+/// Is told how long each round trip took.
+pub type Timing = Arc<dyn Fn(Duration) + Send + Sync>;
+
 pub struct Link {
     state: watch::Receiver<State>,
     /// Tells the keeper that a connection is of no use.
     broken: Arc<Notify>,
+    timing: Option<Timing>,
+    clock: Arc<HandedIn>,
+    /// What the server said of itself last.
+    served: Arc<Mutex<Option<ServerStats>>>,
     /// Always there; taken when the link is dropped.
     runtime: Option<Runtime>,
 }
@@ -90,8 +102,30 @@ impl Link {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("store").enable_all().build()?;
         let (publish, state) = watch::channel(State::Connecting);
         let broken = Arc::new(Notify::new());
-        runtime.spawn(keep(settings, keys, publish, broken.clone()));
-        Ok(Link { state, broken, runtime: Some(runtime) })
+        let (served, clock) = (Arc::default(), Arc::<HandedIn>::default());
+        let keeper = Keeper {
+            settings,
+            keys,
+            publish,
+            broken: broken.clone(),
+            clock: clock.clone(),
+            served: Arc::clone(&served),
+        };
+        runtime.spawn(keeper.keep());
+        Ok(Link { state, broken, timing: None, clock, served, runtime: Some(runtime) })
+    }
+
+    pub fn time(&mut self, timing: Timing) {
+        self.timing = Some(timing);
+    }
+
+    /// It is now `at`, by the clock of who asks.
+    pub fn hand_in(&self, at: Timestamp) {
+        *self.clock.0.lock() = Some((at, Instant::now()));
+    }
+
+    pub fn served(&self) -> Option<ServerStats> {
+        *self.served.lock()
     }
 
     /// Goes on with `work` whatever becomes of the caller.
@@ -100,7 +134,7 @@ impl Link {
     }
 
     pub fn asker(&self) -> Asker {
-        Asker { state: self.state.clone(), broken: self.broken.clone() }
+        Asker { state: self.state.clone(), broken: self.broken.clone(), timing: self.timing.clone() }
     }
 
     pub fn reachable(&self) -> Result<(), StoreError> {
@@ -112,17 +146,28 @@ impl Link {
     }
 }
 
+/// The time that was handed in last, and when: the gate's clock, which is compared with the server's.
+#[derive(Debug, Default)]
+struct HandedIn(Mutex<Option<(Timestamp, Instant)>>);
+
+impl HandedIn {
+    fn now(&self) -> Option<Timestamp> {
+        self.0.lock().map(|(at, since)| at.after(since.elapsed()))
+    }
+}
+
 /// Asks over the link. Lives on its own, so that work can outlive its caller.
 #[derive(Clone)]
 pub struct Asker {
     state: watch::Receiver<State>,
     broken: Arc<Notify>,
+    timing: Option<Timing>,
 }
 
 impl Asker {
-    /// Sends all calls at once and returns their answers in turn. On one server they are one pipeline; in a cluster each
-    /// goes to its node, all at the same time: one round trip of time in either case. If any of them failed, the first
-    /// failure is the answer; the others may have been carried out. `what` was to be stored.
+    /// Sends all calls at once and returns their answers in turn. On one server they are one pipeline; in a cluster
+    /// each goes to its node, all at the same time: one round trip of time in either case. If any of them failed, the
+    /// first failure is the answer; the others may have been carried out. `what` was to be stored.
     pub async fn ask(
         &mut self,
         calls: &[Call],
@@ -131,7 +176,11 @@ impl Asker {
     ) -> Result<Vec<Value>, StoreError> {
         let work = async {
             let connection = self.connection().await?;
+            let start = Instant::now();
             let mut answers = connection.send(calls.iter(), false).await;
+            if let Some(timing) = &self.timing {
+                timing(start.elapsed());
+            }
             let unknown = |answer: &RedisResult<Value>| answer.as_ref().is_err_and(fault::is_unknown_script);
             if answers.iter().any(unknown) {
                 let places: Vec<usize> = (0..answers.len()).filter(|place| unknown(&answers[*place])).collect();
@@ -201,75 +250,88 @@ impl Connection {
 }
 
 /// Keeps a connection up for as long as the runtime lives.
-async fn keep(settings: RedisSettings, keys: Keys, publish: watch::Sender<State>, broken: Arc<Notify>) {
-    let mut pause = FIRST_PAUSE;
-    let mut told = Told::default();
-    let mut last: Option<StoreError> = None;
-    loop {
-        let connecting = async {
-            let connection = connect(&settings).await?;
-            greeting::greet(&connection, &keys, &mut told).await?;
-            Ok(connection)
-        };
-        let error = match timeout(CONNECT, connecting).await {
-            Ok(Ok(connection)) => {
-                if last.take().is_some() {
-                    tracing::info!(store = %settings.shown(), "the store is reachable again");
-                } else {
-                    tracing::info!(store = %settings.shown(), "connected to the store");
+struct Keeper {
+    settings: RedisSettings,
+    keys: Keys,
+    publish: watch::Sender<State>,
+    broken: Arc<Notify>,
+    clock: Arc<HandedIn>,
+    served: Arc<Mutex<Option<ServerStats>>>,
+}
+
+impl Keeper {
+    async fn keep(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut told = Told::default();
+        let mut last: Option<StoreError> = None;
+        let store = self.settings.shown();
+        loop {
+            let connecting = async {
+                let connection = connect(&self.settings).await?;
+                let served = greeting::greet(&connection, &self.keys, &mut told, self.clock.now()).await?;
+                Ok((connection, served))
+            };
+            let error = match timeout(CONNECT, connecting).await {
+                Ok(Ok((connection, served))) => {
+                    match last.take() {
+                        Some(_) => tracing::info!(store, "the store is reachable again"),
+                        None => tracing::info!(store, "connected to the store"),
+                    }
+                    *self.served.lock() = served;
+                    pause = FIRST_PAUSE;
+                    let error = self.until_broken(&connection, &mut told).await;
+                    tracing::warn!(store, %error, "the connection to the store is lost");
+                    *self.served.lock() = None;
+                    last = Some(error.clone());
+                    self.publish.send_replace(State::Down(error));
+                    continue;
                 }
-                pause = FIRST_PAUSE;
-                let error = until_broken(&connection, &keys, &publish, &broken).await;
-                tracing::warn!(store = %settings.shown(), %error, "the connection to the store is lost");
+                Ok(Err(error)) => error,
+                Err(_) => StoreError::Down(format!("no connection within {} ms", CONNECT.as_millis()).into()),
+            };
+            // Once a reason: it may take long.
+            if last.as_ref() != Some(&error) {
+                tracing::error!(store, %error, "the store cannot be used");
                 last = Some(error.clone());
-                publish.send_replace(State::Down(error));
-                continue;
             }
-            Ok(Err(error)) => error,
-            Err(_) => StoreError::Down(format!("no connection within {} ms", CONNECT.as_millis()).into()),
-        };
-        // Once a reason: it may take long.
-        if last.as_ref() != Some(&error) {
-            tracing::error!(store = %settings.shown(), %error, "the store cannot be used");
-            last = Some(error.clone());
+            self.publish.send_replace(State::Down(error));
+            sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
         }
-        publish.send_replace(State::Down(error));
-        sleep(pause).await;
-        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+
+    /// Publishes a connection, and watches over it until it is of no more use.
+    async fn until_broken(&self, connection: &Connection, told: &mut Told) -> StoreError {
+        self.publish.send_replace(State::Up(connection.clone()));
+        for round in 1u32.. {
+            // Somebody met an error that may end the connection (or ended the one before); the next question tells.
+            // Only a question that writes tells whether this server still is the one to write to.
+            let doubted = timeout(EVERY, self.broken.notified()).await.is_ok();
+            let writing = doubted || round.is_multiple_of(RENEWED);
+            let question = async {
+                greeting::still_ours(connection, &self.keys, writing).await?;
+                if round.is_multiple_of(LOOKED) {
+                    *self.served.lock() = greeting::look(connection, told, self.clock.now()).await?;
+                }
+                Ok(())
+            };
+            let error = match timeout(EVERY, question).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    StoreError::Down(format!("a question was not answered within {} ms", EVERY.as_millis()).into())
+                }
+            };
+            // A cluster's client looks for nodes itself, and one that is away does not make the others unreachable.
+            if matches!(connection, Connection::One(_)) || error == StoreError::Foreign {
+                return error;
+            }
+        }
+        StoreError::Down("asked four billion times".into())
     }
 }
 
-/// Publishes a connection, and watches over it until it is of no more use.
-async fn until_broken(
-    connection: &Connection,
-    keys: &Keys,
-    publish: &watch::Sender<State>,
-    broken: &Notify,
-) -> StoreError {
-    publish.send_replace(State::Up(connection.clone()));
-    let mut quiet = 0;
-    loop {
-        // Somebody met an error that may end the connection (or ended the one before); the next question tells. Only a
-        // question that writes tells whether this server still is the one to write to.
-        let doubted = timeout(EVERY, broken.notified()).await.is_ok();
-        quiet += 1;
-        let writing = doubted || quiet >= RENEWED;
-        if writing {
-            quiet = 0;
-        }
-        let error = match timeout(EVERY, greeting::still_ours(connection, keys, writing)).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error,
-            Err(_) => StoreError::Down(format!("a question was not answered within {} ms", EVERY.as_millis()).into()),
-        };
-        // A cluster's client looks for nodes itself, and one that is away does not make the others unreachable.
-        if matches!(connection, Connection::One(_)) || error == StoreError::Foreign {
-            return error;
-        }
-    }
-}
-
-async fn connect(settings: &RedisSettings) -> Result<Connection, StoreError> {
+pub async fn connect(settings: &RedisSettings) -> Result<Connection, StoreError> {
     let failed = |error: RedisError| fault::of(&error, "connection");
     let certificates = match &settings.ca_file {
         None => None,
@@ -279,6 +341,10 @@ async fn connect(settings: &RedisSettings) -> Result<Connection, StoreError> {
             Some(TlsCertificates { client_tls: None, root_cert: Some(pem) })
         }
     };
+    if settings.tls {
+        // Whoever starts the gate has done so; a library that is not asked first panics.
+        rustls::crypto::ring::default_provider().install_default().ok();
+    }
     let servers = addresses(settings)?;
     if settings.cluster {
         let mut builder = ClusterClient::builder(servers)

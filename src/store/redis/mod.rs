@@ -1,31 +1,32 @@
 //! The store that a fleet shares: Redis or Valkey, one server or a cluster.
 //!
 //! **The server counts, the gate reads.** Counting must be atomic where two gates meet, so it is done by scripts
-//! ([`scripts`], `*.lua`), one entry a script: the memory store's counting, line by line. What an entry says is worked out here: arriving
-//! answers with the entry itself, which is laid out as the memory store keeps its own on disk, and the memory store's code
-//! reads it. So there is one implementation of reading and two of counting, and the conformance suite and the naive model
-//! hold those two together. The server's share is what nobody else can do, and small.
+//! ([`scripts`], `*.lua`), one entry a script: the memory store's counting, line by line. What an entry says is worked
+//! out here: arriving answers with the entry itself, which is laid out as the memory store keeps its own on disk, and
+//! the memory store's code reads it. So there is one implementation of reading and two of counting, and the conformance
+//! suite and the naive model hold those two together. The server's share is what nobody else can do, and small.
 //!
-//! **One round trip an attempt.** The attempt's record and one script for its network, its device and each of its names go
-//! out together: a pipeline on one server, requests to all nodes at once in a cluster. The alternative, a script over
-//! several keys, is impossible in a cluster and would make the server's one thread do in one piece what is four.
-//! Settling takes two, behind the visitor's back: the first turns the attempt's record, whose answer says what was counted where; the second
-//! moves the counts. What was begun goes on for a second when the caller's deadline is over: an outcome is not lost to a
-//! server that hiccups.
+//! **One round trip an attempt.** The attempt's record and one script for its network, its device and each of its names
+//! go out together: a pipeline on one server, requests to all nodes at once in a cluster. The alternative, a script
+//! over several keys, is impossible in a cluster and would make the server's one thread do in one piece what is four.
+//! Settling takes two, behind the visitor's back: the first turns the attempt's record, whose answer says what was
+//! counted where; the second moves the counts. What was begun goes on for a second when the caller's deadline is over:
+//! an outcome is not lost to a server that hiccups.
 //!
-//! **No serials.** Every entry knows the earliest attempt that was counted in it (`born`). A change for an attempt older
-//! than that is for an entry that was there before (it was forgotten, or the server was flushed), and is left out. The
-//! memory store has a serial for this, but a serial comes with the answer, and then the record that must hold it would be
-//! a second round trip.
+//! **No serials.** Every entry knows the earliest attempt that was counted in it (`born`). A change for an attempt
+//! older than that is for an entry that was there before (it was forgotten, or the server was flushed), and is left
+//! out. The memory store has a serial for this, but a serial comes with the answer, and then the record that must hold
+//! it would be a second round trip.
 //!
-//! **Everything expires.** [`keys`] says what things are called; sources and accounts live a day after their last attempt,
-//! accounts with known sources 90 days, attempts 15 minutes, tokens and held answers as long as asked. The server must not evict (`noeviction`):
-//! then it refuses when it is full, which is told as [`StoreError::Full`], and never makes a burnt token good again.
+//! **Everything expires.** [`keys`] says what things are called; sources and accounts live a day after their last
+//! attempt, accounts with known sources 90 days, attempts 15 minutes, tokens and held answers as long as asked. The
+//! server must not evict (`noeviction`): then it refuses when it is full, which is told as [`StoreError::Full`], and
+//! never makes a burnt token good again.
 //!
-//! **What "late" leaves open.** A command whose answer did not come in time may have been carried out. So an attempt can be told
-//! again ([`Redis::observe_late`]): its record stands in front of its counts, and one that is there is not counted twice.
-//! What remains: if a cluster loses the node of the record and no other in that very moment, or a partition delivers a
-//! request minutes later, one attempt may count twice or not at all. No token burns twice by it.
+//! **What "late" leaves open.** A command whose answer did not come in time may have been carried out. So an attempt
+//! can be told again ([`Redis::observe_late`]): its record stands in front of its counts, and one that is there is not
+//! counted twice. What remains: if a cluster loses the node of the record and no other in that very moment, or a
+//! partition delivers a request minutes later, one attempt may count twice or not at all. No token burns twice by it.
 
 mod fault;
 mod greeting;
@@ -39,14 +40,16 @@ pub(in crate::store) mod server;
 pub(in crate::store) mod tests;
 
 use self::keys::{Keys, Kind};
-use self::link::{Asker, Link};
+use self::link::{Asker, Link, Timing};
 use self::record::Record;
 use self::scripts::{Answered, Arrival, Call, From, TurnAtAccount, TurnAtSource, millis};
 use super::memory::account::{AccountEntry, Here};
 use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
-use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal, memory};
+use super::{
+    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal, memory,
+};
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::{Account, History};
@@ -66,6 +69,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often closing looks whether everything is told.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
+/// Connects as a gate would, counts nothing, and says what is there: `check --probe`.
+/// `now`: by this machine's clock.
+pub async fn visit(settings: &RedisSettings, now: Timestamp) -> Result<greeting::Visit, StoreError> {
+    greeting::visit(&link::connect(settings).await?, now).await
+}
+
 #[derive(Debug)]
 pub struct Redis {
     link: Link,
@@ -76,14 +85,22 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts connecting, and waits for nothing: a gate must start while its store is down. Fails only if no thread can be had.
+    /// Starts connecting, and waits for nothing: a gate must start while its store is down. Fails only if no thread can
+    /// be had.
     pub fn open(settings: &RedisSettings, identity_key: &[u8; 32]) -> std::io::Result<Redis> {
         let keys = Keys::new(&settings.prefix, identity_key);
         let link = Link::open(settings.clone(), keys.clone())?;
         Ok(Redis { link, keys, deadline: settings.deadline, under_way: Arc::default() })
     }
 
+    /// Tells `timing` how long each round trip takes.
+    pub fn timed(mut self, timing: Timing) -> Redis {
+        self.link.time(timing);
+        self
+    }
+
     pub async fn observe(&self, seen: &Observation<'_>) -> Result<History, StoreError> {
+        self.link.hand_in(seen.at);
         let arrival = Arriving::of(&self.keys, seen);
         let mut calls = vec![arrival.record(&self.keys)];
         calls.extend(arrival.counts(&self.keys, Arrival::Now));
@@ -130,14 +147,26 @@ impl Redis {
         self.turn(id, Standing::Withdrawn(how), at, PATIENCE).await
     }
 
-    pub async fn burn(&self, token: [u8; 16], lifetime: Duration, _at: Timestamp) -> Result<Burn, StoreError> {
-        let call = Call::command("SET", self.keys.key(Kind::Token, &token)).with("1").with("NX").with("PX");
-        let answers = self.link.asker().ask(&[call.with(millis(lifetime))], self.deadline, "spent token").await?;
-        Ok(if answers == [Value::Nil] { Burn::AlreadyUsed } else { Burn::First })
+    /// Spends a token under a mark. [`Burn::First`] also if it was spent under this very mark before: whoever was not
+    /// answered in time may ask again.
+    pub async fn burn_as(&self, token: [u8; 16], lifetime: Duration, mark: [u8; 16]) -> Result<Burn, StoreError> {
+        let call = Call::burn(self.keys.key(Kind::Token, &token), mark, lifetime);
+        match self.link.asker().ask(&[call], self.deadline, "spent token").await?[..] {
+            [Value::Int(1)] => Ok(Burn::First),
+            [Value::Int(0)] => Ok(Burn::AlreadyUsed),
+            ref other => Err(nonsense(&format!("{other:?} for a token"))),
+        }
     }
 
-    /// The answer is stored behind the instant until which it may be taken: the gates' clocks rule, as everywhere, and the
-    /// server's only tidies up.
+    /// Spends a token under a mark that nobody had before: exactly one caller ever hears [`Burn::First`].
+    pub async fn burn(&self, token: [u8; 16], lifetime: Duration, _at: Timestamp) -> Result<Burn, StoreError> {
+        let mut mark = [0; 16];
+        getrandom::fill(&mut mark).map_err(|_| nonsense("no randomness from the system"))?;
+        self.burn_as(token, lifetime, mark).await
+    }
+
+    /// The answer is stored behind the instant until which it may be taken: the gates' clocks rule, as everywhere, and
+    /// the server's only tidies up.
     pub async fn hold(
         &self,
         id: [u8; 16],
@@ -166,6 +195,32 @@ impl Redis {
         }
     }
 
+    /// What is known of one entity, as of `at`.
+    pub async fn look_up(&self, entity: Entity, at: Timestamp) -> Result<Option<Known>, StoreError> {
+        let key = match entity {
+            Entity::Network(network) => self.keys.key(Kind::Network, &self.keys.network(network).id),
+            Entity::Device(device) => self.keys.key(Kind::Device, &self.keys.device(device).id),
+            Entity::Account(account) => self.keys.account(&account),
+        };
+        let answers = self.link.asker().ask(&[Call::command("GET", key)], PATIENCE, "question").await?;
+        match (&answers[..], entity) {
+            ([Value::Nil], _) => Ok(None),
+            ([answer], Entity::Account(_)) => {
+                let (account, sources) = entry::<AccountEntry>(answer)?.read_at(at);
+                Ok(Some(Known::Account(account, sources)))
+            }
+            ([answer], _) => Ok(Some(Known::Source(entry::<SourceEntry>(answer)?.read_at(at)))),
+            _ => Err(nonsense("too many answers")),
+        }
+    }
+
+    /// Forgets an account's entry. Records of its attempts that are under way name it for a quarter of an hour more,
+    /// and bring nobody back: an outcome makes no entry, and is not counted into a later one.
+    pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
+        let call = Call::command("DEL", self.keys.account(&account));
+        Ok(self.link.asker().ask(&[call], PATIENCE, "question").await? == [Value::Int(1)])
+    }
+
     /// Whether it can be asked now: connected, looked at, this installation's. Asks nobody.
     pub fn reachable(&self) -> Result<(), StoreError> {
         self.link.reachable()
@@ -186,9 +241,9 @@ impl Redis {
         }
     }
 
-    /// What the server keeps is the server's to tell (`INFO`): nothing of it is in this process.
+    /// What the server said of itself within the last seconds. Entries by kind it does not count.
     pub fn stats(&self) -> Stats {
-        Stats { kinds: Vec::new(), held_bytes: 0, held_capacity: 0, keeping: None }
+        Stats { kinds: Vec::new(), held_bytes: 0, held_capacity: 0, keeping: None, server: self.link.served() }
     }
 
     /// Moves an attempt to another standing, and every counter it stands in with it. Goes on when the caller is gone.

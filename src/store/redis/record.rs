@@ -1,8 +1,8 @@
 //! An attempt as the shared store remembers it until its outcome is told: what the memory store's `Open` is there.
 //!
-//! It begins with the standing and the instant, which the server's script reads; the rest is opaque to it. When nothing can follow any more the
-//! record shrinks to its standing and stays until its time is over: whoever counts the attempt again, because an answer
-//! came too late to be heard, finds that it was counted.
+//! It begins with the standing and the instant, which the server's script reads; the rest is opaque to it. When nothing
+//! can follow any more the record shrinks to its standing and stays until its time is over: whoever counts the attempt
+//! again, because an answer came too late to be heard, finds that it was counted.
 
 use super::keys::Source;
 use crate::engine::attempt::Pseudonym;

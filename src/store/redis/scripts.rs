@@ -1,8 +1,9 @@
 //! The scripts that count, and the calls that run them.
 //!
-//! A call names a script by its digest; a server that does not know it (a new one, one that was restarted, one that took
-//! over) says so, and is told the whole script once, by `EVAL` to the key's own node: that needs no other right and no
-//! other route than counting itself. So a fleet needs no installation step, and survives `SCRIPT FLUSH` and fail-overs.
+//! A call names a script by its digest; a server that does not know it (a new one, one that was restarted, one that
+//! took over) says so, and is told the whole script once, by `EVAL` to the key's own node: that needs no other right
+//! and no other route than counting itself. So a fleet needs no installation step, and survives `SCRIPT FLUSH` and
+//! fail-overs.
 
 use super::keys::Source;
 use crate::engine::time::Timestamp;
@@ -25,6 +26,8 @@ static SOURCE_SCRIPT: LazyLock<Counting> =
 static ACCOUNT_SCRIPT: LazyLock<Counting> =
     LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("account.lua"))));
 static ATTEMPT_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("attempt.lua")));
+
+static BURN_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("burn.lua")));
 
 struct Counting {
     code: &'static str,
@@ -147,6 +150,10 @@ impl Call {
             .with(from)
             .with(if is_final { "f" } else { "" })
             .with(millis(longest))
+    }
+
+    pub fn burn(key: Vec<u8>, mark: [u8; 16], lifetime: Duration) -> Call {
+        Call::script(&BURN_SCRIPT, key).with(mark).with(millis(lifetime))
     }
 
     fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From) -> Call {

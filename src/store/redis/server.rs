@@ -1,7 +1,7 @@
 //! Real servers for tests: on free ports, in directories of their own, killed when dropped.
 //!
-//! Also compiled into the integration tests and the benches, each of which needs some of it, and so without anything of the
-//! library.
+//! Also compiled into the integration tests and the benches, each of which needs some of it, and so without anything of
+//! the library.
 
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by test binaries, each of which uses some of it")]
 
@@ -23,6 +23,7 @@ pub struct Server {
     process: Child,
     port: u16,
     directory: tempfile::TempDir,
+    arguments: Vec<String>,
 }
 
 impl Drop for Server {
@@ -43,18 +44,9 @@ impl Server {
         for _ in 0..20 {
             let directory = tempfile::tempdir().unwrap();
             let port = port.unwrap_or_else(free_port);
-            let process = Command::new(binary())
-                .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"])
-                .args(["--daemonize", "no", "--logfile", "log"])
-                .arg("--dir")
-                .arg(directory.path())
-                .args(arguments)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap_or_else(|error| panic!("redis-server: {error}; `tests/setup redis` installs it"));
-            let mut server = Server { process, port, directory };
+            let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+            let process = spawn(port, directory.path(), &arguments);
+            let mut server = Server { process, port, directory, arguments };
             if server.answers() {
                 return server;
             }
@@ -69,7 +61,8 @@ impl Server {
             if self.process.try_wait().unwrap().is_some() {
                 return false;
             }
-            // Anything in clear is an answer: also that a password is wanted. With TLS alone there is a file to look at.
+            // Anything in clear is an answer: also that a password is wanted. With TLS alone there is a file to look
+            // at.
             let said = TcpStream::connect(("127.0.0.1", self.port)).is_ok() && self.log().contains("Ready to accept");
             if said {
                 return true;
@@ -77,6 +70,24 @@ impl Server {
             std::thread::sleep(Duration::from_millis(2));
         }
         panic!("redis-server does not answer: {}", self.log());
+    }
+
+    /// Ends it at once, as a machine does that loses its power.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again after a kill: on its port, with what is in its directory.
+    pub fn restart(&mut self) {
+        self.process = spawn(self.port, self.directory.path(), &self.arguments);
+        assert!(self.answers(), "redis-server does not start again: {}", self.log());
+    }
+
+    /// Sends a signal, by name: `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     pub fn port(&self) -> u16 {
@@ -123,6 +134,18 @@ impl Server {
         answer
     }
 
+    /// As [`Server::ask`], once the password is known.
+    pub fn ask_as(&self, password: &str, command: &[&str]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let line = format!("AUTH {password}\r\n{}\r\n", command.join(" "));
+        stream.write_all(line.as_bytes()).unwrap();
+        let (mut from, mut answer) = (BufReader::new(stream), Vec::new());
+        read(&mut from, &mut Vec::new());
+        read(&mut from, &mut answer);
+        String::from_utf8_lossy(&answer.join(&b'\n')).into_owned()
+    }
+
     /// What `INFO` says of one thing.
     pub fn info(&self, name: &str) -> String {
         let info = self.ask(&["INFO", "everything"]);
@@ -155,13 +178,28 @@ fn read(from: &mut impl BufRead, answer: &mut Vec<Vec<u8>>) {
     }
 }
 
+fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Child {
+    Command::new(binary())
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"])
+        .args(["--daemonize", "no", "--logfile", "log"])
+        .arg("--dir")
+        .arg(directory)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("redis-server: {error}; `tests/setup redis` installs it"))
+}
+
 /// Installed, or where `tests/setup redis` puts it.
 fn binary() -> PathBuf {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/redis/redis-server");
     if ours.exists() { ours } else { "redis-server".into() }
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
     // A cluster's nodes need the port ten thousand higher as well.
     loop {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
@@ -216,9 +254,4 @@ fn is_whole(info: &str, nodes: usize) -> bool {
     let mut known = String::new();
     let _ = write!(known, "cluster_known_nodes:{nodes}");
     ["cluster_state:ok", "cluster_slots_ok:16384", &known].iter().all(|line| info.contains(line))
-}
-
-/// Where `redis-server` keeps a socket file.
-pub fn socket_of(server: &Server) -> PathBuf {
-    server.directory().join("socket")
 }

@@ -7,6 +7,8 @@
 pub mod h2;
 pub mod http;
 pub mod origin;
+#[path = "../../../src/store/redis/server.rs"]
+pub mod redis;
 pub mod shop;
 pub mod tls;
 pub mod webdriver;

@@ -30,7 +30,7 @@ use super::source::SourceEntry;
 use super::{Limits, Memory};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::time::Timestamp;
-use crate::store::{DeviceKey, KeepingStats};
+use crate::store::{DeviceKey, KeepingStats, StoreError};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use std::hash::Hash;
@@ -179,6 +179,17 @@ impl Memory {
                 // What was collected is lost to this file.
                 output.whole = None;
             }
+        }
+    }
+
+    /// Writes a file that holds what is known now, and nothing that ever was beside it.
+    pub(super) fn write_without_history(&self) -> Result<(), StoreError> {
+        let Some(keeping) = &self.keeping else { return Ok(()) };
+        keeping.output.lock().whole = None;
+        self.write_down();
+        match keeping.output.lock().whole {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Down("the state could not be written anew".into())),
         }
     }
 

@@ -278,3 +278,24 @@ fn a_disk_that_stays_full_costs_no_more_memory_than_a_bound_and_nothing_known() 
     assert_eq!(see(&memory, last + 1, NOW, last, 1).network.minute.attempts, 2.0);
     assert_eq!(memory.settle(AttemptId(last), Outcome::Failed, NOW), Settled::Counted);
 }
+
+#[test]
+fn what_is_forgotten_is_in_no_file_and_comes_back_with_no_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (memory, _) = opened(dir.path());
+    let bytes_of = |account: u8| {
+        let files = std::fs::read_dir(dir.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        files.filter(|file| file.windows(16).any(|window| window == [account; 16])).count()
+    };
+    for id in 0..20 {
+        see(&memory, id, NOW, 1, if id % 2 == 0 { 0xaa } else { 0xbb });
+        memory.write_down();
+    }
+    assert_eq!((bytes_of(0xaa), bytes_of(0xbb)), (1, 1));
+    assert_eq!(memory.forget(Pseudonym([0xaa; 16])), Ok(true));
+    assert_eq!((bytes_of(0xaa), bytes_of(0xbb)), (0, 1));
+    assert_eq!(memory.forget(Pseudonym([0xaa; 16])), Ok(false));
+    let memory = killed(memory, dir.path());
+    assert_eq!(see(&memory, 99, NOW, 2, 0xaa).account.recent.attempts, 1.0);
+    assert_eq!(see(&memory, 98, NOW, 2, 0xbb).account.in_flight, 11);
+}

@@ -1,0 +1,33 @@
+//! What an operator may ask of the store and no visitor can: what is known of one thing, without counting anything, and to
+//! forget an account for good.
+//!
+//! Reading works on a copy that is brought to the present, so that looking at somebody leaves no trace in what the gate
+//! knows of them. Forgetting is for good when it returns: the file is written anew without the account, because entries that
+//! were evicted, and earlier states of one that was not, are still in it. (What sources keep of the accounts they tried is 26
+//! bits of a keyed hash for two hours, which names nobody.)
+
+use super::Memory;
+use crate::engine::attempt::Pseudonym;
+use crate::engine::time::Timestamp;
+use crate::store::{Entity, Known, StoreError};
+
+impl Memory {
+    pub fn look_up(&self, entity: Entity, at: Timestamp) -> Option<Known> {
+        match entity {
+            Entity::Network(network) => self.networks.peek(&network, |entry| Known::Source(entry.read_at(at))),
+            Entity::Device(device) => self.devices.peek(&device, |entry| Known::Source(entry.read_at(at))),
+            Entity::Account(account) => self.accounts.peek(&account, |entry| {
+                let (account, sources) = entry.read_at(at);
+                Known::Account(account, sources)
+            }),
+        }
+    }
+
+    /// Takes its time where the store is kept on disk: everything is written.
+    pub fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
+        let known = self.accounts.remove(&account);
+        self.open.forget(account);
+        self.write_without_history()?;
+        Ok(known)
+    }
+}
