@@ -46,6 +46,7 @@ fn source() -> PolicySource {
         name: "bench".into(),
         rules: RULES.iter().map(rule).collect(),
         on_success: Vec::new(),
+        when_degraded: Vec::new(),
         otherwise: Action::Allow,
     }
 }

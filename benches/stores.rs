@@ -120,6 +120,7 @@ fn bytes_per_entry(_criterion: &mut Criterion) {
 fn redis() -> (server::Server, Redis, Runtime) {
     let server = server::Server::start(&[]);
     let settings = RedisSettings {
+        tokens: Default::default(),
         servers: vec![RedisServer::Tcp { host: "127.0.0.1".into(), port: server.port() }],
         cluster: false,
         tls: false,

@@ -65,7 +65,8 @@
 //! `engine`. (`admin` is called by the gateway to count, and knows nothing of it.)
 //!
 //! - [`engine`]: the functional core. Pure: no async, no I/O, no clock, no Pingora. Judging cannot fail.
-//!   - [`attempt`](engine::attempt), [`event`](engine::event), [`evidence`](engine::evidence): the facts.
+//!   - [`attempt`](engine::attempt), [`event`](engine::event), [`evidence`](engine::evidence): the facts;
+//!     [`parts`](engine::parts): what can be missing among them.
 //!   - [`signals`](engine::signals): one file a signal, one table.
 //!   - [`assessment`](engine::assessment): three scorecards in log-odds, and `risk`.
 //!   - [`freeman`](engine::freeman): whose login it is, by the published statistical model (not asked by a signal yet).
@@ -86,7 +87,8 @@
 //!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls): one configuration, ready to serve;
 //!     [`reload`](gateway::reload): the next one.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
-//! - [`store`]: what is remembered between requests; one file a store, one conformance suite.
+//! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
+//!   the store that it shares is [`store::shared`].
 //! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
 //! - [`events`]: where records go; one file a sink.
 //! - [`secrets`]: the keys of an installation, and the only place that seals with them.
@@ -113,7 +115,7 @@
 //!    only [`challenge`] makes a [`Solved`](challenge::Solved), and only from one that it verified and burnt comes a
 //!    [`Clearance`](engine::clearance::Clearance).
 //! 5. **Absence is a value.** A signal that could not look is [`Blind`](engine::signals::Reading::Blind), a part that did not
-//!    answer is named in `degraded`, and policy rules on both. There is no default score for "don't know".
+//!    answer is [named](engine::parts) in `degraded`, and policy rules on both. There is no default score for "don't know".
 //! 6. **Memory that an attacker can grow is bounded**, and what is dropped is counted in a metric.
 //! 7. **Monitor mode is the same path**; only [`enforce::course`](gateway::enforce::course) and what cannot be judged at all
 //!    ask for the mode.

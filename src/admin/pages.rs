@@ -33,6 +33,8 @@ pub struct UpstreamHealth {
     pub up: usize,
     /// Addresses of those that do not.
     pub down: Vec<Box<str>>,
+    /// Names that cannot be looked up now. Their last known addresses, if there are any, are among those above.
+    pub unresolved: Vec<Box<str>>,
 }
 
 impl AdminState {
@@ -159,11 +161,23 @@ fn healthz(_state: &AdminState) -> Page {
 fn readyz(state: &AdminState) -> Page {
     let ready = state.readiness.is_ready();
     let upstreams = state.upstreams.lock();
-    let down: BTreeMap<&str, &[Box<str>]> =
-        upstreams.iter().filter(|one| !one.down.is_empty()).map(|one| (&*one.name, &one.down[..])).collect();
+    let named = |which: fn(&UpstreamHealth) -> &[Box<str>]| -> BTreeMap<&str, &[Box<str>]> {
+        upstreams.iter().map(|one| (&*one.name, which(one))).filter(|(_, servers)| !servers.is_empty()).collect()
+    };
+    let (down, unresolved) = (named(|one| &one.down), named(|one| &one.unresolved));
     let mut details = serde_json::json!({ "ready": ready, "parts": state.readiness.parts() });
     if !down.is_empty() {
         details["servers_down"] = serde_json::json!(down);
+    }
+    if !unresolved.is_empty() {
+        details["names_unresolved"] = serde_json::json!(unresolved);
+    }
+    if let Some(shared) = state.store.as_ref().and_then(|store| store.stats().shared)
+        && let Some(cause) = shared.cause
+    {
+        // No reason to send requests elsewhere: every gate asks the same store.
+        details["store"] =
+            serde_json::json!({ "breaker": shared.state.name(), "why": cause, "waiting": shared.backlog });
     }
     if let Some(configuration) = &*state.configuration.lock() {
         details["configuration"] = serde_json::json!(configuration);
@@ -261,7 +275,7 @@ mod tests {
         state.readiness.set("listeners", Part::Ready);
         let health = |up, down: &[&str]| {
             let down = down.iter().map(|server| Box::from(*server)).collect();
-            vec![UpstreamHealth { name: "default".into(), up, down }]
+            vec![UpstreamHealth { name: "default".into(), up, down, unresolved: Vec::new() }]
         };
         *state.upstreams.lock() = health(1, &["10.0.0.1:80"]);
         let page = respond("GET", "/readyz", &state);

@@ -7,7 +7,7 @@ mod body;
 mod store;
 
 pub(super) use body::{Body, BodyFile};
-pub(super) use store::{Store, StoreKind};
+pub(super) use store::{Store, StoreKind, TokensName};
 
 use super::slot::{Anything, Many, Pairs, Slot};
 use schemars::JsonSchema;
@@ -366,6 +366,8 @@ pub(super) struct Policy {
     pub rules: Slot<Vec<Slot<Rule>>>,
     /// After the application said yes: who is it? For `login` and `verification` only.
     pub on_success: Slot<Vec<Slot<Rule>>>,
+    /// Where none of these decided, while something is degraded (the store is away, a database is unreadable).
+    pub when_degraded: Slot<Vec<Slot<Rule>>>,
     /// Where no rule matches.
     #[schemars(extend("default" = "allow"))]
     pub otherwise: Slot<ActionName>,

@@ -6,7 +6,7 @@
 use crate::engine::policy::spelling::nearest;
 
 /// Reserved everywhere.
-const RESERVED: &[&str] = &["tarpit", "ban", "when_degraded", "fallback", "vendors", "cors"];
+const RESERVED: &[&str] = &["tarpit", "ban", "fallback", "vendors", "cors"];
 
 /// By struct or enum of the mirror, what the contract shows and this version does not have.
 const LATER: &[(&str, &[&str])] = &[
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn later_stages_are_named_as_such() {
-        assert_eq!(unknown_key("Policy", "when_degraded", &[]).0, "`when_degraded` is not available yet");
+        assert_eq!(unknown_key("Policy", "tarpit", &[]).0, "`tarpit` is not available yet");
         assert_eq!(unknown_key("Deny", "miror", &["respond"]).0, "unknown key `miror`");
     }
 }

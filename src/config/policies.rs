@@ -8,7 +8,7 @@ use crate::engine::event::Event;
 use crate::engine::policy::{self, Policy};
 use std::sync::Arc;
 
-pub(super) use crate::engine::policy::{Names, PolicySource, Reach, RuleError, RuleList, RuleSource};
+pub(super) use crate::engine::policy::{Names, PolicySource, Reach, RuleError, RuleList, RulePlace, RuleSource};
 
 /// Compiles and checks; every error of every rule at once.
 pub(super) fn compile(source: PolicySource, names: &Names, model: Arc<Model>) -> Result<Policy, Vec<RuleError>> {

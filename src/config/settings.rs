@@ -3,7 +3,7 @@
 
 mod store;
 
-pub use self::store::{Password, RedisServer, RedisSettings, Store};
+pub use self::store::{Password, RedisServer, RedisSettings, Store, Tokens};
 
 use crate::engine::attempt::Field;
 use crate::engine::clearance::ChallengeKind;

@@ -135,8 +135,13 @@ mod tests {
 
     fn policy(when: &str) -> Policy {
         let rule = RuleSource { name: "r".into(), when: when.into(), action: Action::Deny };
-        let source =
-            PolicySource { name: "p".into(), rules: vec![rule], on_success: Vec::new(), otherwise: Action::Allow };
+        let source = PolicySource {
+            name: "p".into(),
+            rules: vec![rule],
+            on_success: Vec::new(),
+            when_degraded: Vec::new(),
+            otherwise: Action::Allow,
+        };
         Policy::compile(source, &Names::new(Vec::new(), Vec::new()), Arc::new(Model::default())).unwrap()
     }
 

@@ -105,8 +105,13 @@ pub(crate) mod tests {
             };
             rules.iter().map(source).collect()
         };
-        let source =
-            PolicySource { name: "p".into(), rules: sources(rules), on_success: sources(on_success), otherwise };
+        let source = PolicySource {
+            name: "p".into(),
+            rules: sources(rules),
+            on_success: sources(on_success),
+            when_degraded: Vec::new(),
+            otherwise,
+        };
         Policy::compile(source, &Names::new(Vec::new(), Vec::new()), model()).unwrap()
     }
 
@@ -164,5 +169,45 @@ pub(crate) mod tests {
         let policy = policy(&[("all", "true", Action::Allow)], &[], Action::Deny);
         let evidence = Evidence { moment: Moment::After, ..evidence() };
         assert_eq!(policy.rule(&evidence, &assessment(Scores::default())).action, Action::Allow);
+    }
+
+    #[test]
+    fn rules_for_degradation_come_last_before_otherwise_and_only_then() {
+        let source = |name: &str, when: &str, action| RuleSource { name: name.into(), when: when.to_owned(), action };
+        let policy = |on_success: Vec<RuleSource>| {
+            let source = PolicySource {
+                name: "p".into(),
+                rules: vec![source("robots", "bot >= 50", Action::Deny)],
+                on_success,
+                when_degraded: vec![source("careful", "\"store\" in degraded", PROOF)],
+                otherwise: Action::Deny,
+            };
+            Policy::compile(source, &Names::new(Vec::new(), Vec::new()), model()).unwrap()
+        };
+        let (quiet, odd) = (assessment(Scores::default()), assessment(Scores { bot: 50.0, ..Scores::default() }));
+        let without = policy(Vec::new());
+        let ruled = |policy: &Policy, moment, degraded: &[&'static str], solved: bool, assessment| {
+            let mut evidence = Evidence { moment, degraded: degraded.to_vec(), ..evidence() };
+            if solved {
+                evidence.clearance = Clearance::of_solved(ChallengeKind::ProofOfWork);
+            }
+            let ruling = policy.rule(&evidence, assessment);
+            (ruling.rule.as_deref().map(str::to_owned), ruling.action)
+        };
+        let by = |rule: &str, action| (Some(rule.to_owned()), action);
+        let store: &[&'static str] = &["store", "store_down"];
+        assert_eq!(ruled(&without, Moment::Before, &[], false, &quiet), (None, Action::Deny), "nothing is degraded");
+        assert_eq!(ruled(&without, Moment::Before, store, false, &quiet), by("careful", PROOF));
+        assert_eq!(ruled(&without, Moment::Before, store, false, &odd), by("robots", Action::Deny), "rules come first");
+        assert_eq!(ruled(&without, Moment::Before, &["country"], false, &quiet), (None, Action::Deny));
+        assert_eq!(ruled(&without, Moment::Before, store, true, &quiet), (None, Action::Deny), "solved: passed over");
+        assert_eq!(
+            ruled(&without, Moment::After, store, false, &quiet),
+            (None, Action::Allow),
+            "a policy that has nothing to say after a success says nothing then"
+        );
+        let with = policy(vec![source("abroad", "client.country == \"AT\"", Action::Deny)]);
+        assert_eq!(ruled(&with, Moment::After, store, false, &quiet), by("careful", PROOF));
+        assert_eq!(ruled(&with, Moment::After, store, true, &quiet), (None, Action::Deny));
     }
 }

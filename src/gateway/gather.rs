@@ -11,7 +11,7 @@ use crate::engine::clearance::Clearance;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
-use crate::store::{DeviceKey, Observation, Store};
+use crate::store::{DeviceKey, Observation, Seen, Store};
 use http::Version;
 use pingora::http::RequestHeader;
 use std::net::IpAddr;
@@ -74,14 +74,14 @@ pub async fn evidence(
         told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
         accounts: &identity.aliases,
     };
-    let history = match store.observe(&observation).await {
-        Ok(history) => Some(history),
-        Err(error) => {
-            tracing::warn!(%error, "the store did not count an attempt; its history is blind");
-            degraded.push("store");
-            None
-        }
+    let (history, fault) = match store.observe(&observation).await {
+        Ok(Seen { history, missing: fault }) => (Some(history), fault),
+        Err(fault) => (None, Some(fault)),
     };
+    if let Some(fault) = fault {
+        // Told in metrics and, once, in the log: a line for each attempt would bury everything else.
+        degraded.extend(["store", fault.part()]);
+    }
     let attempt = Attempt {
         id: visitor.id,
         at: visitor.at,

@@ -135,6 +135,7 @@ impl Call<'_> {
         let captured_at = Instant::now();
         let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
         let gathered = Instant::now();
+        evidence.degraded.iter().for_each(|part| self.gate.metrics.degraded(part));
         self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
         let mut decision = judgement::decide(&evidence, &route, must_deny);
         if let Action::Challenge(kind) = decision.ruling.action {

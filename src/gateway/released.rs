@@ -44,12 +44,11 @@ pub async fn take(gate: &Gate, id: [u8; 16], now: Timestamp) -> Option<Waiting> 
     for _ in 0..20 {
         match gate.store.take(id, now).await {
             Ok(Some(bytes)) => return Waiting::from_bytes(bytes),
-            Ok(None) => tokio::time::sleep(Duration::from_millis(50)).await,
-            Err(error) => {
-                gate.metrics.store_failed(&error);
-                return None;
-            }
+            Ok(None) => {}
+            // It may be answered the next time: the moment that it is asked for again is there anyway.
+            Err(error) => gate.metrics.store_failed(&error),
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
 }

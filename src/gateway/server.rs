@@ -29,6 +29,7 @@ use crate::store::Store;
 use crate::store::memory::state::{self, StateError};
 use crate::store::memory::{Limits, Memory};
 use crate::store::redis::Redis;
+use crate::store::shared::{Remote, Shared, Use};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pingora::apps::{HttpServerOptions, ServerApp};
@@ -152,9 +153,11 @@ fn open_store(
             open_memory(*entries, snapshot.as_deref(), now).map(Store::Memory)
         }
         settings::Store::Redis(redis) => {
+            let how = Use::new(Limits::of_entries(redis.entries), redis.tokens);
             let redis = Redis::open(redis, secrets.identity_key()).map_err(StartError::Store)?;
             let metrics = metrics.clone();
-            Ok(Store::Redis(Arc::new(redis.timed(Arc::new(move |time| metrics.store_took(time))))))
+            let remote = Remote::Redis(Box::new(redis.timed(Arc::new(move |time| metrics.store_took(time)))));
+            Ok(Store::Shared(Shared::new(remote, how).map_err(StartError::Randomness)?))
         }
     }
 }
@@ -328,6 +331,7 @@ impl BackgroundService for Upkeep {
                 None
             }
         };
+        self.gate.store.prepare().await;
         self.gate.live.load_full().upstreams.refresh().await;
         self.gate.admin.readiness.set("upstreams", Part::Ready);
         let hangup = || {

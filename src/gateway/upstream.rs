@@ -5,6 +5,10 @@
 //! must not take a whole site down), and the peer with its timeouts is built once per server, not per request. A server
 //! without a sister is checked as well: it is asked whatever the check says, but the operator wants to know.
 //!
+//! A name that cannot be looked up keeps the addresses that it last had, each server's its own: a resolver that is down
+//! takes nobody's site down. A look-up that hangs is a failed one after a few seconds. What is found is told when it
+//! changes, once: a name that is lost and found, a server that goes down and comes back.
+//!
 //! A configuration that is loaded anew shares with the one before what did not change: an upstream with the same servers
 //! is the very same [`Pool`], with its addresses and its health, and a server that stays among others keeps its health.
 //! (Connections to servers are pooled by address in Pingora, and survive in any case.)
@@ -27,6 +31,9 @@ use std::time::Duration;
 /// How often names are resolved again.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a look-up may take. Nobody waits for it but the task that keeps names fresh, and a start.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
+
 /// Every upstream of one configuration.
 pub struct Upstreams {
     all: Vec<Upstream>,
@@ -44,8 +51,18 @@ pub struct Pool {
     settings: settings::Upstream,
     balancer: LoadBalancer<RoundRobin>,
     health: Arc<HealthRegistry>,
-    /// Servers whose names had no address when last looked up.
-    nameless: Arc<Mutex<Vec<Box<str>>>>,
+    names: Arc<Mutex<Looked>>,
+    /// Servers that did not accept connections when last checked.
+    down: Mutex<BTreeSet<SocketAddr>>,
+}
+
+/// What the last look-ups found, by each server's place.
+#[derive(Default)]
+struct Looked {
+    /// The addresses last found; they outlive the resolver.
+    known: HashMap<usize, Vec<std::net::SocketAddr>>,
+    /// Servers whose names could not be looked up the last time.
+    unresolved: BTreeSet<usize>,
 }
 
 impl Upstreams {
@@ -127,7 +144,16 @@ impl Upstream {
             _ => "default".into(),
         };
         let backends = self.pool.balancer.backends();
-        let mut health = UpstreamHealth { name, up: 0, down: self.pool.nameless.lock().clone() };
+        let mut health = UpstreamHealth { name, up: 0, down: Vec::new(), unresolved: Vec::new() };
+        let looked = self.pool.names.lock();
+        for &place in &looked.unresolved {
+            let server = named(&self.settings.servers[place]);
+            if !looked.known.contains_key(&place) {
+                health.down.push(server.clone());
+            }
+            health.unresolved.push(server);
+        }
+        drop(looked);
         for backend in backends.get_backend().iter() {
             match backends.ready(backend) {
                 true => health.up += 1,
@@ -153,11 +179,11 @@ impl Pool {
             registry.set_health_check(check);
             Arc::new(registry)
         });
-        let nameless = Arc::<Mutex<Vec<Box<str>>>>::default();
-        let names = Names { settings: settings.clone(), nameless: nameless.clone() };
+        let looked = Arc::<Mutex<Looked>>::default();
+        let names = Names { settings: settings.clone(), looked: looked.clone() };
         let backends = Backends::new_with_health_registry(Box::new(names), health.clone());
         let balancer = LoadBalancer::from_backends(backends);
-        Arc::new(Pool { settings: settings.clone(), balancer, health, nameless })
+        Arc::new(Pool { settings: settings.clone(), balancer, health, names: looked, down: Mutex::default() })
     }
 
     /// Whether these are the servers, asked and checked in the same way. Which hosts they serve is another matter.
@@ -183,13 +209,27 @@ impl Pool {
 
     /// `app:9000, app:9001`, for messages.
     pub fn servers(&self) -> String {
-        let each = self.settings.servers.iter().map(|server| format!("{}:{}", server.host, server.port));
-        each.collect::<Vec<_>>().join(", ")
+        self.settings.servers.iter().map(named).collect::<Vec<_>>().join(", ")
     }
 
     async fn look_up(&self) {
-        if let Err(error) = self.balancer.update().await {
-            tracing::warn!(%error, "cannot look up the servers of an upstream; the last known addresses stay");
+        // Fails only where no server has an address, which is told name by name.
+        let _ = self.balancer.update().await;
+    }
+
+    async fn check(&self) {
+        self.health.run_health_check(true).await;
+        let backends = self.balancer.backends();
+        let all = backends.get_backend();
+        let now: BTreeSet<SocketAddr> =
+            all.iter().filter(|backend| !backends.ready(backend)).map(|backend| backend.addr.clone()).collect();
+        let before = std::mem::replace(&mut *self.down.lock(), now.clone());
+        for server in now.difference(&before) {
+            tracing::warn!(%server, "a server of the application does not accept connections");
+        }
+        let there = |server: &&SocketAddr| all.iter().any(|backend| backend.addr == **server);
+        for server in before.difference(&now).filter(there) {
+            tracing::info!(%server, "a server of the application accepts connections again");
         }
     }
 
@@ -197,14 +237,14 @@ impl Pool {
     pub async fn refresh(&self) {
         self.look_up().await;
         if self.settings.servers.len() > 1 {
-            self.health.run_health_check(true).await;
+            self.check().await;
         }
     }
 
     /// Keeps names and health fresh for as long as it is polled.
     pub async fn tend(&self) {
         let mut since_look_up = Duration::ZERO;
-        self.health.run_health_check(true).await;
+        self.check().await;
         loop {
             tokio::time::sleep(self.settings.health.interval).await;
             since_look_up += self.settings.health.interval;
@@ -212,39 +252,70 @@ impl Pool {
                 since_look_up = Duration::ZERO;
                 self.look_up().await;
             }
-            self.health.run_health_check(true).await;
+            self.check().await;
         }
     }
 }
 
-/// Servers by name: each look-up resolves them anew, and keeps those it can.
+/// `app:9000`, as the configuration has it.
+fn named(server: &settings::Server) -> Box<str> {
+    format!("{}:{}", server.host, server.port).into()
+}
+
+/// Servers by name: each look-up resolves them anew, and keeps what it last knew of those it cannot.
 struct Names {
     settings: settings::Upstream,
-    nameless: Arc<Mutex<Vec<Box<str>>>>,
+    looked: Arc<Mutex<Looked>>,
 }
 
 #[async_trait]
 impl ServiceDiscovery for Names {
     async fn discover(&self) -> pingora::Result<(BTreeSet<Backend>, HashMap<u64, bool>)> {
+        let found = futures::future::join_all(self.settings.servers.iter().map(look_up)).await;
+        let mut looked = self.looked.lock();
         let mut backends = BTreeSet::new();
         let mut failure = None;
-        let mut nameless = Vec::new();
-        for server in &self.settings.servers {
-            match tokio::net::lookup_host((&*server.host, server.port)).await {
-                Ok(addresses) => backends.extend(addresses.map(|address| self.backend(server, address))),
+        for (place, (server, found)) in self.settings.servers.iter().zip(found).enumerate() {
+            match found {
+                Ok(addresses) => {
+                    if looked.unresolved.remove(&place) {
+                        tracing::info!(server = %named(server), "the name of a server can be looked up again");
+                    }
+                    looked.known.insert(place, addresses);
+                }
                 Err(error) => {
-                    nameless.push(format!("{}:{}", server.host, server.port).into());
+                    if looked.unresolved.insert(place) {
+                        tell_unresolved(&named(server), &error, looked.known.contains_key(&place));
+                    }
                     failure = Some((server, error));
                 }
             }
+            let known = looked.known.get(&place).into_iter().flatten();
+            backends.extend(known.map(|address| self.backend(server, *address)));
         }
-        *self.nameless.lock() = nameless;
         match failure {
             Some((server, error)) if backends.is_empty() => {
-                Err(Error::explain(ErrorType::ConnectNoRoute, format!("{}:{}: {error}", server.host, server.port)))
+                Err(Error::explain(ErrorType::ConnectNoRoute, format!("{}: {error}", named(server))))
             }
             _ => Ok((backends, HashMap::new())),
         }
+    }
+}
+
+fn tell_unresolved(server: &str, error: &std::io::Error, known: bool) {
+    match known {
+        true => {
+            tracing::warn!(server, %error, "the name of a server cannot be looked up; its last known addresses stay")
+        }
+        false => tracing::error!(server, %error, "the name of a server cannot be looked up: it is not asked"),
+    }
+}
+
+async fn look_up(server: &settings::Server) -> std::io::Result<Vec<std::net::SocketAddr>> {
+    let looking = tokio::net::lookup_host((&*server.host, server.port));
+    match tokio::time::timeout(LOOK_UP_WITHIN, looking).await {
+        Ok(found) => Ok(found?.collect()),
+        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the resolver does not answer")),
     }
 }
 
@@ -357,7 +428,27 @@ mod tests {
         upstreams.refresh().await;
         let down = vec![Box::from("nowhere.invalid:80"), "127.0.0.1:1".into()];
         // A single server is not checked before the gate is up.
-        let unchecked = UpstreamHealth { name: "api.*".into(), up: 1, down: Vec::new() };
-        assert_eq!(upstreams.health(), [UpstreamHealth { name: "default".into(), up: 1, down }, unchecked]);
+        let unchecked = UpstreamHealth { name: "api.*".into(), up: 1, down: Vec::new(), unresolved: Vec::new() };
+        let unresolved = vec![Box::from("nowhere.invalid:80")];
+        assert_eq!(upstreams.health(), [UpstreamHealth { name: "default".into(), up: 1, down, unresolved }, unchecked]);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_lost_keeps_its_addresses() {
+        let shop = settings::Upstream {
+            servers: vec![
+                settings::Server { host: "localhost".into(), port: 9, tls: false },
+                settings::Server { host: "gone.invalid".into(), port: 9, tls: false },
+            ],
+            ..upstream(&[], 9)
+        };
+        let looked = Arc::<Mutex<Looked>>::default();
+        // As if it had been looked up before the resolver died.
+        looked.lock().known.insert(1, vec!["192.0.2.9:9".parse().unwrap()]);
+        let names = Names { settings: shop, looked: looked.clone() };
+        let (backends, _) = names.discover().await.unwrap();
+        assert!(backends.iter().any(|backend| backend.addr.to_string() == "192.0.2.9:9"), "{backends:?}");
+        assert!(backends.len() >= 2, "the other is looked up: {backends:?}");
+        assert_eq!(looked.lock().unresolved, [1].into());
     }
 }

@@ -18,6 +18,7 @@ pub mod memory;
 #[cfg(test)]
 mod model;
 pub mod redis;
+pub mod shared;
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -32,7 +33,18 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Store {
     Memory(Arc<memory::Memory>),
+    /// Asked directly, and nothing instead when it does not answer: what [`Shared`](shared::Shared) asks.
     Redis(Arc<redis::Redis>),
+    /// One that several gates ask, over the network.
+    Shared(Arc<shared::Shared>),
+}
+
+/// What is known of an attempt that was just counted.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub history: History,
+    /// Why the store itself could not say it: then the history is what this gate alone has counted.
+    pub missing: Option<StoreError>,
 }
 
 /// Most names of one account that are counted; a form has no more places for one.
@@ -151,10 +163,13 @@ pub enum StoreError {
     Foreign,
     #[error("the store answered what makes no sense: {0}")]
     Broken(Box<str>),
+    /// It is back, and is being told what happened in the meantime.
+    #[error("the store is catching up")]
+    Merging,
 }
 
 impl StoreError {
-    /// Label of the metrics.
+    /// For metrics: `late`.
     pub fn name(&self) -> &'static str {
         match self {
             StoreError::Full(_) => "full",
@@ -166,9 +181,41 @@ impl StoreError {
             StoreError::Refused(_) => "refused",
             StoreError::Foreign => "foreign",
             StoreError::Broken(_) => "broken",
+            StoreError::Merging => "merging",
+        }
+    }
+
+    /// For records and rules, beside `store`: one of the [parts](crate::engine::parts).
+    pub fn part(&self) -> &'static str {
+        match self {
+            StoreError::Full(_) | StoreError::Exists => "store_full",
+            StoreError::Late(_) => "store_late",
+            StoreError::Down(_) => "store_down",
+            StoreError::ReadOnly(_) => "store_read_only",
+            StoreError::FailingOver(_) => "store_failing_over",
+            StoreError::Refused(_) => "store_refused",
+            StoreError::Foreign => "store_foreign",
+            StoreError::Broken(_) => "store_broken",
+            StoreError::Merging => "store_merging",
         }
     }
 }
+
+#[cfg(test)]
+type Failure = fn() -> StoreError;
+
+/// Each way a store can fail to count, with its part: for tests over all of them.
+#[cfg(test)]
+const FAULTS: &[(Failure, &str)] = &[
+    (|| StoreError::Late(Duration::from_millis(5)), "store_late"),
+    (|| StoreError::Down("connection refused".into()), "store_down"),
+    (|| StoreError::ReadOnly("a replica".into()), "store_read_only"),
+    (|| StoreError::FailingOver("loading".into()), "store_failing_over"),
+    (|| StoreError::Full("entry"), "store_full"),
+    (|| StoreError::Refused("wrong password".into()), "store_refused"),
+    (|| StoreError::Foreign, "store_foreign"),
+    (|| StoreError::Broken("not a hash".into()), "store_broken"),
+];
 
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +242,8 @@ pub struct Stats {
     pub keeping: Option<KeepingStats>,
     /// Of a store on servers, as they said last.
     pub server: Option<ServerStats>,
+    /// Of one that several gates share; the sizes above are those of this gate's own counts then.
+    pub shared: Option<shared::SharedStats>,
 }
 
 /// What the servers of a shared store use, altogether.
@@ -218,10 +267,13 @@ impl Store {
     /// Counts this attempt and returns what is known, this attempt included, in one step.
     ///
     /// An id is observed once; observing it again counts another attempt.
-    pub async fn observe(&self, observation: &Observation<'_>) -> Result<History, StoreError> {
+    pub async fn observe(&self, observation: &Observation<'_>) -> Result<Seen, StoreError> {
         match self {
-            Store::Memory(memory) => Ok(memory.observe(observation)),
-            Store::Redis(redis) => Box::pin(redis.observe(observation)).await,
+            Store::Memory(memory) => Ok(Seen { history: memory.observe(observation), missing: None }),
+            Store::Redis(redis) => {
+                Box::pin(redis.observe(observation)).await.map(|history| Seen { history, missing: None })
+            }
+            Store::Shared(shared) => Ok(Box::pin(shared.observe(observation)).await),
         }
     }
 
@@ -233,6 +285,7 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.settle(id, outcome, at)),
             Store::Redis(redis) => Box::pin(redis.settle(id, outcome, at)).await,
+            Store::Shared(shared) => Ok(Box::pin(shared.settle(id, outcome, at)).await),
         }
     }
 
@@ -242,6 +295,7 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.withdraw(id, how, at)),
             Store::Redis(redis) => Box::pin(redis.withdraw(id, how, at)).await,
+            Store::Shared(shared) => Ok(Box::pin(shared.withdraw(id, how, at)).await),
         }
     }
 
@@ -252,6 +306,7 @@ impl Store {
         match self {
             Store::Memory(memory) => memory.burn(token, lifetime, at),
             Store::Redis(redis) => Box::pin(redis.burn(token, lifetime, at)).await,
+            Store::Shared(shared) => Box::pin(shared.burn(token, lifetime, at)).await,
         }
     }
 
@@ -260,6 +315,7 @@ impl Store {
         match self {
             Store::Memory(memory) => memory.hold(id, &sealed, lifetime, at),
             Store::Redis(redis) => Box::pin(redis.hold(id, &sealed, lifetime, at)).await,
+            Store::Shared(shared) => Box::pin(shared.hold(id, sealed, lifetime, at)).await,
         }
     }
 
@@ -268,6 +324,16 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.take(id, at)),
             Store::Redis(redis) => Box::pin(redis.take(id, at)).await,
+            Store::Shared(shared) => Box::pin(shared.take(id, at)).await,
+        }
+    }
+
+    /// To be called before the first attempt: makes connections, so that no visitor waits for them. What cannot be had
+    /// by then is told, and stops nobody.
+    pub async fn prepare(&self) {
+        match self {
+            Store::Memory(_) | Store::Redis(_) => {}
+            Store::Shared(shared) => shared.prepare().await,
         }
     }
 
@@ -276,6 +342,7 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.look_up(entity, at)),
             Store::Redis(redis) => Box::pin(redis.look_up(entity, at)).await,
+            Store::Shared(shared) => Box::pin(shared.look_up(entity, at)).await,
         }
     }
 
@@ -285,6 +352,7 @@ impl Store {
         match self {
             Store::Memory(memory) => memory.forget(account),
             Store::Redis(redis) => Box::pin(redis.forget(account)).await,
+            Store::Shared(shared) => Box::pin(shared.forget(account)).await,
         }
     }
 
@@ -293,6 +361,7 @@ impl Store {
         match self {
             Store::Memory(memory) => memory.close(),
             Store::Redis(redis) => redis.close(),
+            Store::Shared(shared) => shared.close(),
         }
     }
 
@@ -300,6 +369,7 @@ impl Store {
         match self {
             Store::Memory(memory) => memory.stats(),
             Store::Redis(redis) => redis.stats(),
+            Store::Shared(shared) => shared.stats(),
         }
     }
 }
@@ -320,6 +390,16 @@ mod tests {
         assert!(travels(&store.observe(&attempt)) <= 64);
         assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 64);
         assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 128);
+    }
+
+    #[test]
+    fn every_fault_is_a_part_that_rules_may_name() {
+        let known = crate::engine::parts::names();
+        for (fault, part) in FAULTS {
+            assert_eq!(fault().part(), *part);
+            assert!(known.contains(part), "{part} is not in the table of parts");
+        }
+        assert!(known.contains(&StoreError::Merging.part()));
     }
 
     #[test]

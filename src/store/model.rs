@@ -112,7 +112,7 @@ fn follow(
                     accounts: &accounts,
                 };
                 let expected = model.observe(&observation);
-                let counted = wait(store.observe(&observation)).unwrap();
+                let counted = wait(store.observe(&observation)).unwrap().history;
                 prop_assert!(same(&counted, &expected), "store: {:#?}\nmodel: {:#?}", counted, expected);
             }
             Step::Settle { back, outcome } => {

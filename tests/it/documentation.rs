@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use tollgate::admin::metrics;
 use tollgate::config::schema;
+use tollgate::engine::parts::{PARTS, Part};
 use tollgate::engine::policy::VARIABLES;
 use tollgate::engine::signals::SIGNALS;
 
@@ -28,6 +29,7 @@ fn generated_tables_are_what_the_code_says() {
     let tables = [
         ("variables", variables()),
         ("signals", signals()),
+        ("parts", parts()),
         ("metrics", metrics::table()),
         ("explanation", explanation()),
         ("reference", schema::reference()),
@@ -58,6 +60,11 @@ fn variables() -> String {
         table += &format!("| `{}` | {kind} | {} |\n", variable.name, variable.summary.replace('<', "&lt;"));
     }
     table
+}
+
+fn parts() -> String {
+    let row = |part: &Part| format!("| `{}` | {} |\n", part.name, part.summary);
+    format!("| part | means |\n| --- | --- |\n{}", PARTS.iter().map(row).collect::<String>())
 }
 
 fn signals() -> String {

@@ -9,6 +9,7 @@ mod bursts;
 mod capture;
 mod challenge;
 mod checking;
+mod degraded;
 mod documentation;
 mod examples;
 mod explain;

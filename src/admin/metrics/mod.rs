@@ -19,6 +19,7 @@ use crate::engine::outcome::Outcome;
 use crate::engine::record::Enforcement;
 use crate::engine::signals::{SIGNALS, SignalId};
 use crate::events::decision_log::LogStats;
+use crate::store::shared::{FAILURES, SharedStats, State};
 use crate::store::{Stats, StoreError};
 use parking_lot::Mutex;
 use prometheus::core::Collector;
@@ -133,6 +134,7 @@ pub struct Metrics {
     bodies_held: IntGauge,
     store_errors: IntCounterVec,
     store_seconds: Histogram,
+    degraded: IntCounterVec,
     ready: IntGauge,
     config: IntGaugeVec,
     config_loaded: IntGauge,
@@ -157,6 +159,14 @@ struct Taken {
     server_bytes: IntGauge,
     server_bytes_max: IntGauge,
     store_keeping_failures: IntCounter,
+    breaker: IntGaugeVec,
+    breaker_entered: IntCounterVec,
+    store_failures: IntCounterVec,
+    backlog: IntGauge,
+    backlog_bytes: IntGauge,
+    merged: IntCounter,
+    unmerged: IntCounter,
+    spent_twice: IntCounter,
     log_written: IntCounter,
     log_dropped: IntCounter,
     log_failed: IntCounter,
@@ -221,6 +231,7 @@ impl Metrics {
             bodies_held: of.gauge(table::BODIES_HELD)?,
             store_errors: of.counters(table::STORE_ERRORS)?,
             store_seconds: of.histograms(table::STORE_SECONDS, &LATENCIES)?.with_label_values(&[] as &[&str]),
+            degraded: of.counters(table::DEGRADED)?,
             ready: of.gauge(table::READY)?,
             config: of.gauges(table::CONFIG)?,
             config_loaded: of.gauge(table::CONFIG_LOADED)?,
@@ -239,6 +250,14 @@ impl Metrics {
                 server_bytes: of.gauge(table::STORE_SERVER_BYTES)?,
                 server_bytes_max: of.gauge(table::STORE_SERVER_BYTES_MAX)?,
                 store_keeping_failures: of.counter(table::STORE_KEEPING_FAILURES)?,
+                breaker: of.gauges(table::STORE_BREAKER)?,
+                breaker_entered: of.counters(table::STORE_BREAKER_ENTERED)?,
+                store_failures: of.counters(table::STORE_FAILURES)?,
+                backlog: of.gauge(table::STORE_BACKLOG)?,
+                backlog_bytes: of.gauge(table::STORE_BACKLOG_BYTES)?,
+                merged: of.counter(table::STORE_MERGED)?,
+                unmerged: of.counter(table::STORE_UNMERGED)?,
+                spent_twice: of.counter(table::STORE_SPENT_TWICE)?,
                 log_written: of.counter(table::LOG_WRITTEN)?,
                 log_dropped: of.counter(table::LOG_DROPPED)?,
                 log_failed: of.counter(table::LOG_FAILED)?,
@@ -327,6 +346,11 @@ impl Metrics {
         self.store_errors.with_label_values(&[error.name()]).inc();
     }
 
+    /// An attempt is judged without this part.
+    pub fn degraded(&self, part: &'static str) {
+        self.degraded.with_label_values(&[part]).inc();
+    }
+
     pub fn connected(&self) {
         self.connections.inc();
     }
@@ -389,6 +413,7 @@ impl Metrics {
             let servers = |state: &str| taken.upstream_servers.with_label_values(&[&*upstream.name, state]);
             servers("up").set(upstream.up as i64);
             servers("down").set(upstream.down.len() as i64);
+            servers("unresolved").set(upstream.unresolved.len() as i64);
         }
     }
 
@@ -410,6 +435,9 @@ impl Metrics {
         let served = stats.server.map_or((0, 0), |served| (served.bytes, served.most_bytes));
         taken.server_bytes.set(served.0 as i64);
         taken.server_bytes_max.set(served.1 as i64);
+        if let Some(shared) = &stats.shared {
+            taken.take_shared(shared);
+        }
     }
 
     /// Takes the decision log's counts over, when somebody asks.
@@ -426,6 +454,23 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+}
+
+impl Taken {
+    fn take_shared(&self, shared: &SharedStats) {
+        for (state, entered) in State::ALL.into_iter().zip(shared.entered) {
+            self.breaker.with_label_values(&[state.name()]).set((state == shared.state).into());
+            catch_up(&self.breaker_entered.with_label_values(&[state.name()]), entered);
+        }
+        for (why, failures) in FAILURES.into_iter().zip(shared.failures) {
+            catch_up(&self.store_failures.with_label_values(&[why]), failures);
+        }
+        self.backlog.set(shared.backlog as i64);
+        self.backlog_bytes.set(shared.backlog_bytes as i64);
+        catch_up(&self.merged, shared.merged);
+        catch_up(&self.unmerged, shared.unmerged);
+        catch_up(&self.spent_twice, shared.spent_twice);
     }
 }
 

@@ -43,16 +43,39 @@ fn busy() -> Metrics {
     metrics.store_failed(&StoreError::Full("held answer"));
     metrics.configured("0123456789ab", "0.1.0", 1_700_000_000);
     metrics.data("country", 1_700_000_000);
-    metrics.take_upstreams(&[UpstreamHealth { name: "default".into(), up: 1, down: Vec::new() }]);
+    metrics.take_upstreams(&[UpstreamHealth {
+        name: "default".into(),
+        up: 1,
+        down: Vec::new(),
+        unresolved: Vec::new(),
+    }]);
     metrics.take_store(&Stats {
         kinds: vec![KindStats { kind: "network", entries: 3, capacity: 10, evicted: 7, refused: 1 }],
         held_bytes: 5,
         held_capacity: 100,
         keeping: None,
         server: Some(ServerStats { bytes: 1_000, most_bytes: 4_000 }),
+        shared: Some(away()),
     });
     metrics.store_took(Duration::from_micros(300));
+    metrics.degraded("store");
     metrics
+}
+
+/// A shared store that is away.
+fn away() -> SharedStats {
+    SharedStats {
+        state: State::Open,
+        cause: Some("late"),
+        entered: [0, 1, 0],
+        failures: [6, 0, 0, 0, 0, 0, 0, 0],
+        fallbacks: 3,
+        backlog: 4,
+        backlog_bytes: 500,
+        merged: 0,
+        unmerged: 0,
+        spent_twice: 0,
+    }
 }
 
 #[test]
@@ -136,6 +159,21 @@ fn each_word_is_counted_as_itself() {
 }
 
 #[test]
+fn a_shared_store_that_is_away_is_seen() {
+    check(
+        &busy(),
+        &[
+            r#"tollgate_store_breaker{state="open"} 1"#,
+            r#"tollgate_store_breaker{state="closed"} 0"#,
+            r#"tollgate_store_breaker_transitions_total{to="open"} 1"#,
+            r#"tollgate_store_failures_total{why="late"} 6"#,
+            "tollgate_store_backlog 4",
+            r#"tollgate_degraded_total{part="store"} 1"#,
+        ],
+    );
+}
+
+#[test]
 fn totals_of_others_are_taken_over_and_never_fall() {
     let metrics = busy();
     let network = |evicted| Stats {
@@ -144,6 +182,7 @@ fn totals_of_others_are_taken_over_and_never_fall() {
         held_capacity: 100,
         keeping: None,
         server: None,
+        shared: None,
     };
     metrics.take_store(&network(9));
     metrics.take_store(&network(8));

@@ -230,7 +230,7 @@ impl Said {
         let rule = policy["rule"]
             .as_str()
             .zip(rules)
-            .and_then(|(wanted, rules)| rules.rules.iter().chain(&rules.on_success).find(|rule| *rule.name == *wanted));
+            .and_then(|(wanted, rules)| rules.every_rule().find(|rule| *rule.name == *wanted));
         if let Some(rule) = rule {
             self.rule_text = Some(rule.text.to_string());
             self.line(&format!("  its rule: when {}", rule.text));

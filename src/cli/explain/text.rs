@@ -261,12 +261,18 @@ impl Page {
         if judgement.rules.is_empty() {
             self.line("no rules");
         }
-        for (place, RuleSaid { name, when, action: does, verdict, reasons }) in judgement.rules.iter().enumerate() {
+        let mut list = judgement.list;
+        for (place, said) in judgement.rules.iter().enumerate() {
+            let RuleSaid { list: of, name, when, action: does, verdict, reasons } = said;
+            if std::mem::replace(&mut list, of) != *of {
+                self.line(&in_colour(DIM, &format!("{of}, while something is degraded:")));
+            }
             let said = match verdict {
                 Verdict::True => in_colour(BOLD, "true"),
                 Verdict::False => "false".to_owned(),
                 Verdict::Satisfied => "passed over: its challenge was solved".to_owned(),
                 Verdict::NotReached => in_colour(DIM, "not reached"),
+                Verdict::NotDegraded => in_colour(DIM, "not asked: nothing is degraded"),
             };
             self.line(&format!("{}. {name}: {does} when {when}", place + 1));
             self.line(&format!("     {said}{}", because(reasons)));

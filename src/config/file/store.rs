@@ -36,6 +36,10 @@ pub(in crate::config) struct Store {
     /// With `kind: redis`: whom the server knows this gate as (its ACL user).
     #[schemars(extend("examples" = serde_json::json!(["gate"])))]
     pub user: Slot<String>,
+    /// With `kind: redis`: single-use tokens (solved challenges) while the store is away. `local`: spent at this gate alone,
+    /// so at worst once at each. `strict`: not at all, so that no challenge can be passed.
+    #[schemars(extend("default" = "local"))]
+    pub tokens: Slot<TokensName>,
     /// With `kind: redis`: file with the password; read at each connection, so that it can change without a restart.
     #[schemars(extend("examples" = serde_json::json!(["/etc/tollgate/redis.password"])))]
     pub password_file: Slot<String>,
@@ -50,4 +54,11 @@ pub(in crate::config) struct Store {
 pub(in crate::config) enum StoreKind {
     Memory,
     Redis,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum TokensName {
+    Local,
+    Strict,
 }

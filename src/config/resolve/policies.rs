@@ -105,6 +105,12 @@ impl Resolver<'_, '_> {
         let mut names = HashSet::new();
         let (rules, places) = self.rules(&keys.rules, default_kind, &mut names);
         let (on_success, places_after) = self.rules(&keys.on_success, default_kind, &mut names);
+        let (when_degraded, places_degraded) = self.rules(&keys.when_degraded, default_kind, &mut names);
+        let places = |list| match list {
+            RuleList::Rules => &places[..],
+            RuleList::OnSuccess => &places_after,
+            RuleList::WhenDegraded => &places_degraded,
+        };
         let deny = self.deny(&keys.deny);
         let mode = keys.mode.get().map_or(Mode::Enforce, |mode| mode_of(*mode));
         let otherwise = keys.otherwise.get().map_or(Action::Allow, |action| match action {
@@ -112,21 +118,17 @@ impl Resolver<'_, '_> {
             ActionName::Deny => Action::Deny,
             ActionName::Challenge => Action::Challenge(default_kind),
         });
-        let source = PolicySource { name: name.into(), rules, on_success, otherwise };
+        let source = PolicySource { name: name.into(), rules, on_success, when_degraded, otherwise };
         match policies::compile(source, known, model.clone()) {
             Ok(rules) => {
                 if self.document.is_sound(at) {
-                    self.reach(&rules, &places, &places_after);
+                    self.reach(&rules, places);
                 }
                 Some(RoutePolicy { rules, mode, deny })
             }
             Err(errors) => {
                 for error in errors {
-                    let places = match error.place.list {
-                        RuleList::Rules => &places,
-                        RuleList::OnSuccess => &places_after,
-                    };
-                    let Some(&node) = places.get(error.place.index) else { continue };
+                    let Some(&node) = places(error.place.list).get(error.place.index) else { continue };
                     let help = error.suggestion.map(|suggestion| format!("write `{suggestion}`"));
                     self.document.error_within(node, error.offset, error.len, error.message, help);
                 }

@@ -5,21 +5,17 @@
 
 use super::Resolver;
 use crate::config::file::{Answer, Outcome};
-use crate::config::policies::{Reach, RuleList};
+use crate::config::policies::{Reach, RuleList, RulePlace};
 use crate::config::tree::NodeId;
 use crate::engine::outcome::{OutcomeRules, Unreachable};
 use crate::engine::policy::Policy;
 
 impl Resolver<'_, '_> {
-    /// Rules of a policy that never decide. `rules` and `after` are the places of their conditions.
-    pub(super) fn reach(&self, policy: &Policy, rules: &[NodeId], after: &[NodeId]) {
+    /// Rules of a policy that never decide. `nodes` are the places of the conditions of each list.
+    pub(super) fn reach<'n>(&self, policy: &Policy, nodes: impl Fn(RuleList) -> &'n [NodeId]) {
         for (place, reach) in policy.out_of_reach() {
-            let (nodes, compiled) = match place.list {
-                RuleList::Rules => (rules, &policy.rules),
-                RuleList::OnSuccess => (after, &policy.on_success),
-            };
-            let Some(&node) = nodes.get(place.index) else { continue };
-            let earlier = |index: usize| match (compiled.get(index), nodes.get(index)) {
+            let Some(&node) = nodes(place.list).get(place.index) else { continue };
+            let earlier = |at: RulePlace| match (policy.list(at.list).get(at.index), nodes(at.list).get(at.index)) {
                 (Some(rule), Some(&at)) => format!("`{}` in line {}", rule.name, self.document.line(at)),
                 _ => "an earlier rule".to_owned(),
             };

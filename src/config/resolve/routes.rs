@@ -271,7 +271,7 @@ fn is_address(page: &str) -> bool {
 
 /// Whether visitors with a form may be challenged here, and are sent back to it.
 fn needs_pages(fields: &[(Field, Vec<FieldSource>)], policy: &RoutePolicy) -> bool {
-    let challenges = policy.rules.rules.iter().any(|rule| matches!(rule.action, Action::Challenge(_)));
+    let challenges = policy.rules.every_rule().any(|rule| matches!(rule.action, Action::Challenge(_)));
     let form = fields.iter().flat_map(|(_, sources)| sources).any(|source| matches!(source, FieldSource::Form(_)));
     challenges && form
 }

@@ -1,8 +1,8 @@
 //! Where history lives: in this process, or in a Redis that a fleet shares.
 
 use super::Resolver;
-use crate::config::file::{File, Store as StoreKeys, StoreKind};
-use crate::config::settings::{Password, RedisServer, RedisSettings, Store};
+use crate::config::file::{File, Store as StoreKeys, StoreKind, TokensName};
+use crate::config::settings::{Password, RedisServer, RedisSettings, Store, Tokens};
 use crate::config::slot::{Many, Slot};
 use crate::config::tree::NodeId;
 use percent_encoding::percent_decode_str;
@@ -55,6 +55,7 @@ impl Resolver<'_, '_> {
             ("deadline", keys.deadline.node()),
             ("prefix", keys.prefix.node()),
             ("user", keys.user.node()),
+            ("tokens", keys.tokens.node()),
             ("password_file", keys.password_file.node()),
             ("ca_file", keys.ca_file.node()),
         ];
@@ -84,6 +85,10 @@ impl Resolver<'_, '_> {
             deadline: self.duration(&keys.deadline, DEADLINE, Duration::from_millis(1)..=Duration::from_secs(1)),
             prefix: self.prefix(&keys.prefix),
             entries,
+            tokens: match keys.tokens.get() {
+                Some(TokensName::Strict) => Tokens::Strict,
+                Some(TokensName::Local) | None => Tokens::Local,
+            },
         };
         if let Some((at, urls)) = self.required(&keys.url, node, "url", EXAMPLE) {
             self.servers(at, urls, &mut settings);

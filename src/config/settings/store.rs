@@ -40,6 +40,27 @@ pub struct RedisSettings {
     pub prefix: Box<str>,
     /// Most entries of each kind in this process's memory, which counts while the store cannot.
     pub entries: usize,
+    pub tokens: Tokens,
+}
+
+/// What becomes of single-use tokens while a shared store is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Tokens {
+    /// Spent at this gate alone, and merged: at worst once per gate.
+    #[default]
+    Local,
+    /// Not spent at all.
+    Strict,
+}
+
+impl Tokens {
+    /// As the configuration has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tokens::Local => "local",
+            Tokens::Strict => "strict",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +127,7 @@ mod tests {
 
     fn settings() -> RedisSettings {
         RedisSettings {
+            tokens: Tokens::Local,
             servers: vec![RedisServer::Tcp { host: "::1".into(), port: 6379 }],
             cluster: false,
             tls: true,

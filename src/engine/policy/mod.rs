@@ -27,6 +27,7 @@ pub use variables::{Kind, VARIABLES, Variable};
 use super::assessment::{Assessment, Model};
 use super::decision::{Action, Ruling};
 use super::evidence::{Evidence, Moment};
+use super::parts;
 use super::signals::SIGNALS;
 use condition::Condition;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct PolicySource {
     pub rules: Vec<RuleSource>,
     /// After the application said yes.
     pub on_success: Vec<RuleSource>,
+    /// At either moment, while something is degraded and nothing above decided.
+    pub when_degraded: Vec<RuleSource>,
     pub otherwise: Action,
 }
 
@@ -66,9 +69,10 @@ pub struct Names {
 }
 
 impl Names {
-    /// With the catalogue's signals.
+    /// With the catalogue's signals and parts.
     pub fn new(lists: Vec<Arc<str>>, routes: Vec<Arc<str>>) -> Names {
-        Names { signals: SIGNALS.iter().map(|signal| signal.name).collect(), lists, routes, parts: Vec::new() }
+        let signals = SIGNALS.iter().map(|signal| signal.name).collect();
+        Names { signals, lists, routes, parts: parts::names() }
     }
 }
 
@@ -77,6 +81,7 @@ impl Names {
 pub enum RuleList {
     Rules,
     OnSuccess,
+    WhenDegraded,
 }
 
 impl RuleList {
@@ -85,6 +90,7 @@ impl RuleList {
         match self {
             RuleList::Rules => "rules",
             RuleList::OnSuccess => "on_success",
+            RuleList::WhenDegraded => "when_degraded",
         }
     }
 }
@@ -145,6 +151,7 @@ pub struct Policy {
     pub model: Arc<Model>,
     pub rules: Vec<Rule>,
     pub on_success: Vec<Rule>,
+    pub when_degraded: Vec<Rule>,
     pub otherwise: Action,
     /// Names by place, for rules that walk over `signals`.
     signals: Box<[&'static str]>,
@@ -175,37 +182,69 @@ impl Policy {
         };
         let rules = compile(RuleList::Rules, source.rules);
         let on_success = compile(RuleList::OnSuccess, source.on_success);
+        let when_degraded = compile(RuleList::WhenDegraded, source.when_degraded);
         if !errors.is_empty() {
             return Err(errors);
         }
         let signals = names.signals.clone().into();
-        Ok(Policy { name: source.name, model, rules, on_success, otherwise: source.otherwise, signals })
+        let (name, otherwise) = (source.name, source.otherwise);
+        Ok(Policy { name, model, rules, on_success, when_degraded, otherwise, signals })
     }
 
-    /// The first rule of the evidence's moment that matches, else `otherwise`.
+    /// The first rule of the evidence's moment that matches; while something is degraded, else the first of
+    /// `when_degraded`; else `otherwise`.
     ///
     /// A challenge that the attempt's clearance covers is satisfied: the next rules are asked, and an `otherwise` that
-    /// challenges is answered. A policy without `on_success` has nothing to say after success, so its `otherwise` is
-    /// not asked a second time.
+    /// challenges is answered. A policy without `on_success` has nothing to say after success, so neither
+    /// `when_degraded` nor `otherwise` is asked a second time.
     pub fn rule(&self, evidence: &Evidence, assessment: &Assessment) -> Ruling {
         let scene = self.scene(evidence, assessment);
-        let (_, rules, otherwise) = self.of_moment(evidence.moment);
-        let matched = rules.iter().find(|rule| !satisfied(evidence, rule.action) && rule.when.holds(&scene));
+        let Asked { rules, when_degraded, otherwise, .. } = self.asked(evidence.moment);
+        let when_degraded = if evidence.degraded.is_empty() { &[] } else { when_degraded };
+        let mut all = rules.iter().chain(when_degraded);
+        let matched = all.find(|rule| !satisfied(evidence, rule.action) && rule.when.holds(&scene));
         ruling(evidence, matched, otherwise)
+    }
+
+    /// The rules of one list.
+    pub fn list(&self, list: RuleList) -> &[Rule] {
+        match list {
+            RuleList::Rules => &self.rules,
+            RuleList::OnSuccess => &self.on_success,
+            RuleList::WhenDegraded => &self.when_degraded,
+        }
+    }
+
+    /// Every rule, whichever list it stands in.
+    pub fn every_rule(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().chain(&self.on_success).chain(&self.when_degraded)
     }
 
     fn scene<'a>(&'a self, evidence: &'a Evidence, assessment: &'a Assessment) -> Scene<'a> {
         Scene { evidence, assessment, signals: &self.signals, item: "" }
     }
 
-    /// What is asked at a moment, and what holds if nothing matches.
-    fn of_moment(&self, moment: Moment) -> (RuleList, &[Rule], Action) {
+    fn asked(&self, moment: Moment) -> Asked<'_> {
+        let Policy { rules, on_success, when_degraded, otherwise, .. } = self;
+        let otherwise = *otherwise;
         match moment {
-            Moment::Before => (RuleList::Rules, &self.rules, self.otherwise),
-            Moment::After if self.on_success.is_empty() => (RuleList::OnSuccess, &self.on_success, Action::Allow),
-            Moment::After => (RuleList::OnSuccess, &self.on_success, self.otherwise),
+            Moment::Before => Asked { list: RuleList::Rules, rules, when_degraded, otherwise },
+            Moment::After if on_success.is_empty() => {
+                Asked { list: RuleList::OnSuccess, rules: on_success, when_degraded: &[], otherwise: Action::Allow }
+            }
+            Moment::After => Asked { list: RuleList::OnSuccess, rules: on_success, when_degraded, otherwise },
         }
     }
+}
+
+/// What is asked at a moment, in this order.
+struct Asked<'p> {
+    list: RuleList,
+    rules: &'p [Rule],
+    /// While something is degraded.
+    when_degraded: &'p [Rule],
+    /// If nothing matches.
+    otherwise: Action,
 }
 
 /// Whether the attempt already did what this action asks for.

@@ -18,12 +18,12 @@ use crate::engine::decision::Action;
 pub enum Reach {
     /// Its condition contradicts itself.
     Never,
-    /// The rule with this index rules on every attempt that this one would match.
-    Behind(usize),
+    /// The rule at this place rules on every attempt that this one would match.
+    Behind(RulePlace),
     /// As [`Reach::Behind`], and with the very same condition.
-    Repeats(usize),
-    /// The rule with this index challenges every attempt that this one would deny: it is reached by solving.
-    AfterChallenge(usize),
+    Repeats(RulePlace),
+    /// The rule at this place challenges every attempt that this one would deny: it is reached by solving.
+    AfterChallenge(RulePlace),
 }
 
 impl Reach {
@@ -36,18 +36,31 @@ impl Reach {
 impl Policy {
     /// Rules that never decide, or only after a challenge, in the order of the policy.
     pub fn out_of_reach(&self) -> Vec<(RulePlace, Reach)> {
-        let lists = [(RuleList::Rules, &self.rules), (RuleList::OnSuccess, &self.on_success)];
         let mut found = Vec::new();
-        for (list, rules) in lists {
+        for list in [RuleList::Rules, RuleList::OnSuccess, RuleList::WhenDegraded] {
+            let rules = self.list(list);
             for (index, rule) in rules.iter().enumerate() {
-                found.extend(reach(&rules[..index], rule).map(|reach| (RulePlace { list, index }, reach)));
+                let reach = reach(list, &rules[..index], rule).or_else(|| match list {
+                    RuleList::WhenDegraded => self.hidden_at_each_moment(rule),
+                    RuleList::Rules | RuleList::OnSuccess => None,
+                });
+                found.extend(reach.map(|reach| (RulePlace { list, index }, reach)));
             }
         }
         found
     }
+
+    /// A rule of `when_degraded` comes after the rules of either moment, and is dead if it is behind one of them at each.
+    fn hidden_at_each_moment(&self, rule: &Rule) -> Option<Reach> {
+        let hidden = |list| reach(list, self.list(list), rule).filter(|reach| reach.is_dead());
+        let before = hidden(RuleList::Rules)?;
+        // Without rules of its own nothing is judged after a success.
+        (self.on_success.is_empty() || hidden(RuleList::OnSuccess).is_some()).then_some(before)
+    }
 }
 
-fn reach(earlier: &[Rule], rule: &Rule) -> Option<Reach> {
+/// Why a rule does not decide after these of `list`.
+fn reach(list: RuleList, earlier: &[Rule], rule: &Rule) -> Option<Reach> {
     if is_never(&rule.when) {
         return Some(Reach::Never);
     }
@@ -56,12 +69,13 @@ fn reach(earlier: &[Rule], rule: &Rule) -> Option<Reach> {
         if is_never(&other.when) || !follows(&rule.when, &other.when) {
             continue;
         }
+        let place = RulePlace { list, index };
         return match (other.action, rule.action) {
             (Action::Challenge(first), Action::Challenge(second)) if first != second => continue,
             (Action::Challenge(_), Action::Allow) => continue,
-            (Action::Challenge(_), Action::Deny) => Some(Reach::AfterChallenge(index)),
-            _ if rule.when == other.when => Some(Reach::Repeats(index)),
-            _ => Some(Reach::Behind(index)),
+            (Action::Challenge(_), Action::Deny) => Some(Reach::AfterChallenge(place)),
+            _ if rule.when == other.when => Some(Reach::Repeats(place)),
+            _ => Some(Reach::Behind(place)),
         };
     }
     None
@@ -225,6 +239,7 @@ mod tests {
             name: "test".into(),
             rules: rules.collect(),
             on_success: Vec::new(),
+            when_degraded: Vec::new(),
             otherwise: Action::Allow,
         };
         let names = Names::new(vec!["office".into(), "blocked".into()], Vec::new());
@@ -289,10 +304,11 @@ mod tests {
     #[test]
     fn a_challenge_in_front_is_passed_by_solving_it() {
         let weak = ("bot >= 50", PROOF);
-        assert_eq!(second(weak, ("bot >= 90", Action::Deny)), Some(Reach::AfterChallenge(0)));
+        let first = RulePlace { list: RuleList::Rules, index: 0 };
+        assert_eq!(second(weak, ("bot >= 90", Action::Deny)), Some(Reach::AfterChallenge(first)));
         assert_eq!(second(weak, ("bot >= 90", Action::Allow)), None);
-        assert_eq!(second(weak, ("bot >= 90", PROOF)), Some(Reach::Behind(0)));
-        assert_eq!(second(weak, weak), Some(Reach::Repeats(0)));
+        assert_eq!(second(weak, ("bot >= 90", PROOF)), Some(Reach::Behind(first)));
+        assert_eq!(second(weak, weak), Some(Reach::Repeats(first)));
         assert_eq!(second(("bot >= 90", Action::Deny), weak), None);
     }
 
@@ -314,6 +330,33 @@ mod tests {
         for possible in ["bot >= 50 && bot < 60", "bot >= 50 && bot <= 50", "hour >= 20 || hour <= 5"] {
             assert!(policy(&[(possible, Action::Deny)]).out_of_reach().is_empty(), "{possible}");
         }
+    }
+
+    #[test]
+    fn a_rule_for_degradation_is_dead_behind_the_rules_of_each_moment_that_there_is() {
+        let source = |when: &str| RuleSource { name: "r".into(), when: when.to_owned(), action: Action::Deny };
+        let found = |rules: &[&str], on_success: &[&str], when_degraded: &[&str]| {
+            let all = |rules: &[&str]| rules.iter().map(|when| source(when)).collect();
+            let source = PolicySource {
+                name: "test".into(),
+                rules: all(rules),
+                on_success: all(on_success),
+                when_degraded: all(when_degraded),
+                otherwise: Action::Allow,
+            };
+            let names = Names::new(Vec::new(), Vec::new());
+            Policy::compile(source, &names, Arc::new(Model::default())).unwrap().out_of_reach()
+        };
+        let place = |list, index| RulePlace { list, index };
+        let dead = place(RuleList::WhenDegraded, 0);
+        let behind = [(dead, Reach::Behind(place(RuleList::Rules, 0)))];
+        assert_eq!(found(&["bot >= 50"], &[], &["bot >= 60"]), behind);
+        assert_eq!(found(&["bot >= 50"], &["bot >= 50"], &["bot >= 60"]), behind);
+        assert_eq!(found(&["bot >= 50"], &["bot >= 70"], &["bot >= 60"]), [], "it decides after a success");
+        assert_eq!(found(&["bot >= 70"], &["bot >= 50"], &["bot >= 60"]), [], "it decides before");
+        assert_eq!(found(&[], &[], &["bot >= 60 && bot < 50"]), [(dead, Reach::Never)]);
+        let second = place(RuleList::WhenDegraded, 1);
+        assert_eq!(found(&[], &[], &["bot >= 50", "bot >= 60"]), [(second, Reach::Behind(dead))]);
     }
 
     #[test]

@@ -30,5 +30,11 @@ pub fn standard(event: &Event) -> PolicySource {
         _ => rules.push(rule("severe", PROOF, "risk >= 80")),
     }
     // No second factor exists yet that a proof of work would not be the weaker copy of: nothing to ask after success.
-    PolicySource { name: "standard".into(), rules, on_success: Vec::new(), otherwise: Action::Allow }
+    PolicySource {
+        name: "standard".into(),
+        rules,
+        on_success: Vec::new(),
+        when_degraded: Vec::new(),
+        otherwise: Action::Allow,
+    }
 }

@@ -40,7 +40,13 @@ fn names() -> Names {
 
 fn compile(when: &str) -> Result<Policy, Vec<RuleError>> {
     let rules = vec![RuleSource { name: "r".into(), when: when.into(), action: Action::Deny }];
-    let source = PolicySource { name: "p".into(), rules, on_success: Vec::new(), otherwise: Action::Allow };
+    let source = PolicySource {
+        name: "p".into(),
+        rules,
+        on_success: Vec::new(),
+        when_degraded: Vec::new(),
+        otherwise: Action::Allow,
+    };
     Policy::compile(source, &names(), model())
 }
 
@@ -233,12 +239,23 @@ fn every_error_of_every_rule_is_reported() {
         name: "p".into(),
         rules: vec![rule("rsik > 5 && fired.nope || hour > 30"), rule("true"), rule("(")],
         on_success: vec![rule("bott > 5")],
+        when_degraded: vec![rule("\"stor\" in degraded")],
         otherwise: Action::Allow,
     };
     let errors = Policy::compile(source, &names(), model()).unwrap_err();
     let places: Vec<_> =
         errors.iter().map(|error| (error.place.list.name(), error.place.index, error.offset)).collect();
-    assert_eq!(places, [("rules", 0, 0), ("rules", 0, 12), ("rules", 0, 33), ("rules", 2, 0), ("on_success", 0, 0)]);
+    assert_eq!(
+        places,
+        [
+            ("rules", 0, 0),
+            ("rules", 0, 12),
+            ("rules", 0, 33),
+            ("rules", 2, 0),
+            ("on_success", 0, 0),
+            ("when_degraded", 0, 0)
+        ]
+    );
     assert_eq!(errors[4].to_string(), "on_success[0] at 0: there is no variable `bott`");
 }
 

@@ -7,7 +7,7 @@
 
 use super::condition::{Comparison, Condition, Number, Text};
 use super::variables::{Flag, Kind, List, Quantity, Scene, VARIABLES, Word};
-use super::{Policy, RuleList, ruling, satisfied};
+use super::{Asked, Policy, RuleList, ruling, satisfied};
 use crate::engine::assessment::Assessment;
 use crate::engine::attempt::Field;
 use crate::engine::decision::{Action, Ruling};
@@ -38,11 +38,14 @@ pub enum Verdict {
     Satisfied,
     /// An earlier one decided.
     NotReached,
+    /// It is for when something is degraded, and nothing is.
+    NotDegraded,
 }
 
 /// One rule as it was asked.
 #[derive(Clone, Debug)]
 pub struct RuleTrace {
+    pub list: RuleList,
     pub name: Arc<str>,
     pub action: Action,
     /// As the operator wrote it.
@@ -54,6 +57,7 @@ pub struct RuleTrace {
 /// All rules of one moment as they were asked.
 #[derive(Clone, Debug)]
 pub struct PolicyTrace {
+    /// Of the moment; rules of `when_degraded` follow.
     pub list: RuleList,
     pub rules: Vec<RuleTrace>,
     pub otherwise: Action,
@@ -65,13 +69,17 @@ impl Policy {
     /// As [`Policy::rule`], telling of every rule on the way.
     pub fn trace(&self, evidence: &Evidence, assessment: &Assessment) -> PolicyTrace {
         let scene = self.scene(evidence, assessment);
-        let (list, rules, otherwise) = self.of_moment(evidence.moment);
+        let Asked { list, rules, when_degraded, otherwise } = self.asked(evidence.moment);
         let mut matched = None;
-        let mut traces = Vec::with_capacity(rules.len());
-        for rule in rules {
+        let mut traces = Vec::with_capacity(rules.len() + when_degraded.len());
+        let of_moment = rules.iter().map(|rule| (list, rule));
+        let when_degraded = when_degraded.iter().map(|rule| (RuleList::WhenDegraded, rule));
+        for (list, rule) in of_moment.chain(when_degraded) {
             let mut reasons = Vec::new();
             let verdict = if matched.is_some() {
                 Verdict::NotReached
+            } else if list == RuleList::WhenDegraded && evidence.degraded.is_empty() {
+                Verdict::NotDegraded
             } else if satisfied(evidence, rule.action) {
                 Verdict::Satisfied
             } else if rule.when.trace(&scene, &mut reasons) {
@@ -81,6 +89,7 @@ impl Policy {
                 Verdict::False
             };
             traces.push(RuleTrace {
+                list,
                 name: rule.name.clone(),
                 action: rule.action,
                 text: rule.text.clone(),

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl Output {
 
     /// Writes whole lines; on failure `lines` is what has to be written again.
     pub fn append(&mut self, lines: &mut &[u8]) -> io::Result<()> {
+        // A file that was deleted, with its directory perhaps, takes lines all the same, and nobody will ever read them.
+        if self.file.metadata()?.nlink() == 0 {
+            self.reopen()?;
+        }
         if self.torn {
             self.file.write_all(b"\n")?;
             self.torn = false;
@@ -90,6 +94,24 @@ mod tests {
         output.reopen().unwrap();
         output.append(&mut lines).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn a_file_that_was_deleted_takes_no_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gone/log");
+        std::fs::create_dir(dir.path().join("gone")).unwrap();
+        let mut output = Output::open(&path).unwrap();
+        output.append(&mut b"one\n".as_slice()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        output.append(&mut b"two\n".as_slice()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two\n", "it is made anew");
+        std::fs::remove_dir_all(dir.path().join("gone")).unwrap();
+        let mut lines = b"three\n".as_slice();
+        assert!(output.append(&mut lines).is_err(), "its directory is gone");
+        std::fs::create_dir(dir.path().join("gone")).unwrap();
+        output.append(&mut lines).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"three\n");
     }
 
     #[test]

@@ -13,8 +13,13 @@ use std::sync::Arc;
 #[expect(clippy::expect_used, reason = "a policy without rules has nothing that could be wrong")]
 /// A login route that matches so, maps no field and allows everything.
 pub fn route(name: &str, matching: Matching) -> Arc<Route> {
-    let source =
-        PolicySource { name: "specimen".into(), rules: Vec::new(), on_success: Vec::new(), otherwise: Action::Allow };
+    let source = PolicySource {
+        name: "specimen".into(),
+        rules: Vec::new(),
+        on_success: Vec::new(),
+        when_degraded: Vec::new(),
+        otherwise: Action::Allow,
+    };
     let names = Names::new(Vec::new(), Vec::new());
     let rules = Policy::compile(source, &names, Arc::new(Model::default())).expect("no rules, no mistakes");
     Arc::new(Route {

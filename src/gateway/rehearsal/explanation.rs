@@ -128,7 +128,7 @@ pub struct Judgement {
     pub risk_low: f64,
     pub risk_high: f64,
     pub policy: String,
-    /// `rules` or `on_success`.
+    /// `rules` or `on_success`: what is asked first.
     pub list: &'static str,
     pub rules: Vec<RuleSaid>,
     pub otherwise: String,
@@ -173,6 +173,8 @@ pub struct Contribution {
 
 #[derive(Debug, Serialize)]
 pub struct RuleSaid {
+    /// `rules`, `on_success` or `when_degraded`.
+    pub list: &'static str,
     pub name: String,
     pub when: String,
     pub action: String,

@@ -268,7 +268,7 @@ impl Rehearsal {
         match &mut evidence.history {
             _ if told.unavailable => {
                 evidence.history = None;
-                evidence.degraded.push("store");
+                evidence.degraded.extend(["store", "store_down"]);
             }
             Some(history) => told.apply(history),
             None => {}

@@ -104,6 +104,7 @@ impl Stage<'_> {
                 .rules
                 .into_iter()
                 .map(|rule| RuleSaid {
+                    list: rule.list.name(),
                     name: rule.name.to_string(),
                     when: rule.text.into(),
                     action: action_in_words(rule.action),

@@ -109,6 +109,7 @@ fn store(old: &Store, new: &Store, differs: &mut dyn FnMut(bool, &str, String)) 
             differs(old.password_file != new.password_file, "store.password_file", still(&old.password_file));
             differs(old.ca_file != new.ca_file, "store.ca_file", still(&old.ca_file));
             differs(old.entries != new.entries, "store.entries", format!("still {}", old.entries));
+            differs(old.tokens != new.tokens, "store.tokens", format!("still {}", old.tokens.name()));
         }
         (Store::Memory { .. }, Store::Redis(_)) => differs(true, "store.kind", "still memory".to_owned()),
         (Store::Redis(_), Store::Memory { .. }) => differs(true, "store.kind", "still redis".to_owned()),

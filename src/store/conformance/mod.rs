@@ -39,6 +39,9 @@ macro_rules! every_store {
     ($($promise:ident),* $(,)?) => {
         suite!(memory, 192, |limits| super::Store::Memory(super::Memory::new(limits).into()); $($promise),*);
 
+        // Without its remote: what one gate does alone.
+        suite!(shared_alone, 48, crate::store::shared::tests::alone; $($promise),*);
+
         suite!(redis, 48, {
             let server = super::shared();
             move |_| super::store_on(&server)
@@ -95,13 +98,17 @@ every_store!(
     a_forgotten_account_is_one_that_never_was,
 );
 
-/// Promises about the bounds that the memory store is given; a server has its own, see `store::redis`.
+/// Promises about the bounds that a store in this process is given; a server has its own, see `store::redis`.
 mod memory_bounds {
     use super::{Memory, Store};
+    use crate::store::shared::tests::alone;
 
     macro_rules! memory {
         ($($promise:ident),* $(,)?) => {
-            $(#[test] fn $promise() { super::$promise(|limits| Store::Memory(Memory::new(limits).into())) })*
+            $(#[test] fn $promise() {
+                super::$promise(|limits| Store::Memory(Memory::new(limits).into()));
+                super::$promise(alone);
+            })*
         };
     }
 
@@ -158,7 +165,7 @@ fn secs(secs: u64) -> Timestamp {
 }
 
 fn see(store: &Store, observation: &Observation<'_>) -> History {
-    wait(store.observe(observation)).unwrap()
+    wait(store.observe(observation)).unwrap().history
 }
 
 fn settle(store: &Store, id: u128, outcome: Outcome) -> Settled {

@@ -52,6 +52,11 @@ impl Burnt {
         Ok(Burn::First)
     }
 
+    /// Whether the token is spent.
+    pub fn holds(&self, token: &Token) -> bool {
+        self.shards[self.hasher.hash_one(token) as usize % self.shards.len()].lock().tokens.contains(token)
+    }
+
     /// Every token that is spent, with the time until which it stays so.
     pub fn all(&self) -> Vec<(Token, Timestamp)> {
         let of = |shard: &Mutex<Spent>| {

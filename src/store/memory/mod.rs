@@ -178,6 +178,16 @@ impl Memory {
         Ok(burn)
     }
 
+    /// Whether a token is spent already.
+    pub fn is_spent(&self, token: &[u8; 16]) -> bool {
+        self.burnt.holds(token)
+    }
+
+    /// An answer that is held, and until when.
+    pub fn held(&self, id: [u8; 16]) -> Option<(Timestamp, Bytes)> {
+        self.held.show(id)
+    }
+
     pub fn hold(&self, id: [u8; 16], sealed: &Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
         self.held.hold(id, sealed.clone(), lifetime, at)?;
         self.keep_held(id, at.after(lifetime), sealed);
@@ -205,6 +215,7 @@ impl Memory {
             held_capacity: self.held.most_bytes(),
             keeping: self.keeping_stats(),
             server: None,
+            shared: None,
         }
     }
 

@@ -106,6 +106,7 @@ async fn owner(connection: &Connection, keys: &Keys, writing: bool) -> Result<Op
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: RedisError) -> StoreError {
     fault::of(&error, "mark of its owner")
 }

@@ -57,6 +57,8 @@ use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use ::redis::Value;
 use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -66,6 +68,8 @@ use tokio::time::timeout;
 const RECORD: Duration = Duration::from_secs(15 * 60);
 /// How long is waited for an answer where no visitor waits.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Most outcomes that wait half told.
+const MOST_HALVES: usize = 65_536;
 /// How often closing looks whether everything is told.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -82,6 +86,7 @@ pub struct Redis {
     deadline: Duration,
     /// Outcomes that are on their way.
     under_way: Arc<AtomicUsize>,
+    halves: Halves,
 }
 
 impl Redis {
@@ -90,7 +95,7 @@ impl Redis {
     pub fn open(settings: &RedisSettings, identity_key: &[u8; 32]) -> std::io::Result<Redis> {
         let keys = Keys::new(&settings.prefix, identity_key);
         let link = Link::open(settings.clone(), keys.clone())?;
-        Ok(Redis { link, keys, deadline: settings.deadline, under_way: Arc::default() })
+        Ok(Redis { link, keys, deadline: settings.deadline, under_way: Arc::default(), halves: Halves::default() })
     }
 
     /// Tells `timing` how long each round trip takes.
@@ -243,7 +248,14 @@ impl Redis {
 
     /// What the server said of itself within the last seconds. Entries by kind it does not count.
     pub fn stats(&self) -> Stats {
-        Stats { kinds: Vec::new(), held_bytes: 0, held_capacity: 0, keeping: None, server: self.link.served() }
+        Stats {
+            kinds: Vec::new(),
+            held_bytes: 0,
+            held_capacity: 0,
+            keeping: None,
+            server: self.link.served(),
+            shared: None,
+        }
     }
 
     /// Moves an attempt to another standing, and every counter it stands in with it. Goes on when the caller is gone.
@@ -254,11 +266,11 @@ impl Redis {
         at: Timestamp,
         patience: Duration,
     ) -> Result<Settled, StoreError> {
-        let (asker, keys) = (self.link.asker(), self.keys.clone());
+        let (asker, keys, halves) = (self.link.asker(), self.keys.clone(), self.halves.clone());
         let under_way = UnderWay::of(&self.under_way);
         let work = async move {
             let _under_way = under_way;
-            turn(asker, &keys, id, to, at).await
+            turn(asker, &keys, &halves, id, to, at).await
         };
         let stopping = || StoreError::Down("the gate is stopping".into());
         let work = self.link.spawn(work).ok_or_else(stopping)?;
@@ -273,10 +285,18 @@ impl Redis {
 async fn turn(
     mut asker: Asker,
     keys: &Keys,
+    halves: &Halves,
     id: AttemptId,
     to: Standing,
     at: Timestamp,
 ) -> Result<Settled, StoreError> {
+    if let Some(half) = halves.take(id) {
+        let same = half.to == to;
+        half.finish(&mut asker, halves).await?;
+        if same {
+            return Ok(Settled::Counted);
+        }
+    }
     let from = record::reachable_from(to);
     let call = Call::turn(keys.attempt(id), at, record::code(to), from, to.is_final(), LONGEST);
     let record = match asker.ask(&[call], PATIENCE, "outcome").await?.pop() {
@@ -286,8 +306,57 @@ async fn turn(
         }
         other => return Err(nonsense(&format!("{other:?} for an attempt"))),
     };
-    asker.ask(&record.turned(keys, to), PATIENCE, "outcome").await?;
+    let half = Half { id, to, calls: record.turned(keys, to) };
+    half.finish(&mut asker, halves).await?;
     Ok(Settled::Counted)
+}
+
+/// The second half of settling an attempt: its record is turned, and the counts are to be moved.
+struct Half {
+    id: AttemptId,
+    to: Standing,
+    calls: Vec<Call>,
+}
+
+impl std::fmt::Debug for Half {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Half").field("id", &self.id).field("to", &self.to).finish_non_exhaustive()
+    }
+}
+
+impl Half {
+    /// Moves the counts. If the server would not, or could not be asked, that is left for the next who asks about this
+    /// attempt, since its record says that it is done. Whether a server that did not answer has moved them nobody knows;
+    /// then they are left as they are, for one attempt that counts twice is no better than one that does not.
+    async fn finish(self, asker: &mut Asker, halves: &Halves) -> Result<(), StoreError> {
+        let answer = asker.ask(&self.calls, PATIENCE, "outcome").await;
+        let refused = matches!(
+            answer,
+            Err(StoreError::ReadOnly(_) | StoreError::FailingOver(_) | StoreError::Full(_) | StoreError::Refused(_))
+        );
+        if refused {
+            halves.put(self);
+        }
+        answer.map(drop)
+    }
+}
+
+/// Halves that wait for the server, bounded: only faults make them.
+#[derive(Clone, Debug, Default)]
+struct Halves(Arc<Mutex<HashMap<AttemptId, Half>>>);
+
+impl Halves {
+    fn put(&self, half: Half) {
+        let mut waiting = self.0.lock();
+        if waiting.len() < MOST_HALVES {
+            waiting.insert(half.id, half);
+        }
+    }
+
+    fn take(&self, id: AttemptId) -> Option<Half> {
+        let mut waiting = self.0.lock();
+        if waiting.is_empty() { None } else { waiting.remove(&id) }
+    }
 }
 
 /// Counts itself for as long as it lives.

@@ -27,6 +27,7 @@ pub fn settings(ports: &[u16]) -> RedisSettings {
         deadline: Duration::from_secs(10),
         prefix: format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed)).into(),
         entries: 1_000,
+        tokens: Default::default(),
     }
 }
 

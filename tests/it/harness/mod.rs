@@ -95,6 +95,7 @@ impl Gate {
         let clock = Clock::manual(NOON);
         let conf = Arc::new(server_conf(&settings));
         let inner = gate::Gate::open(settings, clock.clone()).unwrap();
+        inner.store.prepare().await;
         inner.live.load().upstreams.refresh().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -21,7 +21,7 @@ proptest! {
         };
         let source = |when: &str| RuleSource { name: "r".into(), when: when.to_owned(), action: Action::Deny };
         let both = PolicySource {
-            name: "p".into(), rules: vec![source(&first), source(&then)], on_success: Vec::new(), otherwise: Action::Allow,
+            name: "p".into(), rules: vec![source(&first), source(&then)], on_success: Vec::new(), when_degraded: Vec::new(), otherwise: Action::Allow,
         };
         let policy = Policy::compile(both, &names(), model())
             .map_err(|errors| TestCaseError::fail(format!("{first} / {then}: {errors:?}")))?;
