@@ -5,8 +5,12 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tollgate::config::settings::{IntelFiles, ListOf, ListSource};
+use tollgate::engine::attempt::Pseudonym;
 use tollgate::engine::evidence::ListEffect;
+use tollgate::engine::time::Timestamp;
 use tollgate::intel::{Intel, Subject};
+use tollgate::lists::networks::Cidr;
+use tollgate::lists::{Book, Change, Entry, Key, Refused};
 
 const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
@@ -24,9 +28,12 @@ fn intel(lists: &[ListSource]) -> Intel {
 
 fn subject(ip: IpAddr) -> Subject<'static> {
     Subject {
+        at: Timestamp(0),
         ip,
         account: Some("account-500001"),
+        account_key: Some(Pseudonym([7; 16])),
         email: Some("bob@example.com"),
+        email_key: Some(Pseudonym([8; 16])),
         domain: Some("mail.example.com"),
         device: None,
         fingerprint: 7,
@@ -40,7 +47,7 @@ fn spread(number: u32) -> u32 {
 }
 
 fn look_up(criterion: &mut Criterion) {
-    let bare = intel(&[]);
+    let (bare, none) = (intel(&[]), Book::new(0));
     let million = (0..1_000_000u32).map(|number| format!("account-{number}"));
     let addresses = (0..1_000_000u32).map(|number| Ipv4Addr::from(spread(number)).to_string());
     let accounts = intel(&[list("accounts", ListOf::Account, million)]);
@@ -51,22 +58,79 @@ fn look_up(criterion: &mut Criterion) {
         IpAddr::V4(Ipv4Addr::from(spread(number)))
     };
     let mut group = criterion.benchmark_group("look_up");
-    group.bench_function("embedded, IPv4", |bench| bench.iter(|| black_box(bare.look_up(&subject(four())))));
+    group.bench_function("embedded, IPv4", |bench| bench.iter(|| black_box(bare.look_up(&subject(four()), &none))));
     group.bench_function("with a list of a million accounts", |bench| {
-        bench.iter(|| black_box(accounts.look_up(&subject(four()))));
+        bench.iter(|| black_box(accounts.look_up(&subject(four()), &none)));
     });
     group.bench_function("with a list of a million addresses", |bench| {
-        bench.iter(|| black_box(addresses.look_up(&subject(four()))));
+        bench.iter(|| black_box(addresses.look_up(&subject(four()), &none)));
     });
     let mut place = 0u64;
     group.bench_function("embedded, IPv6", |bench| {
         bench.iter(|| {
             place = place.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let ip = Ipv6Addr::from((0x2000u128 << 112) | (u128::from(place) << 60));
-            black_box(bare.look_up(&subject(ip.into())))
+            black_box(bare.look_up(&subject(ip.into()), &none))
         });
     });
     group.bench_function("disposable domain", |bench| bench.iter(|| black_box(bare.disposable("mail.example.co.uk"))));
+    group.finish();
+}
+
+/// What was added while the gate runs: a million networks and a million accounts, looked up and changed.
+fn added(criterion: &mut Criterion) {
+    let change =
+        |key| Change { list: "added".into(), key, entry: Some(Entry::new(None, Timestamp(0), Default::default())) };
+    let made = |book: &Book, changes: &[Change]| book.change::<Refused>(changes, || Ok(())).is_ok();
+    let filled = |keys: &mut dyn Iterator<Item = Key>| {
+        let book = Book::new(8_000_000);
+        let all: Vec<Change> = keys.map(change).collect();
+        assert!(made(&book, &all));
+        book
+    };
+    // As feeds are: mostly addresses, and networks of many lengths.
+    let network = |number: u32| {
+        let length = if number.is_multiple_of(4) { 16 + (number / 4 % 16) as u8 } else { 32 };
+        Key::Network(Cidr::new(Ipv4Addr::from(spread(number)).into(), length))
+    };
+    let name = |number: u64| {
+        Pseudonym((u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)).to_be_bytes())
+    };
+    let networks = filled(&mut (0..1_000_000).map(network));
+    let accounts = filled(&mut (0..1_000_000).map(|number| Key::Account(name(number))));
+    let of_addresses = intel(&[list("added", ListOf::Ip, std::iter::empty())]);
+    let of_accounts = intel(&[list("added", ListOf::Account, std::iter::empty())]);
+    let mut number = 0u32;
+    let mut four = || {
+        number = number.wrapping_add(1);
+        IpAddr::V4(Ipv4Addr::from(spread(number.wrapping_mul(3))))
+    };
+    let mut group = criterion.benchmark_group("added");
+    group.bench_function("look-up with a million networks", |bench| {
+        bench.iter(|| black_box(of_addresses.look_up(&subject(four()), &networks)));
+    });
+    let mut person = 0u64;
+    group.bench_function("look-up with a million accounts", |bench| {
+        bench.iter(|| {
+            person += 1;
+            let subject = Subject { account_key: Some(name(person % 2_000_000)), ..subject(four()) };
+            black_box(of_accounts.look_up(&subject, &accounts))
+        });
+    });
+    group.bench_function("with nothing added", |bench| {
+        let none = Book::new(0);
+        bench.iter(|| black_box(of_addresses.look_up(&subject(four()), &none)));
+    });
+    // Two million addresses are not among the million: each is added, and each is taken away.
+    let mut changed = 1_000_000u32;
+    group.bench_function("add one to a million networks and take it away", |bench| {
+        bench.iter(|| {
+            changed = 1_000_000 + (changed + 1) % 2_000_000;
+            let one = change(network(changed));
+            let gone = Change { entry: None, ..one.clone() };
+            assert!(made(&networks, &[one]) && made(&networks, &[gone]));
+        });
+    });
     group.finish();
 }
 
@@ -95,5 +159,5 @@ fn load(criterion: &mut Criterion) {
     criterion.bench_function("load without files", |bench| bench.iter(|| black_box(intel(&[]))));
 }
 
-criterion_group!(benches, look_up, agent, load);
+criterion_group!(benches, look_up, added, agent, load);
 criterion_main!(benches);

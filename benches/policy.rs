@@ -41,6 +41,7 @@ fn source() -> PolicySource {
         name: "rule".into(),
         when: (*when).to_owned(),
         action: Action::Challenge(ChallengeKind::ProofOfWork),
+        ban: None,
     };
     PolicySource {
         name: "bench".into(),

@@ -47,7 +47,8 @@
 //!       in the same step.
 //!    6. [`engine::decide`]. If it says challenge and the visitor brings a [clearance](engine::clearance) for this very
 //!       account and route, that is spent and the same function asked again.
-//!    7. [`enforce::course`](gateway::enforce::course) turns the decision into a [`Permit`](gateway::enforce::Permit) to
+//!    7. [`bans`](gateway::bans) carries out what a rule orders beside its refusal: the next request of that sender finds it.
+//!    8. [`enforce::course`](gateway::enforce::course) turns the decision into a [`Permit`](gateway::enforce::Permit) to
 //!       forward, or an answer of the gate's own. The first record is written.
 //! 3. `upstream_peer`, `upstream_request_filter`, `request_body_filter` → [`forward`](gateway::forward): the request as it
 //!    came, less what only the gate may say, plus the verdict.
@@ -90,6 +91,7 @@
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
 //!   the store that it shares is [`store::shared`].
 //! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
+//! - [`lists`]: one entry, one line, and what is added to lists while the gate runs; [bans](lists::ban) among it.
 //! - [`events`]: where records go; one file a sink.
 //! - [`secrets`]: the keys of an installation, and the only place that seals with them.
 //! - [`config`]: the YAML, with every mistake told in one run. `file` mirrors what is written and is private; everybody
@@ -123,7 +125,8 @@
 //!    into force [whole or not at all](gateway::reload).
 //! 9. **Time and randomness are handed in.** The engine has no clock; the gateway's is [`Clock`](gateway::clock::Clock).
 //! 10. **Nobody can lock somebody else out.** Guesses against an account count against those who guess; the account's known
-//!     sources have a budget of their own.
+//!     sources have a budget of their own; an account is banned only by who knew its password, and an address that may be
+//!     many people's never.
 //!
 //! Absent for good: `unsafe`; a plug-in chain (the order is known, and reads best as a function body); regular expressions
 //! compiled on the request path; YAML types at run time; a global registry.
@@ -160,6 +163,8 @@ pub mod events;
 pub mod gateway;
 #[cfg(feature = "gateway")]
 pub mod intel;
+#[cfg(feature = "gateway")]
+pub mod lists;
 #[cfg(feature = "gateway")]
 pub mod secrets;
 #[cfg(feature = "gateway")]

@@ -11,7 +11,9 @@ use std::sync::LazyLock;
 use tollgate::config::settings::{IdentityRules, IntelFiles, ListOf, ListSource};
 use tollgate::engine::evidence::ListEffect;
 use tollgate::gateway::identity::{account, domain, email};
+use tollgate::engine::time::Timestamp;
 use tollgate::intel::{Agents, Intel, IntelProblem, Subject};
+use tollgate::lists::Book;
 
 static INTEL: LazyLock<Intel> =
     LazyLock::new(|| Intel::load(&IntelFiles::default(), &[], &canonical).expect("embedded"));
@@ -77,9 +79,12 @@ fn entry(of: ListOf, text: &str) {
     let text = text.trim();
     let own = canonical(of, text);
     let mut subject = Subject {
+        at: Timestamp(0),
         ip: IpAddr::from([192, 0, 2, 1]),
         account: None,
+        account_key: None,
         email: None,
+        email_key: None,
         domain: None,
         device: None,
         fingerprint: 0,
@@ -98,6 +103,6 @@ fn entry(of: ListOf, text: &str) {
         ListOf::CardBin => subject.card_bin = Some(text),
         ListOf::Device | ListOf::Fingerprint | ListOf::Asn | ListOf::Country => return,
     }
-    let (evidence, _) = intel.look_up(&subject);
+    let (evidence, _) = intel.look_up(&subject, &Book::new(0));
     assert_eq!(evidence.lists.len(), 1, "{of:?} {text:?}");
 }

@@ -22,7 +22,7 @@ static NAMES: LazyLock<Names> =
 const STACK: usize = 64 << 20;
 
 fuzz_target!(|when: &str| {
-    let rules = vec![RuleSource { name: "rule".into(), when: when.into(), action: Action::Deny }];
+    let rules = vec![RuleSource { name: "rule".into(), when: when.into(), action: Action::Deny, ban: None }];
     let source = PolicySource { name: "policy".into(), rules, on_success: Vec::new(), when_degraded: Vec::new(), otherwise: Action::Allow };
     match Policy::compile(source, &NAMES, MODEL.clone()) {
         Ok(policy) => scenes().iter().for_each(|evidence| agree(when, &policy, evidence)),

@@ -112,9 +112,6 @@ pub struct Page {
     pub body: Vec<u8>,
 }
 
-/// Where a reload is asked for.
-pub const RELOAD: &str = "/api/v1/config/reload";
-
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
@@ -189,6 +186,7 @@ fn metrics(state: &AdminState) -> Page {
     state.metrics.ready(state.readiness.is_ready());
     if let Some(store) = &state.store {
         state.metrics.take_store(&store.stats());
+        state.metrics.take_lists(store.lists());
     }
     if let Some(stats) = state.sinks.as_ref().and_then(|sinks| sinks.log_stats()) {
         state.metrics.take_log(&stats);
@@ -205,7 +203,7 @@ fn metrics(state: &AdminState) -> Page {
 
 fn not_found() -> Page {
     let mut list: String = PAGES.iter().map(|page| format!("{}  {}\n", page.path, page.summary)).collect();
-    list.push_str(&format!("{RELOAD}  by POST and with the admin token: load the configuration again\n"));
+    list.push_str("/api/v1/openapi.json  with the admin token: what can be asked and changed\n");
     Page { status: 404, content_type: TEXT, body: format!("No such page. There are:\n{list}").into_bytes() }
 }
 

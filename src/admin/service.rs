@@ -1,87 +1,132 @@
-//! The admin pages as a service of Pingora.
+//! The admin listener as a service of Pingora: the open pages, and what is below `/api/`.
 
-use super::pages::{AdminState, Page, RELOAD, respond};
+use super::api::endpoint::Reply;
+use super::api::{Api, PREFIX};
+use super::pages::{AdminState, Page, respond};
 use async_trait::async_trait;
-use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use pingora::apps::http_app::ServeHttp;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method, Response, StatusCode};
+use pingora::apps::{HttpServerApp, ReusedHttpStream};
+use pingora::listeners::tls::TlsSettings;
 use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
 use pingora::services::listening::Service;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
-/// What may be changed over the listener, by whoever shows the token.
-#[async_trait]
-pub trait Changes: Send + Sync {
-    /// Whether this is the token; `None`: there is none, and nothing can be changed.
-    fn allows(&self, token: &[u8]) -> Option<bool>;
-    /// Loads the configuration again and says what became of it.
-    async fn reload(&self) -> Page;
-}
+/// Connections that are served at once; more are closed.
+const MOST_CONNECTIONS: usize = 256;
+/// How long a request's head may take, and writing an answer.
+const HEAD: Duration = Duration::from_secs(10);
+const WRITE: Duration = Duration::from_secs(60);
+/// How much of an unread body is read to its end, and how long, so that an answer is not lost with the connection.
+const LINGER: Duration = Duration::from_secs(2);
+const MOST_LINGERED: usize = 1 << 20;
 
 /// Answers requests on the admin listener.
 pub struct AdminApp {
     state: Arc<AdminState>,
-    changes: Arc<dyn Changes>,
+    api: Arc<Api>,
+    places: Semaphore,
+}
+
+impl AdminApp {
+    pub fn new(state: Arc<AdminState>, api: Arc<Api>) -> AdminApp {
+        AdminApp { state, api, places: Semaphore::new(MOST_CONNECTIONS) }
+    }
 }
 
 /// The service to add to the server. Pingora binds it when the server starts.
-pub fn service(state: Arc<AdminState>, changes: Arc<dyn Changes>, address: SocketAddr) -> Service<AdminApp> {
-    let mut service = Service::new("admin".to_owned(), AdminApp { state, changes });
-    service.add_tcp(&address.to_string());
-    service
+pub fn service(
+    state: Arc<AdminState>,
+    api: Arc<Api>,
+    address: SocketAddr,
+) -> Result<Service<AdminApp>, Box<pingora::Error>> {
+    let gate = api.gate.clone();
+    let mut service = Service::new("admin".to_owned(), AdminApp::new(state, api));
+    match gate.certificates.get(&address) {
+        None => service.add_tcp(&address.to_string()),
+        Some(certificate) => {
+            // Only the resolver is used: the paths are not read again.
+            let mut settings = TlsSettings::intermediate("", "")?;
+            settings.set_cert_resolver(certificate.clone());
+            if let Some(client_ca) = &gate.client_ca {
+                settings.set_client_cert_verifier(client_ca.clone());
+            }
+            service.add_tls_with_settings(&address.to_string(), None, settings);
+        }
+    }
+    Ok(service)
 }
 
 #[async_trait]
-impl ServeHttp for AdminApp {
-    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
-        // No page takes a body; what was sent with the request is not the next request.
+impl HttpServerApp for AdminApp {
+    /// One request a connection: whoever asks more has more.
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        _shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let _place = self.places.try_acquire().ok()?;
+        let Ok(Ok(true)) = tokio::time::timeout(HEAD, session.read_request()).await else { return None };
         session.set_keepalive(None);
-        let head = session.req_header();
-        if head.uri.path() != RELOAD {
-            return answer(&head.method, respond(head.method.as_str(), head.uri.path(), &self.state), "GET, HEAD");
+        session.set_write_timeout(Some(WRITE));
+        let (head, body) = self.response(&mut session).await.into_parts();
+        session.write_response_header(Box::new(head.into())).await.ok()?;
+        session.write_response_body(body.into(), true).await.ok()?;
+        linger(&mut session).await;
+        session.finish().await.ok()?;
+        None
+    }
+}
+
+impl AdminApp {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let method = session.req_header().method.clone();
+        if session.req_header().uri.path().starts_with(PREFIX) {
+            let reply = Box::pin(self.api.serve(session)).await;
+            return answer(&method, reply);
         }
-        let page = match refusal(&head.method, &head.headers, &*self.changes) {
-            Some(refusal) => refusal,
-            None => self.changes.reload().await,
-        };
-        answer(&head.method, page, "POST")
+        let head = session.req_header();
+        let page = respond(head.method.as_str(), head.uri.path(), &self.state);
+        answer(&method, open(page))
     }
 }
 
-/// Why nothing is changed for this request, if so.
-fn refusal(method: &Method, headers: &HeaderMap, changes: &dyn Changes) -> Option<Page> {
-    if *method != Method::POST {
-        return Some(Page::text(405, "POST only"));
-    }
-    let shown = headers.get(AUTHORIZATION).map_or(&[][..], HeaderValue::as_bytes);
-    let (scheme, token) = shown.split_at(shown.len().min("Bearer ".len()));
-    let token = if scheme.eq_ignore_ascii_case(b"Bearer ") { token.trim_ascii() } else { &[] };
-    match changes.allows(token) {
-        Some(true) => None,
-        Some(false) => Some(Page::text(401, "This needs the token of admin.token_file: Authorization: Bearer <token>")),
-        None => Some(Page::text(403, "Nothing can be changed here: the configuration names no admin.token_file.")),
-    }
+/// Reads what is still being sent, within bounds: closing over unread bytes resets the connection, and the answer goes
+/// with it.
+async fn linger(session: &mut ServerSession) {
+    let rest = async {
+        let mut read = 0;
+        while let Ok(Some(part)) = session.read_request_body().await {
+            read += part.len();
+            if read > MOST_LINGERED {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
-fn answer(method: &Method, page: Page, allow: &'static str) -> Response<Vec<u8>> {
-    let length = page.body.len();
-    let body = if *method == Method::HEAD { Vec::new() } else { page.body };
+/// An open page as an answer.
+fn open(page: Page) -> Reply {
+    let allow = (page.status == 405).then(|| (ALLOW, HeaderValue::from_static("GET, HEAD")));
+    Reply { status: page.status, media: page.content_type, body: page.body, headers: allow.into_iter().collect() }
+}
+
+fn answer(method: &Method, reply: Reply) -> Response<Vec<u8>> {
+    let length = reply.body.len();
+    let body = if *method == Method::HEAD { Vec::new() } else { reply.body };
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.content_type));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.media));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if page.status == 405 {
-        headers.insert(ALLOW, HeaderValue::from_static(allow));
-    }
-    if page.status == 401 {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
+    headers.extend(reply.headers.into_iter().map(|(name, value)| (Some(name), value)));
     response
 }
 
@@ -89,69 +134,14 @@ fn answer(method: &Method, page: Page, allow: &'static str) -> Response<Vec<u8>>
 mod tests {
     use super::*;
     use crate::admin::metrics::Metrics;
-    use pingora::apps::HttpServerApp;
-    use pingora::protocols::Stream;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    fn state() -> Arc<AdminState> {
-        Arc::new(AdminState::new(Arc::new(Metrics::new().unwrap())))
-    }
-
-    struct Guarded(Option<&'static str>);
-
-    #[async_trait]
-    impl Changes for Guarded {
-        fn allows(&self, token: &[u8]) -> Option<bool> {
-            self.0.map(|own| own.as_bytes() == token)
-        }
-
-        async fn reload(&self) -> Page {
-            Page::text(200, "done")
-        }
-    }
-
-    #[test]
-    fn only_who_shows_the_token_changes_anything() {
-        let status = |method, header: Option<&'static str>, own| {
-            let mut headers = HeaderMap::new();
-            headers.extend(header.map(|value| (AUTHORIZATION, HeaderValue::from_static(value))));
-            refusal(&method, &headers, &Guarded(own)).map(|page| page.status)
-        };
-        assert_eq!(status(Method::POST, Some("Bearer secret"), Some("secret")), None);
-        assert_eq!(status(Method::POST, Some("bearer  secret "), Some("secret")), None);
-        for header in
-            [None, Some(""), Some("Bearer"), Some("Bearer "), Some("secret"), Some("Basic secret"), Some("Bearer x")]
-        {
-            assert_eq!(status(Method::POST, header, Some("secret")), Some(401), "{header:?}");
-        }
-        assert_eq!(status(Method::POST, Some("Bearer "), None), Some(403));
-        assert_eq!(status(Method::GET, Some("Bearer secret"), Some("secret")), Some(405));
-    }
 
     #[test]
     fn head_says_the_length_and_sends_nothing() {
-        let ask = |method: Method| answer(&method, respond(method.as_str(), "/healthz", &state()), "GET, HEAD");
+        let state = AdminState::new(Arc::new(Metrics::new().unwrap()));
+        let ask = |method: Method| answer(&method, open(respond(method.as_str(), "/healthz", &state)));
         let (get, head) = (ask(Method::GET), ask(Method::HEAD));
         assert_eq!(head.headers()[CONTENT_LENGTH], "3");
         assert_eq!((get.body().as_slice(), head.body().as_slice()), (b"ok\n".as_slice(), b"".as_slice()));
         assert_eq!(ask(Method::PUT).headers()[ALLOW], "GET, HEAD");
-    }
-
-    #[test]
-    fn a_request_over_a_connection_is_answered() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let answered = runtime.block_on(async {
-            let (mut client, server) = tokio::io::duplex(64 << 10);
-            client.write_all(b"GET /healthz?x=1 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-            let (_keep, shutdown) = tokio::sync::watch::channel(false);
-            let app = Arc::new(AdminApp { state: state(), changes: Arc::new(Guarded(Some("secret"))) });
-            let stream: Stream = Box::new(server);
-            assert!(app.process_new_http(ServerSession::new_http1(stream), &shutdown).await.is_none());
-            let mut answered = String::new();
-            client.read_to_string(&mut answered).await.unwrap();
-            answered
-        });
-        assert!(answered.starts_with("HTTP/1.1 200 OK\r\n"), "{answered}");
-        assert!(answered.ends_with("\r\n\r\nok\n"), "{answered}");
     }
 }

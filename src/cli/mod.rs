@@ -1,9 +1,11 @@
 //! The command line: one file a command, one table. `--help` texts are the docs of these types.
 
+mod asking;
 pub mod check;
 mod completions;
 mod evaluate;
 mod explain;
+mod lists;
 mod man;
 mod progress;
 mod reload;
@@ -77,15 +79,22 @@ enum Command {
     /// wrong. Prints what changed and what needs a restart, or the report of `check`.
     #[command(
         after_help = "Needs `admin.address` and `admin.token_file` in the configuration, and the right to read the \
-                            token.\n\nExit codes: 0 reloaded, 1 the gate could not be asked, 64 wrong usage, 78 \
+                            token; or a certificate, where `admin.tls.client_ca` asks for one.\n\nExit codes: 0 reloaded, 1 the gate could not be asked, 64 wrong usage, 78 \
                             mistakes found: the configuration before stays in force.\n\nExample:\n  tollgate reload \
                             --config /etc/tollgate/tollgate.yaml"
     )]
-    Reload {
-        /// The configuration that the gate runs on: tells where it listens and where its token is.
-        #[arg(long, short, value_name = "FILE", default_value = "conf/tollgate.yaml")]
-        config: PathBuf,
-    },
+    Reload(asking::Running),
+    /// Show the operator's lists, and add to them, take from them, import and export while the gate runs.
+    #[command(
+        arg_required_else_help = true,
+        disable_help_subcommand = true,
+        after_help = "Needs `admin.address` and `admin.token_file` in the configuration, as `reload` does.\n\n\
+        Exit codes: 0 fine, 1 the gate could not be asked or refused, 64 wrong usage, 78 a mistake in the configuration or in \
+        an imported file.\n\nExamples:\n  tollgate lists show\n  \
+        tollgate lists add blocked 203.0.113.0/24 --reason scraping --for 7d\n  tollgate lists remove banned 203.0.113.7\n  \
+        tollgate lists import blocked feed.txt --dry-run\n  tollgate lists export blocked > added.txt"
+    )]
+    Lists(lists::Options),
     /// Say what the gate makes of one request, and why: route, signals, scores, rules, and the answer it would get. Nothing
     /// is sent, counted or written.
     Explain(explain::Options),
@@ -133,7 +142,8 @@ pub fn main() -> u8 {
     };
     match arguments.command {
         Command::Run { config } => run::run(&config),
-        Command::Reload { config } => reload::reload(&config),
+        Command::Reload(running) => reload::reload(&running),
+        Command::Lists(options) => lists::lists(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
@@ -152,10 +162,35 @@ mod tests {
         arguments().debug_assert();
     }
 
+    /// Every command with its name, those below another included: `lists add`.
+    fn every_command() -> Vec<(String, clap::Command)> {
+        let mut all = Vec::new();
+        for command in arguments().get_subcommands() {
+            let name = command.get_name().to_owned();
+            let below = command.get_subcommands();
+            all.extend(below.map(|below| (format!("{name} {}", below.get_name()), below.clone())));
+            all.push((name, command.clone()));
+        }
+        all
+    }
+
+    /// A line as a shell cuts it, as far as the examples need one.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+        for character in line.chars() {
+            match character {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                other => word.push(other),
+            }
+        }
+        words.push(word);
+        words.into_iter().filter(|word| !word.is_empty()).collect()
+    }
+
     #[test]
     fn every_command_says_what_it_does_how_it_ends_and_how_it_is_called() {
-        for command in arguments().get_subcommands() {
-            let name = command.get_name();
+        for (name, command) in every_command() {
             assert!(command.get_about().is_some(), "{name} does not say what it does");
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(after.contains("Exit codes: 0"), "{name} does not say how it ends");
@@ -170,18 +205,18 @@ mod tests {
     /// The examples in the texts are commands that the program takes.
     #[test]
     fn the_examples_are_taken() {
-        let texts = arguments()
-            .get_subcommands()
-            .filter_map(|command| command.get_after_help().map(ToString::to_string))
-            .collect::<Vec<_>>();
+        let commands = every_command();
+        let texts: Vec<String> =
+            commands.iter().filter_map(|(_, command)| command.get_after_help().map(ToString::to_string)).collect();
         let mut tried = 0;
         for line in texts.iter().flat_map(|text| text.lines()) {
             let Some(start) = line.find("tollgate ").filter(|_| line.starts_with("  ")) else { continue };
-            let words = line[start..].split_whitespace().take_while(|word| !["|", ">", "<", "&&", "#"].contains(word));
+            let words = words(&line[start..]).into_iter();
+            let words = words.take_while(|word| !["|", ">", "<", "&&", "#"].contains(&word.as_str()));
             let taken = Arguments::try_parse_from(words);
             assert!(taken.is_ok(), "{line}: {}", taken.err().map(|error| error.to_string()).unwrap_or_default());
             tried += 1;
         }
-        assert!(tried >= arguments().get_subcommands().count(), "every command has an example to try");
+        assert!(tried >= commands.len(), "every command has an example to try");
     }
 }

@@ -3,10 +3,16 @@
 //! Private to `config`. Every field is a [`Slot`], so a value knows its place and may be bad alone. The doc comments
 //! speak to the operator: they become the schema's descriptions.
 
+mod admin;
+mod ban;
 mod body;
+mod list;
 mod store;
 
+pub(super) use admin::Admin;
+pub(super) use ban::{Ban, BanKeys};
 pub(super) use body::{Body, BodyFile};
+pub(super) use list::{EffectName, List};
 pub(super) use store::{Store, StoreKind, TokensName};
 
 use super::slot::{Anything, Many, Pairs, Slot};
@@ -65,7 +71,7 @@ pub(super) struct File {
     pub device: Slot<Device>,
     /// Where decision records are written, as JSON lines; without this they are not.
     pub decision_log: Slot<DecisionLog>,
-    /// The listener for metrics and health; without this there is none.
+    /// The listener for metrics, health and the admin API; without this there is none.
     pub admin: Slot<Admin>,
     /// How changes of this file, and of the files it names, come into force.
     pub reload: Slot<Reload>,
@@ -390,6 +396,9 @@ pub(super) struct Rule {
     pub action: Slot<ActionName>,
     /// Which challenge, for `action: challenge`; `challenge.default` without it.
     pub challenge: Slot<ChallengeName>,
+    /// Whom the rule bans beside, for `action: deny`: a duration (`15m`: the address), or `{ for, of, grow, most }`.
+    #[schemars(extend("examples" = serde_json::json!(["15m"])))]
+    pub ban: Slot<Ban>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -420,31 +429,6 @@ pub(super) struct Deny {
     /// Instead of an answer: `page` (where the form is shown), a path on this site, or an absolute URL.
     #[schemars(extend("examples" = serde_json::json!(["page", "/sorry"])))]
     pub redirect: Slot<String>,
-}
-
-/// One of the operator's lists.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(extend("required" = serde_json::json!(["effect", "of"])))]
-pub(super) struct List {
-    /// `allow` or `deny` by the built-in policy and the signals, or `note`: no effect of its own.
-    pub effect: Slot<EffectName>,
-    /// What the entries are.
-    pub of: Slot<String>,
-    /// A file with one entry a line; `#` begins a comment.
-    #[schemars(extend("examples" = serde_json::json!(["/etc/tollgate/blocked.txt"])))]
-    pub file: Slot<String>,
-    /// Entries written here.
-    #[schemars(extend("examples" = serde_json::json!([["192.0.2.0/24"]])))]
-    pub entries: Slot<Many<String>>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum EffectName {
-    Allow,
-    Deny,
-    Note,
 }
 
 /// Files of intelligence.
@@ -514,19 +498,6 @@ pub(super) struct DecisionLog {
     pub path: Slot<String>,
 }
 
-/// The listener for metrics and health.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(extend("required" = serde_json::json!(["address"])))]
-pub(super) struct Admin {
-    /// An IP address and a port. What it shows has no password, so keep it on the machine itself.
-    #[schemars(extend("examples" = serde_json::json!(["127.0.0.1:9900"])))]
-    pub address: Slot<String>,
-    /// File with the token that `tollgate reload` shows; made on first start. Without it nothing can be changed here.
-    #[schemars(extend("examples" = serde_json::json!(["/var/lib/tollgate/admin.token"])))]
-    pub token_file: Slot<String>,
-}
-
 /// When a changed configuration is taken over.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -564,6 +535,9 @@ pub(super) struct Limits {
     /// Time that running requests get at shutdown.
     #[schemars(extend("default" = "30s"))]
     pub grace: Slot<Period>,
+    /// Most entries that are added to all lists while the gate runs; half of them are kept for bans.
+    #[schemars(extend("default" = 2000000, "minimum" = 1000, "maximum" = 100000000))]
+    pub list_entries: Slot<u64>,
     /// Worker threads; one a core without it.
     #[schemars(extend("minimum" = 1, "maximum" = 1024))]
     pub threads: Slot<u64>,

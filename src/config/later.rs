@@ -6,7 +6,7 @@
 use crate::engine::policy::spelling::nearest;
 
 /// Reserved everywhere.
-const RESERVED: &[&str] = &["tarpit", "ban", "fallback", "vendors", "cors"];
+const RESERVED: &[&str] = &["tarpit", "fallback", "vendors", "cors"];
 
 /// By struct or enum of the mirror, what the contract shows and this version does not have.
 const LATER: &[(&str, &[&str])] = &[

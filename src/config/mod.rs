@@ -47,6 +47,7 @@ pub use report::{MOST_PROBLEMS, Problem, Report, Warning, printable};
 pub use settings::Settings;
 pub use show::show;
 pub use stamp::{Files, Stamp};
+pub use units::{duration as read_duration, show_duration};
 
 use document::Document;
 use file::File;

@@ -308,46 +308,10 @@ pub struct ListSource {
     pub entries: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ListOf {
-    Ip,
-    Account,
-    Email,
-    Domain,
-    Device,
-    Fingerprint,
-    Asn,
-    Country,
-    CardBin,
-}
+pub use crate::lists::ListOf;
 
-impl ListOf {
-    pub const ALL: [ListOf; 9] = [
-        ListOf::Ip,
-        ListOf::Account,
-        ListOf::Email,
-        ListOf::Domain,
-        ListOf::Device,
-        ListOf::Fingerprint,
-        ListOf::Asn,
-        ListOf::Country,
-        ListOf::CardBin,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            ListOf::Ip => "ip",
-            ListOf::Account => "account",
-            ListOf::Email => "email",
-            ListOf::Domain => "domain",
-            ListOf::Device => "device",
-            ListOf::Fingerprint => "fingerprint",
-            ListOf::Asn => "asn",
-            ListOf::Country => "country",
-            ListOf::CardBin => "card_bin",
-        }
-    }
-}
+/// How long the longest ban of a rule lasts, unless it says otherwise.
+pub const LONGEST_BAN: Duration = Duration::from_secs(86_400);
 
 /// Files of intelligence on top of what is embedded.
 #[derive(Clone, Debug, Default)]
@@ -391,8 +355,30 @@ pub struct DecisionLog {
 pub struct Admin {
     /// `None`: no admin listener.
     pub address: Option<SocketAddr>,
-    /// Where the token for changes is kept; `None`: nothing can be changed over the listener.
+    /// Where the token of the API is kept; `None`: it wants none.
     pub token_file: Option<PathBuf>,
+    /// Names that the API may be called by beside addresses and `localhost`, lower case.
+    pub hosts: Vec<Box<str>>,
+    /// `None`: the listener speaks plain HTTP.
+    pub tls: Option<AdminTls>,
+    /// Where calls are written down; `None`: in the process's own log.
+    pub audit_log: Option<PathBuf>,
+}
+
+impl Admin {
+    /// Whether the configuration names what would let somebody into the API.
+    pub fn api_is_open(&self) -> bool {
+        let certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        self.address.is_some() && (self.token_file.is_some() || certificates)
+    }
+}
+
+/// How the admin listener speaks TLS.
+#[derive(Clone, Debug)]
+pub struct AdminTls {
+    pub files: Tls,
+    /// Authority whose certificates the API demands; `None`: none.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// How a changed configuration comes into force.
@@ -420,6 +406,8 @@ pub struct Limits {
     pub connections: usize,
     /// Time that running requests get at shutdown.
     pub grace: Duration,
+    /// Most entries that are added to all lists while the gate runs.
+    pub list_entries: usize,
     /// Worker threads; `None`: one a core.
     pub threads: Option<usize>,
 }

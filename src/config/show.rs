@@ -7,8 +7,9 @@
 
 use super::report::is_format;
 use super::schema::{behind, schema};
-use super::settings::Settings;
+use super::settings::{LONGEST_BAN, Settings};
 use super::tree::{Kind, NodeId, Tree, build};
+use super::units;
 use super::url;
 use crate::engine::decision::Action;
 use crate::engine::event::Event;
@@ -68,6 +69,11 @@ impl Shown<'_> {
     fn applies(&self, path: &str, node: Option<NodeId>) -> bool {
         match path {
             "policies.NAME.deny.respond" => self.child(node, "redirect").is_none(),
+            // A first ban that is longer than the default is itself the longest.
+            "policies.NAME.rules.ban.most" | "policies.NAME.on_success.ban.most" => {
+                let first = self.child(node, "for").and_then(|first| self.tree.text(first));
+                first.and_then(|first| units::duration(first).ok()).is_none_or(|first| first <= LONGEST_BAN)
+            }
             "store.cluster" | "store.deadline" | "store.prefix" => self.reads(node, "kind", "redis"),
             _ => true,
         }
@@ -233,7 +239,7 @@ fn standard_policies(settings: &Settings, text: &mut String) {
         let policy = standard(event);
         text.push_str(&format!("\n# The built-in policy `standard`, as it rules for `{}`:\n", event.name()));
         text.push_str("# policies:\n#   standard:\n#     rules:\n");
-        for RuleSource { name, when, action } in &policy.rules {
+        for RuleSource { name, when, action, .. } in &policy.rules {
             let what = match action {
                 Action::Challenge(kind) => format!("challenge, challenge: {kind}"),
                 other => other.name().to_owned(),

@@ -8,10 +8,10 @@ const PERIODS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 
 const SIZES: &[(&str, u64)] = &[("B", 1), ("KiB", 1024), ("MiB", 1024 * 1024), ("GiB", 1024 * 1024 * 1024)];
 
 /// What is wrong with it, and what to write.
-pub(super) type UnitFault = (String, String);
+pub type UnitFault = (String, String);
 
 /// `250ms`, `10s`, `5m`, `2h`, `7d`.
-pub(super) fn duration(text: &str) -> Result<Duration, UnitFault> {
+pub fn duration(text: &str) -> Result<Duration, UnitFault> {
     let what = "a duration";
     let (number, unit) = split(text, what, "10s")?;
     let factor = factor(PERIODS, unit, text, what, "`ms`, `s`, `m`, `h` or `d`", |unit| match unit {
@@ -42,7 +42,7 @@ pub(super) fn size(text: &str) -> Result<u64, UnitFault> {
 }
 
 /// As an operator would write it.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis() as u64;
     let (unit, factor) = PERIODS
         .iter()

@@ -36,6 +36,29 @@ impl AttemptId {
     }
 }
 
+impl AttemptId {
+    /// Reads what is printed, in either case.
+    pub fn parse(text: &str) -> Option<AttemptId> {
+        let digit = |byte: u8| {
+            Some(match byte.to_ascii_uppercase() {
+                byte @ b'0'..=b'9' => byte - b'0',
+                byte @ b'A'..=b'H' => byte - b'A' + 10,
+                byte @ b'J'..=b'K' => byte - b'J' + 18,
+                byte @ b'M'..=b'N' => byte - b'M' + 20,
+                byte @ b'P'..=b'T' => byte - b'P' + 22,
+                byte @ b'V'..=b'Z' => byte - b'V' + 27,
+                _ => return None,
+            })
+        };
+        let bytes: &[u8; 26] = text.as_bytes().try_into().ok()?;
+        // 26 digits are 130 bits: the first holds three.
+        if digit(bytes[0])? > 7 {
+            return None;
+        }
+        bytes.iter().try_fold(0, |sum: u128, byte| Some(sum << 5 | u128::from(digit(*byte)?))).map(AttemptId)
+    }
+}
+
 impl fmt::Display for AttemptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
@@ -62,6 +85,14 @@ impl Pseudonym {
             pair[1] = DIGITS[usize::from(byte & 15)];
         }
         text
+    }
+}
+
+impl Pseudonym {
+    /// Reads what is printed: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Pseudonym> {
+        let fine = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        fine.then(|| u128::from_str_radix(text, 16).ok())?.map(|number| Pseudonym(number.to_be_bytes()))
     }
 }
 
@@ -385,6 +416,24 @@ mod tests {
         let network = |text: &str| Network::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_and_nothing_else() {
+        for number in [0, 1, 31, 32, 1 << 64, u128::MAX, 0x0193_5d6f_7aaa_7123_8456_789a_bcde_f012] {
+            let id = AttemptId(number);
+            assert_eq!(AttemptId::parse(&id.to_string()), Some(id));
+            assert_eq!(AttemptId::parse(&id.to_string().to_lowercase()), Some(id));
+            let name = Pseudonym(number.to_be_bytes());
+            assert_eq!(Pseudonym::parse(&name.to_string()), Some(name));
+        }
+        for wrong in ["", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "0000000000000000000000000U", "000000000000000000000000\u{e9}"]
+        {
+            assert_eq!(AttemptId::parse(wrong), None, "{wrong}");
+        }
+        for wrong in ["", "+0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdeg", "0123"] {
+            assert_eq!(Pseudonym::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn policy(when: &str) -> Policy {
-        let rule = RuleSource { name: "r".into(), when: when.into(), action: Action::Deny };
+        let rule = RuleSource { name: "r".into(), when: when.into(), action: Action::Deny, ban: None };
         let source = PolicySource {
             name: "p".into(),
             rules: vec![rule],

@@ -4,7 +4,9 @@ use super::assessment::{Assessment, assess};
 use super::clearance::ChallengeKind;
 use super::evidence::{Evidence, Moment};
 use super::policy::Policy;
+use super::time::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is to be done with an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,12 +26,68 @@ impl Action {
     }
 }
 
+/// What a rule bans beside refusing, and for how long. To carry it out is the gateway's: judging changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BanOrder {
+    pub of: BanOf,
+    /// The first time.
+    pub length: Duration,
+    /// How many times as long each further ban is, while the one before is remembered.
+    pub grow: u32,
+    /// The longest.
+    pub most: Duration,
+}
+
+/// What is banned. Only what is the sender's own: a fingerprint is everybody's who runs the same software, so that
+/// whoever looks like a customer could have the customers banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BanOf {
+    /// The address; of IPv6 its /64.
+    Ip,
+    /// The account, after a success alone: before it, anybody could lock its owner out.
+    Account,
+}
+
+impl BanOf {
+    pub fn name(self) -> &'static str {
+        match self {
+            BanOf::Ip => "ip",
+            BanOf::Account => "account",
+        }
+    }
+}
+
+/// What became of a ban that was ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BanFate {
+    /// In force. `times`: how many there were in a row, this one included.
+    Banned { until: Timestamp, times: u32 },
+    /// Watched only: what it would have been.
+    Monitored { until: Timestamp, times: u32 },
+    /// Nobody was banned, and why: `trusted_proxy`, `private_address`, `allow_listed`, `no_account`, `full`,
+    /// `unavailable`.
+    Spared(&'static str),
+}
+
+impl BanFate {
+    /// As published: `banned`, `monitored`, or why not.
+    pub fn name(self) -> &'static str {
+        match self {
+            BanFate::Banned { .. } => "banned",
+            BanFate::Monitored { .. } => "monitored",
+            BanFate::Spared(why) => why,
+        }
+    }
+}
+
 /// What the policy said, and through which rule.
 #[derive(Clone, Debug)]
 pub struct Ruling {
     /// The rule that matched; `None` when `otherwise` decided.
     pub rule: Option<Arc<str>>,
     pub action: Action,
+    /// Whom the rule bans beside.
+    pub ban: Option<BanOrder>,
     /// Rules that erred while being evaluated: such a rule is skipped if it allows, and matches otherwise. Compiled rules
     /// cannot err; the place is kept for what a later rule may ask of others (vendors).
     pub erred: Vec<Arc<str>>,
@@ -43,6 +101,8 @@ pub struct Decision {
     /// The policy's name.
     pub policy: Arc<str>,
     pub ruling: Ruling,
+    /// What became of the ban that it orders, once the gateway has seen to it.
+    pub ban: Option<BanFate>,
 }
 
 impl Decision {
@@ -50,6 +110,7 @@ impl Decision {
     pub fn overrule(&mut self, name: &str, action: Action) {
         self.ruling.rule = Some(Arc::from(name));
         self.ruling.action = action;
+        self.ruling.ban = None;
     }
 }
 
@@ -57,7 +118,7 @@ impl Decision {
 pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     let assessment = assess(evidence, &policy.model);
     let ruling = policy.rule(evidence, &assessment);
-    Decision { moment: evidence.moment, assessment, policy: policy.name.clone(), ruling }
+    Decision { moment: evidence.moment, assessment, policy: policy.name.clone(), ruling, ban: None }
 }
 
 #[cfg(test)]
@@ -102,6 +163,7 @@ pub(crate) mod tests {
                 name: name.into(),
                 when: when.into(),
                 action,
+                ban: None,
             };
             rules.iter().map(source).collect()
         };
@@ -173,7 +235,8 @@ pub(crate) mod tests {
 
     #[test]
     fn rules_for_degradation_come_last_before_otherwise_and_only_then() {
-        let source = |name: &str, when: &str, action| RuleSource { name: name.into(), when: when.to_owned(), action };
+        let source =
+            |name: &str, when: &str, action| RuleSource { name: name.into(), when: when.to_owned(), action, ban: None };
         let policy = |on_success: Vec<RuleSource>| {
             let source = PolicySource {
                 name: "p".into(),

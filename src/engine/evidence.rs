@@ -36,6 +36,14 @@ pub struct Evidence {
     pub degraded: Vec<&'static str>,
 }
 
+impl Evidence {
+    /// Whether a ban is to be obeyed: where an allow list matches too, the exception is what was meant.
+    pub fn is_banned(&self) -> bool {
+        let lists = &self.intel.lists;
+        lists.iter().any(|hit| &*hit.list == BANNED) && !lists.iter().any(|hit| hit.effect == ListEffect::Allow)
+    }
+}
+
 /// An answer that may not be had: its source may not be configured, or may be down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Known<T> {
@@ -82,7 +90,7 @@ pub struct Intel {
     pub lists: Vec<ListHit>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Country(pub [u8; 2]);
 
 impl Country {
@@ -106,6 +114,9 @@ impl std::fmt::Debug for Country {
         f.write_str(self.as_str())
     }
 }
+
+/// The list of what rules banned: it denies before any rule is asked.
+pub const BANNED: &str = "banned";
 
 /// One of the operator's lists matched.
 #[derive(Clone, Debug)]

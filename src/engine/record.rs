@@ -8,7 +8,7 @@
 use super::assessment::{Assessment, Model, ScoreName, Severity};
 use super::attempt::{Attempt, AttemptId, Field, Pseudonym, RequestFacts};
 use super::clearance::ChallengeKind;
-use super::decision::{Action, Decision};
+use super::decision::{Action, BanFate, BanOrder, Decision};
 use super::evidence::Evidence;
 use super::outcome::{Outcome, OutcomeRule};
 use super::policy::{Policy, two_decimals};
@@ -141,7 +141,7 @@ impl<'a> DecisionRecord<'a> {
         context: RecordContext<'a>,
     ) -> DecisionRecord<'a> {
         let Evidence { attempt, intel, .. } = evidence;
-        let Decision { moment, assessment, policy, ruling } = decision;
+        let Decision { moment, assessment, policy, ruling, ban } = decision;
         let scores = assessment.scores;
         let findings = assessment.readings.iter().filter_map(|(id, reading)| match reading {
             Reading::Fired(findings) => Some((name(*id), findings)),
@@ -173,6 +173,7 @@ impl<'a> DecisionRecord<'a> {
                     Action::Challenge(kind) => Some(kind.name()),
                     Action::Allow | Action::Deny => None,
                 },
+                ban: ruling.ban.map(|order| BanPart::of(order, *ban)),
             },
             enforced,
             mode: context.mode,
@@ -404,6 +405,28 @@ struct PolicyPart<'a> {
     rule: Option<&'a str>,
     action: &'static str,
     challenge: Option<&'static str>,
+    ban: Option<BanPart>,
+}
+
+/// What the rule bans beside, and what became of that.
+#[derive(Debug, Serialize)]
+struct BanPart {
+    of: &'static str,
+    /// `banned`, `monitored` (it would have been), or why not; `ordered` where nobody carries it out.
+    result: &'static str,
+    until: Option<Timestamp>,
+    /// How many there were in a row, this one included.
+    times: Option<u32>,
+}
+
+impl BanPart {
+    fn of(order: BanOrder, fate: Option<BanFate>) -> BanPart {
+        let (until, times) = match fate {
+            Some(BanFate::Banned { until, times } | BanFate::Monitored { until, times }) => (Some(until), Some(times)),
+            Some(BanFate::Spared(_)) | None => (None, None),
+        };
+        BanPart { of: order.of.name(), result: fate.map_or("ordered", BanFate::name), until, times }
+    }
 }
 
 #[derive(Debug, Serialize)]

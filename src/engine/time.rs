@@ -75,6 +75,57 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Reads RFC 3339: a date, a time to the second or finer, and `Z` or an offset. `None` for what is no such instant, and
+    /// before 1970.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let bytes = text.as_bytes();
+        let number = |from: usize, digits: usize| -> Option<i64> {
+            let part = text.get(from..from + digits)?;
+            part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?
+        };
+        let mark = |at: usize, any: &[u8]| bytes.get(at).filter(|byte| any.contains(byte));
+        let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+        let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
+        for (at, any) in [(4, &b"-"[..]), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":")] {
+            mark(at, any)?;
+        }
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            4 | 6 | 9 | 11 => 30,
+            2 => 28 + i64::from(leap),
+            1..=12 => 31,
+            _ => return None,
+        };
+        // A leap second is the one after it.
+        if !(1..=days).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let mut rest = text.get(19..)?;
+        let mut millis = 0;
+        if let Some(fraction) = rest.strip_prefix('.') {
+            let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
+            let digits = fraction.get(..length).filter(|digits| !digits.is_empty())?;
+            millis = digits.bytes().chain(*b"00").take(3).fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+            rest = &fraction[length..];
+        }
+        let offset = match rest.as_bytes() {
+            [b'Z' | b'z'] => 0,
+            [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+                let at = text.len() - 5;
+                let (hours, minutes) = (number(at, 2)?, number(at + 3, 2)?);
+                if hours > 23 || minutes > 59 {
+                    return None;
+                }
+                (hours * 60 + minutes) * if *sign == b'-' { -60 } else { 60 }
+            }
+            _ => return None,
+        };
+        let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset;
+        u64::try_from(seconds * 1_000 + millis).ok().map(Timestamp)
+    }
+}
+
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T01:02:03.456Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,6 +152,43 @@ mod tests {
             (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp(ms).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn instants_are_read_as_they_are_printed_and_as_others_print_them() {
+        for ms in [0, 951_782_400_000, 1_763_773_323_456, 4_102_444_799_999] {
+            assert_eq!(Timestamp::parse(&Timestamp(ms).to_string()), Some(Timestamp(ms)));
+        }
+        for (text, ms) in [
+            ("2025-11-22T02:02:03.456789+01:00", 1_763_773_323_456),
+            ("2025-11-21t20:02:03.4-05:00", 1_763_773_323_400),
+            ("2025-11-22 01:02:03z", 1_763_773_323_000),
+            ("1970-01-01T00:00:60Z", 60_000),
+        ] {
+            assert_eq!(Timestamp::parse(text), Some(Timestamp(ms)), "{text}");
+        }
+        for wrong in [
+            "",
+            "now",
+            "2025-11-22",
+            "2025-11-22T01:02:03",
+            "2025-11-22T01:02:03.Z",
+            "2025-11-22T01:02Z",
+            "2025-02-29T00:00:00Z",
+            "2025-13-01T00:00:00Z",
+            "2025-00-01T00:00:00Z",
+            "2025-11-22T24:00:00Z",
+            "2025-11-22T01:02:03+1:00",
+            "2025-11-22T01:02:03+01:00x",
+            "2025-11-22T01:02:03+24:00",
+            "+025-11-22T01:02:03Z",
+            "1969-12-31T23:59:59Z",
+            "2025-11-22T01:02:03Z ",
+            "2025\u{2011}11-22T01:02:03Z",
+            "2025-11-22T01:02:03\u{e9}",
+        ] {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
         }
     }
 

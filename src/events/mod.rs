@@ -4,17 +4,23 @@
 //! does with it happens on a thread of its own, within bounds, and what does not fit is dropped and counted.
 
 pub mod decision_log;
+pub mod recent;
 
 use self::decision_log::{DecisionLog, LogStats};
+use self::recent::Recent;
 
 /// One destination of records.
 #[derive(Debug)]
 pub enum Sink {
     DecisionLog(DecisionLog),
+    Recent(Recent),
 }
 
 /// The table of sinks: the configuration's key, and what it does.
-pub const SINKS: &[(&str, &str)] = &[("decision_log", "Decision records as JSON lines in a file, reopened on SIGHUP.")];
+pub const SINKS: &[(&str, &str)] = &[
+    ("decision_log", "Decision records as JSON lines in a file, reopened on SIGHUP."),
+    ("admin", "The newest decision records in memory, for the admin API."),
+];
 
 /// All that are configured.
 #[derive(Debug, Default)]
@@ -26,6 +32,7 @@ impl Sinks {
         for sink in &self.0 {
             match sink {
                 Sink::DecisionLog(log) => log.write(record),
+                Sink::Recent(recent) => recent.push(record),
             }
         }
     }
@@ -35,6 +42,7 @@ impl Sinks {
         for sink in &self.0 {
             match sink {
                 Sink::DecisionLog(log) => log.reopen(),
+                Sink::Recent(_) => {}
             }
         }
     }
@@ -44,18 +52,30 @@ impl Sinks {
         for sink in &self.0 {
             match sink {
                 Sink::DecisionLog(log) => log.shutdown(),
+                Sink::Recent(_) => {}
             }
         }
     }
 
     /// Of the decision log, if there is one.
     pub fn log_stats(&self) -> Option<LogStats> {
-        self.0
-            .iter()
-            .map(|sink| match sink {
-                Sink::DecisionLog(log) => log.stats(),
-            })
-            .next()
+        self.log().map(DecisionLog::stats)
+    }
+
+    /// The decision log, if there is one.
+    pub fn log(&self) -> Option<&DecisionLog> {
+        self.0.iter().find_map(|sink| match sink {
+            Sink::DecisionLog(log) => Some(log),
+            Sink::Recent(_) => None,
+        })
+    }
+
+    /// The newest records, if they are kept.
+    pub fn recent(&self) -> Option<&Recent> {
+        self.0.iter().find_map(|sink| match sink {
+            Sink::Recent(recent) => Some(recent),
+            Sink::DecisionLog(_) => None,
+        })
     }
 }
 
@@ -66,10 +86,12 @@ mod tests {
     #[test]
     fn every_sink_is_in_the_table() {
         let dir = tempfile::tempdir().unwrap();
-        let sinks = Sinks(vec![Sink::DecisionLog(DecisionLog::open(&dir.path().join("log")).unwrap())]);
+        let log = DecisionLog::open(&dir.path().join("log")).unwrap();
+        let sinks = Sinks(vec![Sink::DecisionLog(log), Sink::Recent(Recent::default())]);
         for sink in &sinks.0 {
             let key = match sink {
                 Sink::DecisionLog(_) => "decision_log",
+                Sink::Recent(_) => "admin",
             };
             assert!(SINKS.iter().any(|(name, summary)| *name == key && summary.ends_with('.')));
         }
@@ -77,5 +99,6 @@ mod tests {
         sinks.reopen();
         sinks.shutdown();
         assert_eq!(sinks.log_stats().unwrap().written, 1);
+        assert_eq!(sinks.recent().unwrap().snapshot().lines.len(), 1);
     }
 }

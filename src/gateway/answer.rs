@@ -6,6 +6,7 @@
 //! still comes, if the replacement is chunked; the body is then collected and swallowed here. An answer without a body
 //! calls no body hook, so the exchange ends in an error of our own making, and `fail_to_proxy` writes the whole reply.
 
+use super::bans;
 use super::enforce::{self, Course};
 use super::gate::{Gate, Judged, upstream_fault};
 use super::judge::no_randomness;
@@ -120,9 +121,10 @@ async fn after_success(
     finding: Finding,
 ) -> pingora::Result<()> {
     judged.evidence.moment = Moment::After;
-    let decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
+    let mut decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
     gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
     let mode = enforce::mode(judged.live.settings.mode, &judged.route);
+    bans::carry_out(gate, &judged.live, &judged.evidence, &mut decision, mode).await;
     let in_place = match enforce::course(&decision, mode) {
         Course::Forward(_permit, enforcement) => {
             judged.answer = Answer::Read(finding);

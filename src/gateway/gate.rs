@@ -6,6 +6,7 @@
 //! [`answer`].
 
 use super::answer::{self, Answer};
+use super::client_ca::ClientCa;
 use super::clock::Clock;
 use super::door;
 use super::enforce;
@@ -59,6 +60,8 @@ pub struct Gate {
     pub budget: Arc<Budget>,
     /// What each TLS listener shows, by its address.
     pub certificates: HashMap<SocketAddr, Arc<Certificate>>,
+    /// Who may call the admin API by certificate, where the listener asks for one.
+    pub client_ca: Option<Arc<ClientCa>>,
     pub clock: Clock,
     /// Whether the file of the admin token was taken away: then it is no longer accepted.
     pub token_revoked: AtomicBool,

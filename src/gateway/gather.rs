@@ -54,16 +54,23 @@ pub async fn evidence(
         fingerprint: headers::fingerprint(header.version, &header.headers, raw_head),
         agent: agent(live, header),
     };
-    let (intel, mut degraded) = live.intel.look_up(&Subject {
+    let subject = Subject {
+        at: visitor.at,
         ip: visitor.ip,
         account: raw.account(),
+        account_key: identity.account,
         email: raw.email(),
+        email_key: identity.email.as_ref().map(|email| email.key),
         domain: raw.domain(),
         device: device.id,
         fingerprint: device.fingerprint,
         card_bin: raw.card_bin(),
-    });
+    };
+    let (intel, mut degraded) = live.intel.look_up(&subject, store.lists());
     drop(raw);
+    if !store.knows_lists() {
+        degraded.push("lists");
+    }
     let network = Network::from(visitor.ip);
     let observation = Observation {
         id: visitor.id,

@@ -2,6 +2,7 @@
 //! `request_filter`, before any upstream exists; it ends either in an answer of the gate's own or in a request that goes on.
 
 use super::answer::Answer;
+use super::bans;
 use super::enforce::{self, Course};
 use super::fields::Captured;
 use super::form::{Unreadable, Values};
@@ -174,10 +175,11 @@ impl Call<'_> {
         session: &mut Session,
         route: Arc<Route>,
         evidence: Evidence,
-        decision: Decision,
+        mut decision: Decision,
         held: Held,
     ) -> pingora::Result<Visit> {
         let mode = enforce::mode(self.live.settings.mode, &route);
+        bans::carry_out(self.gate, &self.live, &evidence, &mut decision, mode).await;
         let now = evidence.attempt.at;
         match enforce::course(&decision, mode) {
             Course::Forward(_permit, enforcement) => {

@@ -1,6 +1,7 @@
 //! One configuration, made ready to serve: what the settings name is loaded, indexed and connected. Immutable; a request
 //! keeps one `Arc` of it from its first hook to its last. One that is made after another shares what did not change.
 
+use super::client_ca::{self, Authority};
 use super::client_ip;
 use super::form::Wanted;
 use super::identity;
@@ -28,9 +29,11 @@ pub struct Live {
     pub intel: Intel,
     pub challenges: Challenges,
     pub secrets: Arc<Secrets>,
-    /// What may be changed over the admin listener, and by whom: with this token.
+    /// The token of the admin API, if it wants one.
     pub token: Option<AdminToken>,
-    /// By the address of their listener.
+    /// Who signs the certificates of those who call the admin API, if it asks for some.
+    pub client_ca: Option<Arc<Authority>>,
+    /// By the address of their listener; the admin listener's too.
     pub certificates: Vec<(SocketAddr, Arc<CertifiedKey>)>,
     /// By route name.
     of_routes: HashMap<Arc<str>, OfRoute>,
@@ -90,6 +93,17 @@ impl Live {
                 None => {}
             }
         }
+        let mut client_ca = None;
+        if let (Some(address), Some(tls)) = (settings.admin.address, &settings.admin.tls) {
+            match tls::read(&tls.files) {
+                Ok(key) => certificates.push((address, Arc::new(key))),
+                Err(error) => faults.push(format!("admin.tls: {error}")),
+            }
+            match tls.client_ca.as_deref().map(client_ca::read).transpose() {
+                Ok(authority) => client_ca = authority,
+                Err(error) => faults.push(format!("admin.tls.client_ca: {error}")),
+            }
+        }
         let secrets = secrets.map_err(|error| faults.push(format!("secret_file: {error}")));
         let token = token.map_err(|error| faults.push(format!("admin.token_file: {error}")));
         let (Ok(intel), Ok(secrets), Ok(token), true) = (intel, secrets, token, faults.is_empty()) else {
@@ -111,6 +125,7 @@ impl Live {
             challenges: Challenges::new(settings.challenge.clone(), secrets.clone()),
             secrets,
             token,
+            client_ca,
             certificates,
             of_routes: settings.routes.iter().map(of_route).collect(),
             stranger_told: AtomicBool::new(false),

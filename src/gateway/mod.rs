@@ -6,6 +6,8 @@
 
 pub mod admission;
 pub mod answer;
+pub mod bans;
+pub mod client_ca;
 pub mod client_ip;
 pub mod clock;
 pub mod door;
@@ -21,6 +23,7 @@ pub mod held;
 pub mod identity;
 pub mod judge;
 pub mod judgement;
+pub mod lists;
 pub mod live;
 pub mod own_pages;
 pub mod probe;
@@ -74,7 +77,7 @@ fn host_of(header: &RequestHeader) -> String {
 
 /// A new id: time first, then what no other id has. Ids name attempts and guard nothing, so the system is asked for
 /// randomness once a process, and a counter is mixed into it (SplitMix64, G. Steele et al. 2014): no call a request.
-fn new_id(at: Timestamp) -> AttemptId {
+pub fn new_id(at: Timestamp) -> AttemptId {
     static SEED: LazyLock<[u64; 2]> = LazyLock::new(|| {
         let mut bytes = [0; 16];
         // Should the system's randomness fail, time and counter still tell attempts of one process apart.

@@ -7,22 +7,25 @@
 //! the task that [reloads](super::reload) the configuration.
 
 use super::admission::Admission;
+use super::client_ca::ClientCa;
 use super::clock::Clock;
 use super::door::Door;
 use super::gate::{Gate, Hooks};
 use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
-use super::reload::{Outcome, Reloader, Reloads};
+use super::reload::Reloader;
 use super::service_manager::{self, ServiceManager};
 use super::tls::Certificate;
+use crate::admin::api::Api;
 use crate::admin::metrics::Metrics;
-use crate::admin::pages::{AdminState, Page, Part};
+use crate::admin::pages::{AdminState, Part};
 use crate::admin::service as admin;
 use crate::config::settings::{self, Listener, Settings};
 use crate::config::{Files, Version};
 use crate::engine::time::Timestamp;
 use crate::events::decision_log::{DecisionLog, OpenError};
+use crate::events::recent::Recent;
 use crate::events::{Sink, Sinks};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
@@ -98,8 +101,10 @@ impl Gate {
         getrandom::fill(&mut password_key).map_err(StartError::Randomness)?;
         let keys = Keys::new(&IdentityKey::new(*secrets.identity_key()), &PasswordKey::new(password_key));
         let log = settings.decision_log.as_ref().map(|log| DecisionLog::open(&log.path)).transpose()?;
-        let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().collect()));
-        let store = Arc::new(open_store(&settings.store, &secrets, &metrics, clock.now())?);
+        // Nobody could ask for what is kept in memory without the API.
+        let recent = settings.admin.api_is_open().then(|| Sink::Recent(Recent::default()));
+        let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().chain(recent).collect()));
+        let store = Arc::new(open_store(&settings, &secrets, &metrics, clock.now())?);
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
@@ -109,8 +114,10 @@ impl Gate {
         admin.readiness.set("listeners", Part::Waiting("not bound yet".into()));
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
         let live = Live::new(settings, secrets, &metrics).map_err(StartError::Files)?;
+        metrics.listed(live.intel.list_sizes());
         let certificates = live.certificates.iter();
         let certificates = certificates.map(|(at, key)| (*at, Arc::new(Certificate::new(key.clone())))).collect();
+        let client_ca = live.client_ca.clone().map(|authority| Arc::new(ClientCa::new(authority)));
         Ok(Arc::new(Gate {
             live: arc_swap::ArcSwap::from_pointee(live),
             store,
@@ -122,6 +129,7 @@ impl Gate {
             keys,
             budget,
             certificates,
+            client_ca,
             clock,
             token_revoked: AtomicBool::new(false),
         }))
@@ -143,28 +151,34 @@ impl Gate {
 
 /// The store that the settings name. A shared one is not waited for.
 fn open_store(
-    store: &settings::Store,
+    settings: &Settings,
     secrets: &Secrets,
     metrics: &Arc<Metrics>,
     now: Timestamp,
 ) -> Result<Store, StartError> {
-    match store {
+    let listed = settings.limits.list_entries;
+    match &settings.store {
         settings::Store::Memory { entries, snapshot } => {
-            open_memory(*entries, snapshot.as_deref(), now).map(Store::Memory)
+            open_memory(*entries, snapshot.as_deref(), listed, now).map(Store::Memory)
         }
         settings::Store::Redis(redis) => {
             let how = Use::new(Limits::of_entries(redis.entries), redis.tokens);
             let redis = Redis::open(redis, secrets.identity_key()).map_err(StartError::Store)?;
             let metrics = metrics.clone();
-            let remote = Remote::Redis(Box::new(redis.timed(Arc::new(move |time| metrics.store_took(time)))));
-            Ok(Store::Shared(Shared::new(remote, how).map_err(StartError::Randomness)?))
+            let redis = redis.bounded(listed).timed(Arc::new(move |time| metrics.store_took(time)));
+            Ok(Store::Shared(Shared::new(Remote::Redis(Box::new(redis)), how).map_err(StartError::Randomness)?))
         }
     }
 }
 
 /// The memory store, with what it knew before if it is kept.
-fn open_memory(entries: usize, snapshot: Option<&Path>, now: Timestamp) -> Result<Arc<Memory>, StartError> {
-    let limits = Limits::of_entries(entries);
+fn open_memory(
+    entries: usize,
+    snapshot: Option<&Path>,
+    listed: usize,
+    now: Timestamp,
+) -> Result<Arc<Memory>, StartError> {
+    let limits = Limits { listed, ..Limits::of_entries(entries) };
     let Some(directory) = snapshot else { return Ok(Arc::new(Memory::new(limits))) };
     let mut tags = [0; 16];
     getrandom::fill(&mut tags).map_err(StartError::Randomness)?;
@@ -228,9 +242,12 @@ pub fn run(
     let addresses = live.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
     server.add_service(Announced { service: proxy, addresses, admin: gate.admin.clone() });
     if let Some(address) = live.settings.admin.address {
-        let changes = Arc::new(Changes { gate: gate.clone(), reloads });
-        server.add_service(admin::service(gate.admin.clone(), changes, address));
-        tracing::info!(%address, "admin listener: /healthz /readyz /metrics");
+        let api = Arc::new(Api::new(gate.clone(), reloads));
+        let service = admin::service(gate.admin.clone(), api, address)
+            .map_err(|error| StartError::Tls { key: "admin.tls".to_owned(), error })?;
+        server.add_service(service);
+        let tls = live.settings.admin.tls.is_some();
+        tracing::info!(%address, tls, "admin listener: /healthz /readyz /metrics /api/v1");
     }
     let upkeep = Upkeep { gate: gate.clone(), reloader: Mutex::new(Some(reloader)) };
     server.add_service(background_service("upkeep", upkeep));
@@ -351,31 +368,27 @@ impl BackgroundService for Upkeep {
         };
         tokio::select! {
             () = reloader.run(hangup) => {}
+            () = follow_lists(&self.gate) => {}
             () = health => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
     }
 }
 
-/// What the admin listener may change.
-struct Changes {
-    gate: Arc<Gate>,
-    reloads: Reloads,
-}
+/// How often what other gates changed in lists is asked for.
+const FOLLOW: Duration = Duration::from_millis(250);
 
-#[async_trait]
-impl admin::Changes for Changes {
-    fn allows(&self, token: &[u8]) -> Option<bool> {
-        let revoked = self.gate.token_revoked.load(Ordering::Relaxed);
-        self.gate.live.load().token.map(|own| own.is(token) && !revoked)
-    }
-
-    async fn reload(&self) -> Page {
-        match self.reloads.reload().await {
-            Some(outcome @ Outcome::Loaded(_)) => Page::json(200, &outcome),
-            Some(outcome @ Outcome::Refused(_)) => Page::json(422, &outcome),
-            None => Page::text(503, "The gate is stopping."),
+/// Keeps the lists as the fleet has them, and forgets what is over. Beside the requests: none waits for it.
+async fn follow_lists(gate: &Gate) {
+    let mut tick = tokio::time::interval(FOLLOW);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let now = gate.clock.now();
+        if let Err(error) = gate.store.follow_lists(now).await {
+            gate.metrics.store_failed(&error);
         }
+        gate.store.lists().tidy(now);
     }
 }
 

@@ -2,6 +2,7 @@
 //! skipped, and a file with a wrong line is refused whole. Half a block list taken in silence is worse than an error:
 //! nobody would look for the other half.
 
+use crate::lists::line;
 use std::fmt;
 use std::path::Path;
 
@@ -36,7 +37,15 @@ impl IntelProblem {
 const MOST_PROBLEMS: usize = 20;
 
 /// Reads a file and hands each entry to `take`, which says what is wrong with it. All problems are collected.
-pub(super) fn read(path: &Path, problems: &mut Vec<IntelProblem>, take: impl FnMut(&str) -> Result<(), String>) {
+pub(super) fn read(path: &Path, problems: &mut Vec<IntelProblem>, mut take: impl FnMut(&str) -> Result<(), String>) {
+    read_lines(path, problems, |line| match line::parts(line) {
+        ("", _) => Ok(()),
+        (entry, _) => take(entry),
+    });
+}
+
+/// As [`read`], of whole lines with their comments.
+pub(super) fn read_lines(path: &Path, problems: &mut Vec<IntelProblem>, take: impl FnMut(&str) -> Result<(), String>) {
     match std::fs::read(path) {
         Err(error) => problems.push(IntelProblem::of_file(path, format!("cannot be read: {error}"))),
         Ok(bytes) => match std::str::from_utf8(&bytes) {
@@ -55,8 +64,7 @@ pub(super) fn read(path: &Path, problems: &mut Vec<IntelProblem>, take: impl FnM
 fn parse(file: &str, text: &str, problems: &mut Vec<IntelProblem>, mut take: impl FnMut(&str) -> Result<(), String>) {
     let mut wrong = 0;
     for (number, line) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
-        let Some(entry) = entry(line) else { continue };
-        if let Err(message) = take(entry) {
+        if let Err(message) = take(line) {
             wrong += 1;
             if wrong <= MOST_PROBLEMS {
                 problems.push(IntelProblem { file: file.into(), line: Some(number + 1), message });
@@ -69,48 +77,19 @@ fn parse(file: &str, text: &str, problems: &mut Vec<IntelProblem>, mut take: imp
     }
 }
 
-/// What a line says without its comment. `#` begins a comment at the line's start or after a blank only: e-mail
-/// addresses may contain it.
-fn entry(line: &str) -> Option<&str> {
-    let mut end = line.len();
-    for (at, _) in line.match_indices('#') {
-        if line.get(..at).is_none_or(|before| before.is_empty() || before.ends_with([' ', '\t'])) {
-            end = at;
-            break;
-        }
-    }
-    let entry = line.get(..end).unwrap_or_default().trim();
-    (!entry.is_empty()).then_some(entry)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn comments_and_blanks_are_no_entries() {
-        for (line, expected) in [
-            ("", None),
-            ("   ", None),
-            ("# all", None),
-            ("  # indented", None),
-            ("203.0.113.7", Some("203.0.113.7")),
-            ("  203.0.113.7\t# why", Some("203.0.113.7")),
-            ("odd#name@example.com", Some("odd#name@example.com")),
-            ("odd#name@example.com # why # so", Some("odd#name@example.com")),
-            ("\u{a0}#x", Some("\u{a0}#x".trim())),
-        ] {
-            assert_eq!(entry(line), expected, "{line:?}");
-        }
-    }
 
     #[test]
     fn problems_carry_their_line_and_are_not_endless() {
         let mut problems = Vec::new();
         let text = format!("\u{feff}good\r\n# note\r\nbad\r\n{}", "bad\n".repeat(30));
         let mut good = 0;
-        parse("list.txt", &text, &mut problems, |entry| {
-            if entry == "good" {
+        parse("list.txt", &text, &mut problems, |line| {
+            if line.starts_with('#') {
+                Ok(())
+            } else if line == "good" {
                 good += 1;
                 Ok(())
             } else {

@@ -9,7 +9,14 @@ use crate::config::Stamp;
 use crate::config::settings::{ListOf, ListSource};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::{Country, ListEffect, ListHit};
-use std::collections::HashSet;
+use crate::engine::time::Timestamp;
+use crate::lists::book::Sought;
+use crate::lists::key::{self, CardBin};
+use crate::lists::line::{self, Line};
+use crate::lists::networks::{Cidr, Networks};
+use crate::lists::{BANNED, Book, Entry};
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,9 +24,14 @@ use std::sync::Arc;
 /// What is looked up. Texts are canonical already, by the same rules as `canonical` of `Lists::load`.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
+    /// Now: what ended before matches nobody.
+    pub at: Timestamp,
     pub ip: IpAddr,
     pub account: Option<&'a str>,
+    /// Its keyed hash, which what was added is known by.
+    pub account_key: Option<Pseudonym>,
     pub email: Option<&'a str>,
+    pub email_key: Option<Pseudonym>,
     /// Of the e-mail address: lower-case ASCII.
     pub domain: Option<&'a str>,
     pub device: Option<Pseudonym>,
@@ -30,6 +42,9 @@ pub struct Subject<'a> {
 
 /// Puts an account, an e-mail address or a domain into its canonical form; `None`: it is none.
 pub type Canonical<'a> = dyn Fn(ListOf, &str) -> Option<String> + 'a;
+
+/// What can be banned, by rules or by the operator.
+const BANS: [ListOf; 4] = [ListOf::Ip, ListOf::Account, ListOf::Email, ListOf::Device];
 
 /// All lists, in configuration order.
 #[derive(Debug, Default)]
@@ -48,18 +63,28 @@ struct List {
     file: Option<(Box<Path>, Stamp)>,
 }
 
+/// When an entry ends; [`Entry::NEVER`] for most.
+type Until = Timestamp;
+
 #[derive(Debug)]
 enum Members {
-    Ranges(Ranges),
-    Texts(HashSet<Box<str>>),
+    Ranges {
+        lasting: Ranges,
+        /// What has an end is not merged with what has none.
+        ending: Networks<Until>,
+    },
+    Names {
+        texts: HashMap<Box<str>, Until>,
+        /// Written as `hash:…`.
+        hashes: HashMap<Pseudonym, Until>,
+    },
     /// With all that lies below them.
-    Domains(HashSet<Box<str>>),
-    Devices(HashSet<[u8; 16]>),
-    Fingerprints(HashSet<u64>),
-    Asns(HashSet<u32>),
-    Countries(HashSet<Country>),
-    /// Six to eight digits; a longer number is a member if it begins with one.
-    CardBins(HashSet<Box<str>>),
+    Domains(HashMap<Box<str>, Until>),
+    Devices(HashMap<Pseudonym, Until>),
+    Fingerprints(HashMap<u64, Until>),
+    Asns(HashMap<u32, Until>),
+    Countries(HashMap<Country, Until>),
+    CardBins(HashMap<CardBin, Until>),
 }
 
 impl Lists {
@@ -74,10 +99,23 @@ impl Lists {
         Lists { lists: sources.iter().map(|source| List::load(source, earlier, canonical, problems)).collect() }
     }
 
-    /// The lists that match, in configuration order.
-    pub(super) fn find(&self, subject: &Subject<'_>, asn: Option<u32>, country: Option<Country>) -> Vec<ListHit> {
-        let matching = self.lists.iter().filter(|list| list.holds(subject, asn, country));
-        matching.map(|list| ListHit { list: list.name.clone(), effect: list.effect, of: list.of.name() }).collect()
+    /// The lists that match, in configuration order, and last what rules banned.
+    pub(super) fn find(
+        &self,
+        subject: &Subject<'_>,
+        asn: Option<u32>,
+        country: Option<Country>,
+        added: &Book,
+    ) -> Vec<ListHit> {
+        let sought = subject.sought(asn, country);
+        let holds = |list: &List| {
+            list.members.hold(list.of, subject, &sought) || added.holds(&list.name, &sought.only(list.of), subject.at)
+        };
+        let matching = self.lists.iter().filter(|list| holds(list));
+        let mut hits: Vec<ListHit> = matching.map(List::hit).collect();
+        let banned = BANS.into_iter().find(|of| added.holds(BANNED, &sought.only(*of), subject.at));
+        hits.extend(banned.map(|of| ListHit { list: BANNED.into(), effect: ListEffect::Deny, of: of.name() }));
+        hits
     }
 
     /// Name and number of entries of each list, for `check` and the metrics.
@@ -113,48 +151,77 @@ impl List {
     fn members(source: &ListSource, canonical: &Canonical<'_>, problems: &mut Vec<IntelProblem>) -> Members {
         let mut building = Building::new(source.of, canonical);
         for (place, entry) in source.entries.iter().enumerate() {
-            if let Err(message) = building.take(entry.trim()) {
+            if let Err(message) = building.take(entry.trim(), Entry::NEVER) {
                 let file = format!("lists.{}", source.name).into();
                 problems.push(IntelProblem { file, line: None, message: format!("entry {}: {message}", place + 1) });
             }
         }
         if let Some(file) = &source.file {
-            entries::read(file, problems, |entry| building.take(entry));
+            entries::read_lines(file, problems, |line| match line::read(line)? {
+                Some(Line { entry, until, .. }) => building.take(entry, until.unwrap_or(Entry::NEVER)),
+                None => Ok(()),
+            });
         }
         building.finish()
     }
 
-    fn holds(&self, subject: &Subject<'_>, asn: Option<u32>, country: Option<Country>) -> bool {
-        match &*self.members {
-            Members::Ranges(ranges) => ranges.contains(subject.ip),
-            Members::Texts(texts) => {
-                let value = if self.of == ListOf::Account { subject.account } else { subject.email };
-                value.is_some_and(|value| texts.contains(value))
-            }
-            Members::Domains(domains) => subject
-                .domain
-                .filter(|domain| domain.len() <= LONGEST_DOMAIN)
-                .is_some_and(|domain| with_parents(domain).any(|domain| domains.contains(domain))),
-            Members::Devices(devices) => subject.device.is_some_and(|device| devices.contains(&device.0)),
-            Members::Fingerprints(fingerprints) => fingerprints.contains(&subject.fingerprint),
-            Members::Asns(asns) => asn.is_some_and(|asn| asns.contains(&asn)),
-            Members::Countries(countries) => country.is_some_and(|country| countries.contains(&country)),
-            Members::CardBins(bins) => subject.card_bin.is_some_and(|bin| {
-                (6..=bin.len().min(8)).any(|length| bin.get(..length).is_some_and(|prefix| bins.contains(prefix)))
-            }),
+    fn hit(&self) -> ListHit {
+        ListHit { list: self.name.clone(), effect: self.effect, of: self.of.name() }
+    }
+}
+
+impl Subject<'_> {
+    fn sought(&self, asn: Option<u32>, country: Option<Country>) -> Sought<'_> {
+        Sought {
+            ip: Some(self.ip),
+            account: self.account_key,
+            email: self.email_key,
+            domain: self.domain.filter(|domain| domain.len() <= LONGEST_DOMAIN),
+            device: self.device,
+            fingerprint: Some(self.fingerprint),
+            asn,
+            country,
+            card_bin: self.card_bin.and_then(CardBin::new),
         }
     }
 }
 
 impl Members {
+    fn hold(&self, of: ListOf, subject: &Subject<'_>, sought: &Sought<'_>) -> bool {
+        let holds = |until: &Until| subject.at < *until;
+        match self {
+            Members::Ranges { lasting, ending } => lasting.contains(subject.ip) || ending.any(subject.ip, holds),
+            Members::Names { texts, hashes } => {
+                let (text, key) = match of {
+                    ListOf::Account => (subject.account, subject.account_key),
+                    _ => (subject.email, subject.email_key),
+                };
+                text.and_then(|text| texts.get(text)).is_some_and(holds)
+                    || (!hashes.is_empty() && key.and_then(|key| hashes.get(&key)).is_some_and(holds))
+            }
+            Members::Domains(domains) => sought
+                .domain
+                .is_some_and(|domain| with_parents(domain).any(|domain| domains.get(domain).is_some_and(holds))),
+            Members::Devices(devices) => sought.device.and_then(|device| devices.get(&device)).is_some_and(holds),
+            Members::Fingerprints(all) => all.get(&subject.fingerprint).is_some_and(holds),
+            Members::Asns(asns) => sought.asn.and_then(|asn| asns.get(&asn)).is_some_and(holds),
+            Members::Countries(all) => sought.country.and_then(|country| all.get(&country)).is_some_and(holds),
+            Members::CardBins(bins) => {
+                sought.card_bin.is_some_and(|bin| bin.with_shorter().any(|bin| bins.get(&bin).is_some_and(holds)))
+            }
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
-            Members::Ranges(ranges) => ranges.len(),
-            Members::Texts(set) | Members::Domains(set) | Members::CardBins(set) => set.len(),
-            Members::Devices(set) => set.len(),
-            Members::Fingerprints(set) => set.len(),
-            Members::Asns(set) => set.len(),
-            Members::Countries(set) => set.len(),
+            Members::Ranges { lasting, ending } => lasting.len() + ending.len(),
+            Members::Names { texts, hashes } => texts.len() + hashes.len(),
+            Members::Domains(all) => all.len(),
+            Members::Devices(all) => all.len(),
+            Members::Fingerprints(all) => all.len(),
+            Members::Asns(all) => all.len(),
+            Members::Countries(all) => all.len(),
+            Members::CardBins(all) => all.len(),
         }
     }
 }
@@ -168,90 +235,89 @@ struct Building<'a> {
     members: Members,
 }
 
+/// One of several ends of the same entry: the last.
+fn put<K: Eq + Hash>(all: &mut HashMap<K, Until>, key: K, until: Until) {
+    all.entry(key).and_modify(|known| *known = until.max(*known)).or_insert(until);
+}
+
 impl<'a> Building<'a> {
     fn new(of: ListOf, canonical: &'a Canonical<'a>) -> Building<'a> {
         let members = match of {
-            ListOf::Ip => Members::Ranges(Ranges::default()),
-            ListOf::Account | ListOf::Email => Members::Texts(HashSet::new()),
-            ListOf::Domain => Members::Domains(HashSet::new()),
-            ListOf::Device => Members::Devices(HashSet::new()),
-            ListOf::Fingerprint => Members::Fingerprints(HashSet::new()),
-            ListOf::Asn => Members::Asns(HashSet::new()),
-            ListOf::Country => Members::Countries(HashSet::new()),
-            ListOf::CardBin => Members::CardBins(HashSet::new()),
+            ListOf::Ip => Members::Ranges { lasting: Ranges::default(), ending: Networks::default() },
+            ListOf::Account | ListOf::Email => Members::Names { texts: HashMap::new(), hashes: HashMap::new() },
+            ListOf::Domain => Members::Domains(HashMap::new()),
+            ListOf::Device => Members::Devices(HashMap::new()),
+            ListOf::Fingerprint => Members::Fingerprints(HashMap::new()),
+            ListOf::Asn => Members::Asns(HashMap::new()),
+            ListOf::Country => Members::Countries(HashMap::new()),
+            ListOf::CardBin => Members::CardBins(HashMap::new()),
         };
         Building { of, canonical, ranges: Vec::new(), members }
     }
 
     /// Adds one entry. The message never repeats it: lists name people.
-    fn take(&mut self, entry: &str) -> Result<(), String> {
+    fn take(&mut self, entry: &str, until: Until) -> Result<(), String> {
         match &mut self.members {
-            Members::Ranges(_) => self.ranges.push(AddressRange::parse(entry).map_err(str::to_owned)?),
-            Members::Texts(set) => {
-                let what = if self.of == ListOf::Account { "not an account name" } else { "not an e-mail address" };
-                set.insert((self.canonical)(self.of, entry).ok_or(what)?.into());
-            }
-            Members::Domains(set) => {
-                let domain = (self.canonical)(self.of, entry).ok_or("not a domain name")?;
-                if !domain.contains('.') {
-                    return Err("not a domain name".to_owned());
+            Members::Ranges { ending, .. } => {
+                let range = AddressRange::parse(entry).map_err(str::to_owned)?;
+                if until == Entry::NEVER {
+                    self.ranges.push(range);
+                    return Ok(());
                 }
-                set.insert(domain.into());
-            }
-            Members::Devices(set) => {
-                set.insert(parse_hex::<32>(entry).ok_or("not a device id of 32 hexadecimal digits")?.to_be_bytes());
-            }
-            Members::Fingerprints(set) => {
-                let number = parse_hex::<16>(entry).and_then(|number| u64::try_from(number).ok());
-                set.insert(number.ok_or("not a fingerprint of 16 hexadecimal digits")?);
-            }
-            Members::Asns(set) => {
-                set.insert(parse_asn(entry).ok_or("not the number of an autonomous system, such as AS64500")?);
-            }
-            Members::Countries(set) => {
-                set.insert(Country::new(entry).ok_or("not a country code of two letters (ISO 3166-1)")?);
-            }
-            Members::CardBins(set) => {
-                if !(6..=8).contains(&entry.len()) || !entry.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Err("not the first six to eight digits of a card number".to_owned());
+                let (first, last) = range.ends();
+                for network in Cidr::cover(first, last) {
+                    let until = ending.of(network).map_or(until, |known| until.max(*known));
+                    ending.insert(network, until);
                 }
-                set.insert(entry.into());
             }
+            Members::Names { texts, hashes } => {
+                let what = if self.of == ListOf::Account { key::NO_ACCOUNT } else { key::NO_EMAIL };
+                match entry.strip_prefix(key::HASH).and_then(key::pseudonym) {
+                    Some(hash) => put(hashes, hash, until),
+                    None => put(texts, (self.canonical)(self.of, entry).ok_or(what)?.into(), until),
+                }
+            }
+            Members::Domains(all) => {
+                let domain = (self.canonical)(self.of, entry.strip_prefix("*.").unwrap_or(entry));
+                let domain = domain.filter(|domain| domain.contains('.'));
+                put(all, domain.ok_or(key::NO_DOMAIN)?.into(), until);
+            }
+            Members::Devices(all) => put(all, key::pseudonym(entry).ok_or(key::NO_DEVICE)?, until),
+            Members::Fingerprints(all) => put(all, key::fingerprint(entry).ok_or(key::NO_FINGERPRINT)?, until),
+            Members::Asns(all) => put(all, key::asn(entry).ok_or(key::NO_ASN)?, until),
+            Members::Countries(all) => put(all, Country::new(entry).ok_or(key::NO_COUNTRY)?, until),
+            Members::CardBins(all) => put(all, CardBin::new(entry).ok_or(key::NO_CARD_BIN)?, until),
         }
         Ok(())
     }
 
     fn finish(self) -> Members {
         match self.members {
-            Members::Ranges(_) => Members::Ranges(Ranges::merged(self.ranges)),
+            Members::Ranges { ending, .. } => Members::Ranges { lasting: Ranges::merged(self.ranges), ending },
             members => members,
         }
     }
-}
-
-/// `AS64500`, `as64500` or `64500`.
-pub(super) fn parse_asn(text: &str) -> Option<u32> {
-    let digits = match text.get(..2) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("as") => text.get(2..)?,
-        _ => text,
-    };
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
-}
-
-fn parse_hex<const DIGITS: usize>(text: &str) -> Option<u128> {
-    let fine = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if fine { u128::from_str_radix(text, 16).ok() } else { None }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
+    pub const NOW: Timestamp = Timestamp(1_795_338_000_000);
+
+    /// Nothing was added.
+    pub fn added() -> Book {
+        Book::new(0)
+    }
+
     pub fn nobody() -> Subject<'static> {
         Subject {
+            at: NOW,
             ip: IpAddr::from([192, 0, 2, 1]),
             account: None,
+            account_key: None,
             email: None,
+            email_key: None,
             domain: None,
             device: None,
             fingerprint: 0,
@@ -303,11 +369,11 @@ pub(super) mod tests {
         for (of, _, subject) in &cases {
             let asn = (*of == ListOf::Asn).then_some(64500);
             let country = (*of == ListOf::Country).then_some(Country(*b"DE"));
-            let hits = lists.find(subject, asn, country);
+            let hits = lists.find(subject, asn, country, &added());
             assert_eq!(hits.iter().map(|hit| hit.of).collect::<Vec<_>>(), [of.name()]);
             assert_eq!(&*hits[0].list, of.name());
         }
-        assert!(lists.find(&nobody(), Some(1), Some(Country(*b"FR"))).is_empty());
+        assert!(lists.find(&nobody(), Some(1), Some(Country(*b"FR")), &added()).is_empty());
     }
 
     #[test]
@@ -326,7 +392,7 @@ pub(super) mod tests {
             Subject { card_bin: Some("\u{fc}\u{fc}\u{fc}\u{fc}"), ..nobody() },
             Subject { email: Some("bob@example.com"), ..nobody() },
         ] {
-            assert!(lists.find(&subject, None, None).is_empty(), "{subject:?}");
+            assert!(lists.find(&subject, None, None, &added()).is_empty(), "{subject:?}");
         }
     }
 
@@ -338,7 +404,8 @@ pub(super) mod tests {
         first.file = Some(file.path().to_owned());
         let lists =
             load(&[first, source("second", ListOf::Asn, &["1"]), source("third", ListOf::Ip, &["192.0.2.1"])]).unwrap();
-        let names: Vec<_> = lists.find(&nobody(), Some(1), None).iter().map(|hit| hit.list.to_string()).collect();
+        let names: Vec<_> =
+            lists.find(&nobody(), Some(1), None, &added()).iter().map(|hit| hit.list.to_string()).collect();
         assert_eq!(names, ["first", "second", "third"]);
         assert_eq!(lists.sizes().collect::<Vec<_>>(), [("first", 2), ("second", 1), ("third", 1)]);
     }

@@ -298,9 +298,7 @@ impl<'de> Deserialize<'de> for Asn {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Asn, E> {
-                super::lists::parse_asn(text)
-                    .map(Asn)
-                    .ok_or_else(|| E::custom("not the number of an autonomous system"))
+                crate::lists::key::asn(text).map(Asn).ok_or_else(|| E::custom("not the number of an autonomous system"))
             }
         }
         deserializer.deserialize_any(AsnVisitor)

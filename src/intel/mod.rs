@@ -20,6 +20,7 @@ pub use lists::{Canonical, Subject};
 use crate::config::settings::{IntelFiles, ListSource};
 use crate::engine::attempt::Agent;
 use crate::engine::evidence::{Country, Intel as Evidence, Known};
+use crate::lists::Book;
 use disposable::Disposable;
 use kept::Kept;
 use lists::Lists;
@@ -109,9 +110,10 @@ impl Intel {
         if problems.is_empty() { Ok(intel) } else { Err(problems) }
     }
 
-    /// All that is known about the subject's address, and the operator's lists that match. The second part names the
-    /// sources that should have answered and could not, for the record's `degraded`.
-    pub fn look_up(&self, subject: &Subject<'_>) -> (Evidence, Vec<&'static str>) {
+    /// All that is known about the subject's address, and the operator's lists that match, by their files or by what was
+    /// `added` to them. The second part names the sources that should have answered and could not, for the record's
+    /// `degraded`.
+    pub fn look_up(&self, subject: &Subject<'_>, added: &Book) -> (Evidence, Vec<&'static str>) {
         let ip = subject.ip.to_canonical();
         let mut degraded = Vec::new();
         let city = answer(&self.city, ip, "city", &mut degraded);
@@ -130,7 +132,7 @@ impl Intel {
             location: city.and_then(|row| row.location),
             asn,
             org,
-            lists: self.lists.find(&Subject { ip, ..*subject }, asn, country),
+            lists: self.lists.find(&Subject { ip, ..*subject }, asn, country, added),
             ..Evidence::default()
         };
         self.add_kind(ip, &mut evidence, &mut degraded);

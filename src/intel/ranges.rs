@@ -100,6 +100,14 @@ impl AddressRange {
         AddressRange::new(address(first)?, address(last)?)
     }
 
+    /// The first and the last address.
+    pub fn ends(self) -> (IpAddr, IpAddr) {
+        match self {
+            AddressRange::Four(first, last) => (first.into(), last.into()),
+            AddressRange::Six(first, last) => (first.into(), last.into()),
+        }
+    }
+
     fn new(first: IpAddr, last: IpAddr) -> Result<AddressRange, &'static str> {
         let both = match (first, last) {
             // Only a range that is mapped from end to end is IPv4: ::/0 holds the mapped ones and means IPv6.

@@ -2,7 +2,7 @@
 //! addresses here are those of registries and large providers; if one fails after a rebuild of the data, look whether the
 //! data are still right, then take another.
 
-use super::lists::tests::{lower, nobody, source};
+use super::lists::tests::{added, lower, nobody, source};
 use super::mmdb::tests::{Anonymous, FlatCountry, NumberAndName, database, frankfurt};
 use super::*;
 use crate::config::settings::ListOf;
@@ -17,7 +17,7 @@ fn at(ip: &str) -> Subject<'static> {
 }
 
 fn look(intel: &Intel, ip: &str) -> Evidence {
-    let (evidence, degraded) = intel.look_up(&at(ip));
+    let (evidence, degraded) = intel.look_up(&at(ip), &added());
     assert!(degraded.is_empty(), "{degraded:?}");
     evidence
 }
@@ -148,7 +148,7 @@ fn a_broken_entry_is_degraded_and_unknown() {
     let anonymous = NamedTempFile::new().unwrap();
     std::fs::write(anonymous.path(), writer.to_bytes().unwrap()).unwrap();
     let intel = load(&IntelFiles { anonymous: Some(anonymous.path().into()), ..IntelFiles::default() });
-    let (evidence, degraded) = intel.look_up(&at("192.0.2.7"));
+    let (evidence, degraded) = intel.look_up(&at("192.0.2.7"), &added());
     assert_eq!(degraded, ["anonymous"]);
     assert_eq!(
         (evidence.vpn, evidence.datacenter, evidence.tor_exit),

@@ -25,6 +25,7 @@ use crate::engine::event::Event;
 use crate::engine::evidence::{self, History};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
+use crate::lists::{Book, Change, Refused};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +148,9 @@ pub enum StoreError {
     Late(Duration),
     #[error("the store cannot be reached: {0}")]
     Down(Box<str>),
+    /// The lists have no room for what was to be added.
+    #[error(transparent)]
+    Lists(#[from] Refused),
     /// It is there, and takes no writes: a replica, a disk that is full, too few replicas.
     #[error("the store takes no writes: {0}")]
     ReadOnly(Box<str>),
@@ -172,7 +176,7 @@ impl StoreError {
     /// For metrics: `late`.
     pub fn name(&self) -> &'static str {
         match self {
-            StoreError::Full(_) => "full",
+            StoreError::Full(_) | StoreError::Lists(_) => "full",
             StoreError::Exists => "exists",
             StoreError::Late(_) => "late",
             StoreError::Down(_) => "down",
@@ -188,7 +192,7 @@ impl StoreError {
     /// For records and rules, beside `store`: one of the [parts](crate::engine::parts).
     pub fn part(&self) -> &'static str {
         match self {
-            StoreError::Full(_) | StoreError::Exists => "store_full",
+            StoreError::Full(_) | StoreError::Lists(_) | StoreError::Exists => "store_full",
             StoreError::Late(_) => "store_late",
             StoreError::Down(_) => "store_down",
             StoreError::ReadOnly(_) => "store_read_only",
@@ -353,6 +357,51 @@ impl Store {
             Store::Memory(memory) => memory.forget(account),
             Store::Redis(redis) => Box::pin(redis.forget(account)).await,
             Store::Shared(shared) => Box::pin(shared.forget(account)).await,
+        }
+    }
+
+    /// The entries that were added to lists, as this gate knows them.
+    pub fn lists(&self) -> &Arc<Book> {
+        match self {
+            Store::Memory(memory) => memory.lists(),
+            Store::Redis(redis) => redis.lists(),
+            Store::Shared(shared) => shared.lists(),
+        }
+    }
+
+    /// Changes lists: all of it, or nothing. When this returns, this gate's [`Store::lists`] has it, and so has whatever
+    /// outlives the process; the other gates of a fleet have it within a second.
+    pub async fn change_lists(&self, changes: &[Change]) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(memory) => memory.change_lists(changes),
+            Store::Redis(redis) => Box::pin(redis.change_lists(changes)).await,
+            Store::Shared(shared) => Box::pin(shared.change_lists(changes)).await,
+        }
+    }
+
+    /// Takes over what other gates changed. To be called several times a second, beside the request path.
+    pub async fn follow_lists(&self, at: Timestamp) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(_) => Ok(()),
+            Store::Redis(redis) => Box::pin(redis.follow_lists(at)).await,
+            Store::Shared(shared) => Box::pin(shared.follow_lists(at)).await,
+        }
+    }
+
+    /// Whether changed lists outlive the process.
+    pub fn keeps_lists(&self) -> bool {
+        match self {
+            Store::Memory(memory) => memory.is_kept(),
+            Store::Redis(_) | Store::Shared(_) => true,
+        }
+    }
+
+    /// Whether this gate knows what was added to lists: not before a shared store was reached for the first time.
+    pub fn knows_lists(&self) -> bool {
+        match self {
+            Store::Memory(_) => true,
+            Store::Redis(redis) => redis.knows_lists(),
+            Store::Shared(shared) => shared.knows_lists(),
         }
     }
 

@@ -206,7 +206,13 @@ fn every_command_and_option_that_is_named_exists() {
                 continue;
             };
             assert!(commands.contains(command), "{name}: there is no `tollgate {command}`");
-            let options = help(&[command]);
+            // What `tollgate lists add` takes is told by its own help.
+            let below = words.get(1).filter(|word| word.bytes().all(|b| b.is_ascii_lowercase()));
+            let below = below.filter(|below| help(&[command]).contains(&format!("\n  {below} ")));
+            let options = match below {
+                Some(below) => help(&[command, below]),
+                None => help(&[command]),
+            };
             for option in words.iter().filter(|word| word.starts_with("--")) {
                 assert!(options.contains(*option), "{name}: `tollgate {command}` has no {option}");
             }

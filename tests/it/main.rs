@@ -16,6 +16,7 @@ mod explain;
 mod fleet;
 mod http2;
 mod journey;
+mod lists;
 mod outcomes;
 mod process;
 mod proxy;

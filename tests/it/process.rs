@@ -65,7 +65,7 @@ impl Program {
     }
 
     /// The same program again, in the same place, after it ended.
-    async fn again(mut self) -> Program {
+    pub async fn again(mut self) -> Program {
         within("the end", self.child.wait()).await.unwrap();
         self.child = command(&self.dir.path().join("tollgate.yaml")).spawn().unwrap();
         within("the program to be ready", async {

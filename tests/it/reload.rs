@@ -261,16 +261,17 @@ async fn the_command_reloads_for_who_may_read_the_token() {
 
     // Others on this machine can reach the listener, and do nothing there.
     let ask = |header: &str| {
-        format!("POST /api/v1/config/reload HTTP/1.1\r\nHost: gate\r\n{header}Content-Length: 0\r\n\r\n")
+        format!("POST /api/v1/config/reload HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n")
     };
     let wrong = "0".repeat(64);
     for header in ["", &format!("Authorization: Bearer {wrong}\r\n"), "Authorization: Bearer\r\n"] {
         let answer = send(program.admin, ask(header)).await;
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")), "{header}");
     }
-    assert_eq!(send(program.admin, get("/api/v1/config/reload", "")).await.status, 405);
     assert_eq!(program.metric(LOADED).await, 2);
     let right = std::fs::read_to_string(&token).unwrap();
+    let got = ask(&format!("Authorization: Bearer {}\r\n", right.trim())).replace("POST", "GET");
+    assert_eq!(send(program.admin, got).await.status, 405);
     replace(&token, &format!("{wrong}\n"));
     let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&token, owner_only).unwrap();
@@ -295,7 +296,7 @@ async fn a_token_whose_file_is_gone_is_revoked_and_a_pipe_in_its_place_holds_not
     let token = std::fs::read_to_string(&path).unwrap();
     let ask = async || {
         let header = format!("Authorization: Bearer {}\r\nContent-Length: 0\r\n", token.trim());
-        let head = format!("POST /api/v1/config/reload HTTP/1.1\r\nHost: gate\r\n{header}\r\n");
+        let head = format!("POST /api/v1/config/reload HTTP/1.1\r\nHost: localhost\r\n{header}\r\n");
         send(program.admin, head).await.status
     };
     assert_eq!(ask().await, 200);

@@ -28,6 +28,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("config", 1),
     ("events", 1),
     ("intel", 1),
+    ("lists", 1),
     ("secrets", 1),
     ("store", 1),
     ("admin", 2),

@@ -5,6 +5,7 @@
 //! rare events (errors, refusals) look their label up. Sizes that others keep anyway (the store, the log) are taken when
 //! somebody asks. The registry is our own, so that several gates fit into one process, as in tests.
 
+mod lists;
 mod table;
 
 pub use self::table::{Kind, Spec, TABLE, table};
@@ -128,6 +129,7 @@ pub struct Metrics {
     capture_refusals: IntCounterVec,
     stages: [Histogram; 5],
     upstream_errors: IntCounterVec,
+    admin_calls: IntCounterVec,
     connections: IntGauge,
     connections_refused: IntCounter,
     connections_crowded: IntCounter,
@@ -143,6 +145,8 @@ pub struct Metrics {
     reload_refused: IntGauge,
     restart_needed: IntGauge,
     data: IntGaugeVec,
+    bans: IntCounterVec,
+    lists: lists::Lists,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
 }
@@ -225,6 +229,7 @@ impl Metrics {
             capture_refusals: of.counters(table::CAPTURE_REFUSALS)?,
             stages: Stage::ALL.map(|stage| stages.with_label_values(&[stage.name()])),
             upstream_errors: of.counters(table::UPSTREAM_ERRORS)?,
+            admin_calls: of.counters(table::ADMIN_CALLS)?,
             connections: of.gauge(table::CONNECTIONS)?,
             connections_refused: of.counter(table::CONNECTIONS_REFUSED)?,
             connections_crowded: of.counter(table::CONNECTIONS_CROWDED)?,
@@ -239,6 +244,8 @@ impl Metrics {
             reload_refused: of.gauge(table::RELOAD_REFUSED)?,
             restart_needed: of.gauge(table::RESTART_NEEDED)?,
             data: of.gauges(table::DATA)?,
+            bans: of.counters(table::BANS)?,
+            lists: lists::Lists::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
                 entries: of.gauges(table::STORE_ENTRIES)?,
@@ -335,6 +342,11 @@ impl Metrics {
     /// The application's server could not be asked, or did not answer. `why` is one of a fixed set of words.
     pub fn upstream_failed(&self, why: &'static str) {
         self.upstream_errors.with_label_values(&[why]).inc();
+    }
+
+    /// A call of the admin API was dealt with. `path` is a template, and `result` one of a fixed set of words.
+    pub fn admin_called(&self, path: &'static str, result: &'static str) {
+        self.admin_calls.with_label_values(&[path, result]).inc();
     }
 
     /// A shared store answered after so long.
@@ -438,6 +450,11 @@ impl Metrics {
         if let Some(shared) = &stats.shared {
             taken.take_shared(shared);
         }
+    }
+
+    /// A ban was carried out, or was not. `result` is one of a fixed set of words.
+    pub fn banned(&self, result: &'static str) {
+        self.bans.with_label_values(&[result]).inc();
     }
 
     /// Takes the decision log's counts over, when somebody asks.

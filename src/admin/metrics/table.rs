@@ -78,12 +78,16 @@ metrics! {
     STORE_MERGED = Counter "store_merged_total" [] "What a shared store was told after it was away.";
     STORE_UNMERGED = Counter "store_unmerged_total" [] "What it will never be told, because it was away for too long.";
     STORE_SPENT_TWICE = Counter "store_spent_twice_total" [] "Tokens spent here while it was away that another gate had spent as well.";
+    LIST_ENTRIES = Gauge "list_entries" ["list", "source"] "Entries of each of the operator's lists: in its `file` and the configuration, and `added` while the gate runs; `banned` is what rules banned.";
+    LIST_REFUSALS = Counter "list_refusals_total" [] "Entries that were not added to a list because there was no room.";
+    BANS = Counter "bans_total" ["result"] "Bans that rules ordered: `banned`, `monitored` (only watched), or why nobody was banned: `trusted_proxy`, `private_address`, `allow_listed`, `no_account`, `full`, `unavailable`.";
     ANSWERS_HELD = Gauge "store_held_bytes" [] "Bytes of sealed answers that wait for a challenge.";
     LOG_WRITTEN = Counter "decision_log_lines_total" [] "Decision records written to the log.";
     LOG_DROPPED = Counter "decision_log_dropped_total" [] "Decision records lost: the queue was full, or the file could not be written at the end.";
     LOG_FAILED = Counter "decision_log_failures_total" [] "Failed writes and openings of the log. The records wait.";
     LOG_QUEUED = Gauge "decision_log_queued" [] "Decision records waiting to be written.";
     DEGRADED = Counter "degraded_total" ["part"] "Attempts that were judged without a part.";
+    ADMIN_CALLS = Counter "admin_calls_total" ["path", "result"] "Calls of the admin API, by the template of their path (`none`: unknown, or not let in): `answered`, `refused`, `throttled`, `failed`.";
     READY = Gauge "ready" [] "1 while the gate takes requests.";
     CONFIG = Gauge "config_info" ["hash", "version"] "1 for the running configuration and program.";
     CONFIG_LOADED = Gauge "config_loaded_timestamp_seconds" [] "When the running configuration was loaded, in Unix time.";

@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::assessment::Assessment;
 use crate::engine::decision::Ruling;
 use crate::engine::signals::SignalSet;
+use crate::lists::Book;
 use crate::store::{KindStats, ServerStats};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ fn decision(moment: Moment, action: Action) -> Decision {
         moment,
         assessment: Assessment { scores, fired: SignalSet::default(), blind: SignalSet::default(), readings: vec![] },
         policy: Arc::from("login"),
-        ruling: Ruling { rule: Some(Arc::from("automated")), action, erred: vec![Arc::from("odd")] },
+        ruling: Ruling { rule: Some(Arc::from("automated")), action, ban: None, erred: vec![Arc::from("odd")] },
+        ban: None,
     }
 }
 
@@ -40,9 +42,13 @@ fn busy() -> Metrics {
     metrics.settled(&route, Outcome::Failed);
     metrics.refused_capture("too_large");
     metrics.upstream_failed("connect");
+    metrics.admin_called("none", "refused");
     metrics.store_failed(&StoreError::Full("held answer"));
     metrics.configured("0123456789ab", "0.1.0", 1_700_000_000);
     metrics.data("country", 1_700_000_000);
+    metrics.banned("banned");
+    metrics.listed([("blocked", 3)].into_iter());
+    metrics.take_lists(&Book::new(1));
     metrics.take_upstreams(&[UpstreamHealth {
         name: "default".into(),
         up: 1,

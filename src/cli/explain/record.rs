@@ -208,10 +208,20 @@ impl Said {
         let name = policy["name"].as_str().unwrap_or("?");
         let by = match policy["rule"].as_str() {
             Some("ambiguous") => "by the gate itself, because credentials can be read in two ways".to_owned(),
+            Some("banned") => {
+                "by the gate itself, because the sender is banned (tollgate lists show banned)".to_owned()
+            }
             Some(rule) => format!("by the rule `{rule}` of the policy `{name}`"),
             None => format!("by `otherwise` of the policy `{name}`"),
         };
         self.line(&format!("  decided: {} {by}", action(&format!("{does}{kind}"))));
+        if let Some(result) = policy["ban"]["result"].as_str() {
+            let of = policy["ban"]["of"].as_str().unwrap_or("?");
+            let until = policy["ban"]["until"].as_str().map_or_else(String::new, |until| format!(", until {until}"));
+            let times = policy["ban"]["times"].as_u64().filter(|times| *times > 1);
+            let times = times.map_or_else(String::new, |times| format!(", {times} in a row"));
+            self.line(&format!("  ban of the {of}: {result}{until}{times}"));
+        }
         let cleared = texts(&record["cleared"]);
         if !cleared.is_empty() {
             self.line(&format!("  solved before: {}", cleared.join(", ")));

@@ -263,7 +263,7 @@ impl Page {
         }
         let mut list = judgement.list;
         for (place, said) in judgement.rules.iter().enumerate() {
-            let RuleSaid { list: of, name, when, action: does, verdict, reasons } = said;
+            let RuleSaid { list: of, name, when, action: does, ban, verdict, reasons } = said;
             if std::mem::replace(&mut list, of) != *of {
                 self.line(&in_colour(DIM, &format!("{of}, while something is degraded:")));
             }
@@ -274,7 +274,8 @@ impl Page {
                 Verdict::NotReached => in_colour(DIM, "not reached"),
                 Verdict::NotDegraded => in_colour(DIM, "not asked: nothing is degraded"),
             };
-            self.line(&format!("{}. {name}: {does} when {when}", place + 1));
+            let ban = ban.as_ref().map_or_else(String::new, |ban| format!(" and {ban}"));
+            self.line(&format!("{}. {name}: {does}{ban} when {when}", place + 1));
             self.line(&format!("     {said}{}", because(reasons)));
         }
         let otherwise = format!("otherwise: {}", judgement.otherwise);

@@ -35,6 +35,7 @@ impl Resolver<'_, '_> {
             client_idle: self.duration(&keys.client_idle, 60 * second, second..=3600 * second),
             connections: self.number(&keys.connections, 20_000, 10..=10_000_000) as usize,
             grace: self.duration(&keys.grace, 30 * second, Duration::ZERO..=3600 * second),
+            list_entries: self.number(&keys.list_entries, 2_000_000, 1_000..=100_000_000) as usize,
             threads: keys.threads.good().map(|_| self.number(&keys.threads, 1, 1..=1024) as usize),
         }
     }

@@ -7,7 +7,7 @@ use crate::config::later::listed;
 use crate::config::settings::{ListOf, ListSource};
 use crate::config::slot::{Many, Pairs, Slot};
 use crate::config::tree::NodeId;
-use crate::engine::evidence::{Country, ListEffect};
+use crate::engine::evidence::{BANNED, Country, ListEffect};
 use crate::engine::policy::spelling::nearest;
 
 impl Resolver<'_, '_> {
@@ -16,18 +16,16 @@ impl Resolver<'_, '_> {
         for (name, value) in slot.get().into_iter().flat_map(|pairs| &pairs.0) {
             let Some((at, name)) = name.good() else { continue };
             self.check_identifier(at, name);
+            if name == BANNED {
+                let help = "it holds what rules ban, and `tollgate lists add banned …` adds to it; choose another name";
+                self.error(at, "`banned` is a list of the gate's own", help);
+            }
             let keys = value.good();
             // A broken list keeps its name: rules that ask for it are not at fault.
             let (effect, of) =
                 keys.map_or((None, None), |(node, keys)| (self.effect(node, keys), self.list_of(node, keys)));
             let file = keys.and_then(|(_, keys)| self.readable(&keys.file));
             let entries = keys.map(|(_, keys)| self.entries(keys, of)).unwrap_or_default();
-            if let Some((node, keys)) = keys
-                && keys.file.is_absent()
-                && keys.entries.is_absent()
-            {
-                self.error(node, "this list has no entries", "name a `file`, or write `entries: [ … ]`");
-            }
             lists.push(ListSource {
                 name: name.as_str().into(),
                 effect: effect.unwrap_or(ListEffect::Note),

@@ -4,6 +4,7 @@
 //! then, the value is thrown away at the end, and the other topics could still be checked against it. What a value
 //! means is decided here and nowhere else; the rest of the program only sees [`Settings`].
 
+mod admin;
 mod challenge;
 mod fields;
 mod files;
@@ -27,7 +28,7 @@ pub(super) use policies::STANDARD;
 use super::again::Kept;
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
-use super::settings::{Admin, DecisionLog, Log, Mode, Reload, Settings};
+use super::settings::{DecisionLog, Log, Mode, Reload, Settings};
 use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
@@ -149,33 +150,6 @@ impl Resolver<'_, '_> {
         names.collect::<Option<Vec<_>>>().unwrap_or_default()
     }
 
-    fn admin(&self, file: &File, listen: &[super::settings::Listener]) -> Admin {
-        if let Some((_, device)) = file.device.good()
-            && let Some((node, true)) = device.collect.good()
-        {
-            self.error(node, "`collect: true` is not available yet", None);
-        }
-        let Some((node, admin)) = file.admin.good() else { return Admin::default() };
-        let token_file = admin.token_file.get().map(|text| self.path(text));
-        let Some((at, text)) = self.required(&admin.address, node, "address", "write `address: 127.0.0.1:9900`") else {
-            return Admin { address: None, token_file };
-        };
-        let address = self.address(at, text);
-        if let Some(address) = address {
-            if listen.iter().any(|listener| listen::overlap(listener.address, address)) {
-                self.error(
-                    at,
-                    "visitors are listened for on this address already",
-                    "give the admin listener a port of its own",
-                );
-            } else if !address.ip().is_loopback() {
-                let message = "the admin listener can be reached from other machines";
-                self.document.warn(at, message, "its pages have no password: keep it on 127.0.0.1".to_owned());
-            }
-        }
-        Admin { address, token_file }
-    }
-
     fn reload(&self, file: &File) -> Reload {
         let watch = file.reload.get().and_then(|reload| reload.watch.get());
         Reload { watch: watch.copied().unwrap_or(true) }
@@ -202,8 +176,13 @@ impl Resolver<'_, '_> {
 
     pub fn duration(&self, slot: &Slot<Period>, default: Duration, range: RangeInclusive<Duration>) -> Duration {
         let Some((node, Period(text))) = slot.good() else { return default };
+        self.period(node, text, range).unwrap_or(default)
+    }
+
+    /// A duration as it is written; `None`: it is none, which is reported.
+    pub fn period(&self, node: NodeId, text: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
         match units::duration(text) {
-            Ok(value) if range.contains(&value) => value,
+            Ok(value) if range.contains(&value) => Some(value),
             Ok(_) => {
                 let (low, high) = (units::show_duration(*range.start()), units::show_duration(*range.end()));
                 self.error(
@@ -211,11 +190,11 @@ impl Resolver<'_, '_> {
                     format!("`{text}` is out of range"),
                     &*format!("write a duration from {low} to {high}"),
                 );
-                default
+                None
             }
             Err((message, help)) => {
                 self.error(node, message, &*help);
-                default
+                None
             }
         }
     }

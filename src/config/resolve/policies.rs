@@ -3,18 +3,21 @@
 use super::files::BodyKind;
 use super::{Resolver, mode_of};
 use crate::config::again::Kept;
-use crate::config::file::{ActionName, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys};
+use crate::config::file::Period;
+use crate::config::file::{ActionName, Ban, BanKeys, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys};
 use crate::config::policies::{self, Names, PolicySource, RuleList, RuleSource};
-use crate::config::settings::{DenyAnswer, ListSource, Mode, RoutePolicy};
+use crate::config::settings::{DenyAnswer, LONGEST_BAN, ListSource, Mode, RoutePolicy};
 use crate::config::slot::{Pairs, Slot};
 use crate::config::tree::NodeId;
 use crate::engine::assessment::Model;
 use crate::engine::clearance::ChallengeKind;
-use crate::engine::decision::Action;
+use crate::engine::decision::{Action, BanOf, BanOrder};
 use crate::engine::event::Event;
+use crate::engine::evidence::BANNED;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Most rules of one policy: each may be evaluated for each attempt.
 const MOST_RULES: usize = 1000;
@@ -68,7 +71,8 @@ impl Resolver<'_, '_> {
         default_kind: ChallengeKind,
     ) -> Policies {
         let mut by_name = HashMap::new();
-        let names = Names::new(lists.iter().map(|list| list.name.clone()).collect(), routes);
+        let lists = lists.iter().map(|list| list.name.clone()).chain([BANNED.into()]);
+        let names = Names::new(lists.collect(), routes);
         let pairs = slot.get();
         for (at, name, _, keys) in pairs.into_iter().flat_map(Pairs::good) {
             self.check_name(at, name);
@@ -103,9 +107,10 @@ impl Resolver<'_, '_> {
         default_kind: ChallengeKind,
     ) -> Option<RoutePolicy> {
         let mut names = HashSet::new();
-        let (rules, places) = self.rules(&keys.rules, default_kind, &mut names);
-        let (on_success, places_after) = self.rules(&keys.on_success, default_kind, &mut names);
-        let (when_degraded, places_degraded) = self.rules(&keys.when_degraded, default_kind, &mut names);
+        let (rules, places) = self.rules(&keys.rules, RuleList::Rules, default_kind, &mut names);
+        let (on_success, places_after) = self.rules(&keys.on_success, RuleList::OnSuccess, default_kind, &mut names);
+        let (when_degraded, places_degraded) =
+            self.rules(&keys.when_degraded, RuleList::WhenDegraded, default_kind, &mut names);
         let places = |list| match list {
             RuleList::Rules => &places[..],
             RuleList::OnSuccess => &places_after,
@@ -141,6 +146,7 @@ impl Resolver<'_, '_> {
     fn rules(
         &self,
         slot: &Slot<Vec<Slot<RuleKeys>>>,
+        list: RuleList,
         default_kind: ChallengeKind,
         names: &mut HashSet<String>,
     ) -> (Vec<RuleSource>, Vec<NodeId>) {
@@ -183,12 +189,56 @@ impl Resolver<'_, '_> {
                 let help = "write `action: challenge`, or leave `challenge` out";
                 self.error(at, format!("`challenge` means nothing with `action: {}`", action.name()), help);
             }
+            let ban = keys.ban.good().and_then(|(at, ban)| self.ban(at, ban, list, action));
             if let (Some((_, name)), Some((at, when)), Some(action)) = (name, when, action) {
-                rules.push(RuleSource { name: name.as_str().into(), when: when.clone(), action });
+                rules.push(RuleSource { name: name.as_str().into(), when: when.clone(), action, ban });
                 places.push(at);
             }
         }
         (rules, places)
+    }
+
+    /// What a rule bans beside.
+    fn ban(&self, at: NodeId, ban: &Ban, list: RuleList, action: Option<Action>) -> Option<BanOrder> {
+        if let Some(action @ (Action::Allow | Action::Challenge(_))) = action {
+            let help = "write `action: deny`, or leave `ban` out: who is banned is refused, and cannot solve anything";
+            self.error(at, format!("`ban` means nothing with `action: {}`", action.name()), help);
+        }
+        let day = Duration::from_secs(86_400);
+        let range = Duration::from_secs(1)..=365 * day;
+        let (length, keys) = match ban {
+            Ban::Short(Period(text)) => (self.period(at, text, range)?, &BanKeys::default()),
+            Ban::Long(keys) => {
+                let (node, Period(text)) = self.required(&keys.r#for, at, "for", "write `for: 15m`")?;
+                (self.period(node, text, range)?, keys)
+            }
+        };
+        let most = self.duration(&keys.most, LONGEST_BAN.max(length), length..=365 * day);
+        let of = keys.of.good().map_or(Some(BanOf::Ip), |(node, of)| self.ban_of(node, of, list))?;
+        Some(BanOrder { of, length, grow: self.number(&keys.grow, 2, 1..=100) as u32, most })
+    }
+
+    fn ban_of(&self, node: NodeId, of: &str, list: RuleList) -> Option<BanOf> {
+        let (message, help) = match (of, list) {
+            ("ip", _) => return Some(BanOf::Ip),
+            ("account", RuleList::OnSuccess) => return Some(BanOf::Account),
+            ("account", RuleList::Rules) => (
+                "an account cannot be banned before the password was right: anybody could lock its owner out"
+                    .to_owned(),
+                "write `of: ip`, or move the rule to `on_success`",
+            ),
+            ("fingerprint", _) => (
+                "a fingerprint cannot be banned: whoever looks like your customers would have them banned".to_owned(),
+                "write `of: ip`",
+            ),
+            ("device", _) => ("`of: device` is not available yet".to_owned(), "write `of: ip`"),
+            (other, _) => (
+                format!("there are no bans of `{}`", other.escape_debug()),
+                "write `of: ip`, or in `on_success` also `of: account`",
+            ),
+        };
+        self.error(node, message, help);
+        None
     }
 
     fn deny(&self, slot: &Slot<Deny>) -> DenyAnswer {

@@ -12,7 +12,7 @@ mod widen;
 
 pub use reference::reference;
 
-use super::file::{Body, BodyFile, ByteSize, File, Period};
+use super::file::{Ban, BanKeys, Body, BodyFile, ByteSize, File, Period};
 use super::settings::ListOf;
 use super::slot::{Anything, Many, Pairs, Slot};
 use crate::engine::attempt::Field;
@@ -204,6 +204,21 @@ macro_rules! written {
 written!(Period, "Duration", json_schema!({ "type": "string", "pattern": DURATION }));
 written!(ByteSize, "Size", json_schema!({ "type": "string", "pattern": SIZE }));
 written!(Anything, "Anything", json_schema!({ "type": "object" }));
+
+impl JsonSchema for Ban {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Ban".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (more, short) = (generator.subschema_for::<BanKeys>(), generator.subschema_for::<Period>());
+        json_schema!({ "anyOf": [more, short] })
+    }
+}
 
 impl JsonSchema for Body {
     fn inline_schema() -> bool {

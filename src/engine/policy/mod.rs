@@ -25,8 +25,8 @@ pub(crate) use variables::two_decimals;
 pub use variables::{Kind, VARIABLES, Variable};
 
 use super::assessment::{Assessment, Model};
-use super::decision::{Action, Ruling};
-use super::evidence::{Evidence, Moment};
+use super::decision::{Action, BanOrder, Ruling};
+use super::evidence::{BANNED, Evidence, Moment};
 use super::parts;
 use super::signals::SIGNALS;
 use condition::Condition;
@@ -53,6 +53,8 @@ pub struct RuleSource {
     /// A CEL expression.
     pub when: String,
     pub action: Action,
+    /// Whom it bans beside.
+    pub ban: Option<BanOrder>,
 }
 
 /// The names that rules may use beyond [`VARIABLES`].
@@ -161,6 +163,7 @@ pub struct Policy {
 pub struct Rule {
     pub name: Arc<str>,
     pub action: Action,
+    pub ban: Option<BanOrder>,
     /// The expression as the operator wrote it.
     pub text: Box<str>,
     when: Condition,
@@ -172,9 +175,9 @@ impl Policy {
         let mut errors = Vec::new();
         let mut compile = |list: RuleList, sources: Vec<RuleSource>| -> Vec<Rule> {
             let mut rules = Vec::with_capacity(sources.len());
-            for (index, RuleSource { name, when, action }) in sources.into_iter().enumerate() {
+            for (index, RuleSource { name, when, action, ban }) in sources.into_iter().enumerate() {
                 match compile_rule(&when, names) {
-                    Ok(compiled) => rules.push(Rule { name, action, text: when.into(), when: compiled }),
+                    Ok(compiled) => rules.push(Rule { name, action, ban, text: when.into(), when: compiled }),
                     Err(faults) => errors.extend(faults.into_iter().map(|fault| fault.at(RulePlace { list, index }))),
                 }
             }
@@ -192,12 +195,15 @@ impl Policy {
     }
 
     /// The first rule of the evidence's moment that matches; while something is degraded, else the first of
-    /// `when_degraded`; else `otherwise`.
+    /// `when_degraded`; else `otherwise`. Who is banned is refused before any rule is asked.
     ///
     /// A challenge that the attempt's clearance covers is satisfied: the next rules are asked, and an `otherwise` that
     /// challenges is answered. A policy without `on_success` has nothing to say after success, so neither
     /// `when_degraded` nor `otherwise` is asked a second time.
     pub fn rule(&self, evidence: &Evidence, assessment: &Assessment) -> Ruling {
+        if evidence.is_banned() {
+            return banned();
+        }
         let scene = self.scene(evidence, assessment);
         let Asked { rules, when_degraded, otherwise, .. } = self.asked(evidence.moment);
         let when_degraded = if evidence.degraded.is_empty() { &[] } else { when_degraded };
@@ -256,12 +262,17 @@ fn satisfied(evidence: &Evidence, action: Action) -> bool {
 }
 
 fn ruling(evidence: &Evidence, matched: Option<&Rule>, otherwise: Action) -> Ruling {
-    let (rule, action) = match matched {
-        Some(rule) => (Some(rule.name.clone()), rule.action),
-        None if satisfied(evidence, otherwise) => (None, Action::Allow),
-        None => (None, otherwise),
+    let (rule, action, ban) = match matched {
+        Some(rule) => (Some(rule.name.clone()), rule.action, rule.ban),
+        None if satisfied(evidence, otherwise) => (None, Action::Allow, None),
+        None => (None, otherwise, None),
     };
-    Ruling { rule, action, erred: Vec::new() }
+    Ruling { rule, action, ban, erred: Vec::new() }
+}
+
+/// The ruling on who is banned: the list's name stands where a rule's would.
+fn banned() -> Ruling {
+    Ruling { rule: Some(BANNED.into()), action: Action::Deny, ban: None, erred: Vec::new() }
 }
 
 /// Stack for the generated parser and the walks over its tree: the longest chains that the scan lets through need a few

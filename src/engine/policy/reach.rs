@@ -234,6 +234,7 @@ mod tests {
             name: format!("r{at}").into(),
             when: (*when).to_owned(),
             action: *action,
+            ban: None,
         });
         let source = PolicySource {
             name: "test".into(),
@@ -334,7 +335,8 @@ mod tests {
 
     #[test]
     fn a_rule_for_degradation_is_dead_behind_the_rules_of_each_moment_that_there_is() {
-        let source = |when: &str| RuleSource { name: "r".into(), when: when.to_owned(), action: Action::Deny };
+        let source =
+            |when: &str| RuleSource { name: "r".into(), when: when.to_owned(), action: Action::Deny, ban: None };
         let found = |rules: &[&str], on_success: &[&str], when_degraded: &[&str]| {
             let all = |rules: &[&str]| rules.iter().map(|when| source(when)).collect();
             let source = PolicySource {

@@ -10,7 +10,8 @@ const PROOF: Action = Action::Challenge(ChallengeKind::ProofOfWork);
 
 /// What rules where a route names no policy.
 pub fn standard(event: &Event) -> PolicySource {
-    let rule = |name: &str, action: Action, when: &str| RuleSource { name: name.into(), when: when.into(), action };
+    let rule =
+        |name: &str, action: Action, when: &str| RuleSource { name: name.into(), when: when.into(), action, ban: None };
     let mut rules = vec![
         // The operator's word first; where both lists match, the exception is what was meant.
         rule("trusted", Action::Allow, "fired.allow_listed"),

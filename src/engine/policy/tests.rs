@@ -39,7 +39,7 @@ fn names() -> Names {
 }
 
 fn compile(when: &str) -> Result<Policy, Vec<RuleError>> {
-    let rules = vec![RuleSource { name: "r".into(), when: when.into(), action: Action::Deny }];
+    let rules = vec![RuleSource { name: "r".into(), when: when.into(), action: Action::Deny, ban: None }];
     let source = PolicySource {
         name: "p".into(),
         rules,
@@ -234,7 +234,7 @@ fn errors_name_the_place_the_fault_and_the_cure() {
 
 #[test]
 fn every_error_of_every_rule_is_reported() {
-    let rule = |when: &str| RuleSource { name: "r".into(), when: when.into(), action: Action::Deny };
+    let rule = |when: &str| RuleSource { name: "r".into(), when: when.into(), action: Action::Deny, ban: None };
     let source = PolicySource {
         name: "p".into(),
         rules: vec![rule("rsik > 5 && fired.nope || hour > 30"), rule("true"), rule("(")],

@@ -7,10 +7,10 @@
 
 use super::condition::{Comparison, Condition, Number, Text};
 use super::variables::{Flag, Kind, List, Quantity, Scene, VARIABLES, Word};
-use super::{Asked, Policy, RuleList, ruling, satisfied};
+use super::{Asked, Policy, RuleList, banned, ruling, satisfied};
 use crate::engine::assessment::Assessment;
 use crate::engine::attempt::Field;
-use crate::engine::decision::{Action, Ruling};
+use crate::engine::decision::{Action, BanOrder, Ruling};
 use crate::engine::evidence::Evidence;
 use crate::engine::signals::SignalId;
 use serde::Serialize;
@@ -48,6 +48,7 @@ pub struct RuleTrace {
     pub list: RuleList,
     pub name: Arc<str>,
     pub action: Action,
+    pub ban: Option<BanOrder>,
     /// As the operator wrote it.
     pub text: Box<str>,
     pub verdict: Verdict,
@@ -71,12 +72,13 @@ impl Policy {
         let scene = self.scene(evidence, assessment);
         let Asked { list, rules, when_degraded, otherwise } = self.asked(evidence.moment);
         let mut matched = None;
+        let is_banned = evidence.is_banned();
         let mut traces = Vec::with_capacity(rules.len() + when_degraded.len());
         let of_moment = rules.iter().map(|rule| (list, rule));
         let when_degraded = when_degraded.iter().map(|rule| (RuleList::WhenDegraded, rule));
         for (list, rule) in of_moment.chain(when_degraded) {
             let mut reasons = Vec::new();
-            let verdict = if matched.is_some() {
+            let verdict = if is_banned || matched.is_some() {
                 Verdict::NotReached
             } else if list == RuleList::WhenDegraded && evidence.degraded.is_empty() {
                 Verdict::NotDegraded
@@ -92,12 +94,14 @@ impl Policy {
                 list,
                 name: rule.name.clone(),
                 action: rule.action,
+                ban: rule.ban,
                 text: rule.text.clone(),
                 verdict,
                 reasons,
             });
         }
-        PolicyTrace { list, rules: traces, otherwise, ruling: ruling(evidence, matched, otherwise) }
+        let ruling = if is_banned { banned() } else { ruling(evidence, matched, otherwise) };
+        PolicyTrace { list, rules: traces, otherwise, ruling }
     }
 }
 

@@ -40,8 +40,8 @@ fn decision(action: Action) -> Decision {
         (SignalId(1), Reading::Fired(Findings(vec![("name", Finding::Text("curl".into()))]))),
         (SignalId(2), Reading::Blind),
     ];
-    let ruling = Ruling { rule: Some("automated".into()), action, erred: Vec::new() };
-    Decision { moment: Moment::Before, assessment, policy: "login".into(), ruling }
+    let ruling = Ruling { rule: Some("automated".into()), action, ban: None, erred: Vec::new() };
+    Decision { moment: Moment::Before, assessment, policy: "login".into(), ruling, ban: None }
 }
 
 fn record<'a>(evidence: &'a Evidence, decision: &'a Decision, enforced: Enforcement) -> DecisionRecord<'a> {
@@ -63,7 +63,7 @@ fn a_decision_prints_as_documented() {
         r#""evidence":{"datacenter_ip":{"asn":14061,"org":"DigitalOcean"},"http_client_library":{"name":"curl"}},"#,
         r#""contributions":{"bot":{"intercept":-3.1,"datacenter_ip":1.2346,"http_client_library":4.5},"#,
         r#""account_takeover":{"intercept":-4.0},"account_abuse":{"intercept":-2.0}},"#,
-        r#""policy":{"name":"login","rule":"automated","action":"challenge","challenge":"proof_of_work"},"#,
+        r#""policy":{"name":"login","rule":"automated","action":"challenge","challenge":"proof_of_work","ban":null},"#,
         r#""enforced":"challenged","mode":"enforce","severity":"critical","campaign":null,"cleared":[],"#,
         &format!(r#""user":{{"user_id":"{key}","email_domain":"example.com"}},"#),
         r#""client":{"country":"DE","asn":14061,"org":"DigitalOcean"},"#,
@@ -88,7 +88,10 @@ fn what_is_not_to_be_had_is_null_and_stays() {
     let printed: Value = serde_json::from_str(&record(&evidence, &decision, Enforcement::Forwarded).line()).unwrap();
     assert_eq!(printed["user"], json!({ "user_id": null, "email_domain": null }));
     assert_eq!(printed["client"], json!({ "country": null, "asn": null, "org": null }));
-    assert_eq!(printed["policy"], json!({ "name": "login", "rule": null, "action": "allow", "challenge": null }));
+    assert_eq!(
+        printed["policy"],
+        json!({ "name": "login", "rule": null, "action": "allow", "challenge": null, "ban": null })
+    );
     assert_eq!(printed["severity"], "", "severity is for what was not allowed");
     assert_eq!(printed["risk_high"], Value::Null);
     assert_eq!((&printed["missing"], &printed["degraded"]), (&json!(["account"]), &json!(["store"])));

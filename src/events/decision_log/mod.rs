@@ -6,7 +6,9 @@
 //! not fill the memory. While the file cannot be written, lines stay queued as long as there is room, the file is opened
 //! anew every second, and the operator reads of it once a minute.
 
+pub mod erase;
 mod output;
+pub mod read;
 
 use self::output::Output;
 use parking_lot::{Condvar, Mutex};
@@ -37,6 +39,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// A log that was opened; cheap to write to from any thread. Dropping it writes what is queued.
 #[derive(Debug)]
 pub struct DecisionLog {
+    path: PathBuf,
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -72,6 +75,8 @@ struct Shared {
     work: Condvar,
     /// The thread has ended.
     ended: Condvar,
+    /// Lines left the writer's hands.
+    finished: Condvar,
     written: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
@@ -84,6 +89,9 @@ struct Queue {
     lines: usize,
     /// Lines in the writer's hands.
     writing: usize,
+    /// Lines that were ever taken in, and those that left the writer's hands, one way or the other.
+    accepted: u64,
+    finished: u64,
     /// The writer is awake and waits a moment for more lines.
     gathering: bool,
     reopen: bool,
@@ -115,7 +123,7 @@ impl DecisionLog {
                 move || write_until_closed(&shared, output)
             })
             .map_err(OpenError::Thread)?;
-        Ok(DecisionLog { shared, writer: Mutex::new(Some(writer)) })
+        Ok(DecisionLog { path: path.to_path_buf(), shared, writer: Mutex::new(Some(writer)) })
     }
 
     /// Queues one record, without line end. Never waits for the file; a line that finds no room is dropped and counted.
@@ -129,12 +137,18 @@ impl DecisionLog {
         queue.text.extend_from_slice(record.as_bytes());
         queue.text.push(b'\n');
         queue.lines += 1;
+        queue.accepted += 1;
         let (first, full) = (queue.lines == 1, queue.text.len() >= BATCH);
         let wakes = if queue.gathering { full } else { first };
         drop(queue);
         if wakes {
             self.shared.work.notify_one();
         }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Opens the path anew before the next line is written: somebody moved the file away.
@@ -166,6 +180,19 @@ impl DecisionLog {
         }
     }
 
+    /// Waits until everything that is queued now has reached the file; at most so long. Whether it has.
+    pub fn flush(&self, most: Duration) -> bool {
+        let until = Instant::now() + most;
+        let mut queue = self.shared.queue.lock();
+        let wanted = queue.accepted;
+        while queue.finished < wanted && !queue.ended {
+            if self.shared.finished.wait_until(&mut queue, until).timed_out() {
+                break;
+            }
+        }
+        queue.finished >= wanted
+    }
+
     pub fn stats(&self) -> LogStats {
         let queue = self.shared.queue.lock();
         LogStats {
@@ -190,6 +217,7 @@ impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.queue.lock().ended = true;
         self.0.ended.notify_all();
+        self.0.finished.notify_all();
     }
 }
 
@@ -238,7 +266,11 @@ fn write_until_closed(shared: &Shared, mut output: Output) {
             tracing::info!(seconds = since.elapsed().as_secs(), "the decision log can be written again");
         }
         (if lost { &shared.dropped } else { &shared.written }).fetch_add(lines as u64, Ordering::Relaxed);
-        shared.queue.lock().writing = 0;
+        let mut queue = shared.queue.lock();
+        queue.writing = 0;
+        queue.finished += lines as u64;
+        shared.finished.notify_all();
+        drop(queue);
         text.clear();
         // One burst must not keep its memory for ever.
         text.shrink_to(1 << 20);

@@ -63,6 +63,11 @@ impl Keys {
         self.pseudonym("card", &[bin.as_bytes(), last4.as_bytes()])
     }
 
+    /// How the audit log calls somebody or something: a hash that matches none of the others.
+    pub fn audit(&self, kind: &str, value: &str) -> Pseudonym {
+        self.pseudonym("audit", &[kind.as_bytes(), value.as_bytes()])
+    }
+
     /// The tag of a password, exactly as sent.
     pub fn password(&self, password: &str) -> Password {
         let mut mac = self.password.clone();

@@ -178,6 +178,8 @@ pub struct RuleSaid {
     pub name: String,
     pub when: String,
     pub action: String,
+    /// Whom it bans beside, and for how long.
+    pub ban: Option<String>,
     pub verdict: Verdict,
     /// The parts that decided.
     pub reasons: Vec<Reason>,

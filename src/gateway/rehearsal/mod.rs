@@ -37,6 +37,7 @@ use crate::engine::evidence::{Evidence, Known, Moment};
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
+use crate::lists::Book;
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::Store;
 use crate::store::memory::{Limits, Memory};
@@ -115,9 +116,19 @@ impl Rehearsal {
 
     /// Whether an address by itself is on one of the operator's lists.
     pub fn is_listed(&self, ip: IpAddr) -> bool {
-        let subject =
-            Subject { ip, account: None, email: None, domain: None, device: None, fingerprint: 0, card_bin: None };
-        !self.live.intel.look_up(&subject).0.lists.is_empty()
+        let subject = Subject {
+            at: Timestamp(0),
+            ip,
+            account: None,
+            account_key: None,
+            email: None,
+            email_key: None,
+            domain: None,
+            device: None,
+            fingerprint: 0,
+            card_bin: None,
+        };
+        !self.live.intel.look_up(&subject, &Book::new(0)).0.lists.is_empty()
     }
 
     /// Takes one request through the gate.

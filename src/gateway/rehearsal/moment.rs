@@ -5,9 +5,10 @@ use super::wire::Arrived;
 use super::{enforced, to_application, to_visitor};
 use crate::challenge::{self, Reply, Visit};
 use crate::config::settings::{DenyAnswer, Route};
+use crate::config::show_duration as show_period;
 use crate::engine::assessment::ScoreName;
 use crate::engine::counterfactual::{self, Alternative};
-use crate::engine::decision::{Action, Decision, Ruling};
+use crate::engine::decision::{Action, BanOf, BanOrder, Decision, Ruling};
 use crate::engine::evidence::Evidence;
 use crate::engine::policy::two_decimals;
 use crate::engine::record::{DecisionRecord, Enforcement};
@@ -108,6 +109,7 @@ impl Stage<'_> {
                     name: rule.name.to_string(),
                     when: rule.text.into(),
                     action: action_in_words(rule.action),
+                    ban: rule.ban.map(ban_in_words),
                     verdict: rule.verdict,
                     reasons: rule.reasons,
                 })
@@ -308,6 +310,19 @@ fn action_in_words(action: Action) -> String {
         Action::Challenge(kind) => format!("challenge ({kind})"),
         Action::Allow | Action::Deny => action.name().to_owned(),
     }
+}
+
+/// `ban the address for 15m, each further time 2 times as long, up to 1d`.
+fn ban_in_words(order: BanOrder) -> String {
+    let of = match order.of {
+        BanOf::Ip => "address",
+        BanOf::Account => "account",
+    };
+    let grows = match order.grow {
+        1 => String::new(),
+        grow => format!(", each further time {grow} times as long, up to {}", show_period(order.most)),
+    };
+    format!("ban the {of} for {}{grows}", show_period(order.length))
 }
 
 fn ruling_in_words(ruling: &Ruling) -> String {

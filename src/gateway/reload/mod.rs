@@ -268,6 +268,9 @@ impl Reloader {
                 resolver.replace(certificate.clone());
             }
         }
+        if let (Some(known), Some(authority)) = (&self.gate.client_ca, &live.client_ca) {
+            known.replace(authority.clone());
+        }
         self.gate.live.store(live.clone());
         self.gate.token_revoked.store(false, Ordering::Relaxed);
         self.retired.push(earlier);
@@ -382,6 +385,7 @@ fn look_at(files: &Files) -> JoinHandle<Files> {
 fn tell(gate: &Gate, live: &Live, restart: &[String], refused: Option<RefusedReload>) {
     if refused.is_none() {
         gate.metrics.configured(&live.settings.hash, env!("CARGO_PKG_VERSION"), gate.clock.now().0 / 1000);
+        gate.metrics.listed(live.intel.list_sizes());
     }
     let mut told = gate.admin.configuration.lock();
     let loaded = match (&refused, &*told) {

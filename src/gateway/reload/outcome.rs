@@ -2,6 +2,7 @@
 
 use super::super::live::Live;
 use crate::config::{Files, Report};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// Files that are named one by one; more are counted.
 const MOST_FILES: usize = 20;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Outcome {
     Loaded(Loaded),
@@ -20,7 +21,7 @@ pub enum Outcome {
 }
 
 /// A new version is in force.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Loaded {
     /// Its hash, and that of the version before.
     pub config: Arc<str>,
@@ -32,10 +33,11 @@ pub struct Loaded {
     /// As `check` prints them.
     pub warnings: Vec<String>,
     #[serde(rename = "milliseconds", serialize_with = "as_milliseconds")]
+    #[schemars(with = "f64")]
     pub took: Duration,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Refused {
     pub problems: usize,
     /// Where the first one is; without what the file says there.

@@ -12,6 +12,8 @@ pub struct AtStart {
     /// Address, and whether it speaks TLS.
     listen: Vec<(SocketAddr, bool)>,
     admin: Option<SocketAddr>,
+    /// Whether it speaks TLS, and asks for certificates.
+    admin_tls: (bool, bool),
     pub(super) secret_file: PathBuf,
     decision_log: Option<PathBuf>,
     store: Store,
@@ -30,6 +32,7 @@ impl AtStart {
         AtStart {
             listen: settings.listen.iter().map(|listener| (listener.address, listener.tls.is_some())).collect(),
             admin: settings.admin.address,
+            admin_tls: admin_tls(settings),
             secret_file: settings.secret_file.clone(),
             decision_log: settings.decision_log.as_ref().map(|log| log.path.clone()),
             store: settings.store.clone(),
@@ -54,6 +57,13 @@ impl AtStart {
         };
         let shown = |address: Option<SocketAddr>| address.map_or("no listener".to_owned(), |at| at.to_string());
         differs(self.admin != new.admin, "admin.address", format!("still {}", shown(self.admin)));
+        if self.admin.is_some() && self.admin == new.admin {
+            let said = |what: bool, yes: &str, no: &str| if what { yes.to_owned() } else { no.to_owned() };
+            let ((tls, asks), (new_tls, new_asks)) = (self.admin_tls, new.admin_tls);
+            differs(tls != new_tls, "admin.tls", said(tls, "still speaks TLS", "speaks no TLS yet"));
+            let asked = said(asks, "still asks for certificates", "asks for no certificates yet");
+            differs(tls == new_tls && asks != new_asks, "admin.tls.client_ca", asked);
+        }
         let path = &self.secret_file;
         differs(*path != new.secret_file, "secret_file", format!("still {}", path.display()));
         let path = self.decision_log.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
@@ -85,6 +95,11 @@ impl AtStart {
         needed.extend(gone.map(|(address, _)| format!("listen: {address} is still listened on")));
         needed
     }
+}
+
+fn admin_tls(settings: &Settings) -> (bool, bool) {
+    let tls = settings.admin.tls.as_ref();
+    (tls.is_some(), tls.is_some_and(|tls| tls.client_ca.is_some()))
 }
 
 /// A store is opened once: what it holds cannot be moved to another while requests run.

@@ -40,9 +40,11 @@ use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
+use crate::lists::Book;
 use bytes::Bytes;
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much the store may remember. Every bound is at least 1.
@@ -58,6 +60,8 @@ pub struct Limits {
     pub held: usize,
     /// Bytes of held answers together.
     pub held_bytes: usize,
+    /// Entries added to lists.
+    pub listed: usize,
 }
 
 impl Limits {
@@ -69,6 +73,7 @@ impl Limits {
             tokens: entries.clamp(1, 262_144),
             held: entries.clamp(1, 16_384),
             held_bytes: 64 << 20,
+            listed: 2_000_000,
         }
     }
 }
@@ -81,6 +86,7 @@ pub struct Memory {
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
+    lists: Arc<Book>,
     /// Turns a source into the tag under which accounts know it. Under a random key, so that nobody can make two sources
     /// look like one; the key is kept with the accounts.
     tags: SipHasher13,
@@ -106,6 +112,7 @@ impl Memory {
             open: OpenAttempts::new(limits.open, kept),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
+            lists: Arc::new(Book::new(limits.listed)),
             tags: SipHasher13::new_with_key(&tags),
             keeping: None,
         }
@@ -198,6 +205,16 @@ impl Memory {
         let sealed = self.held.take(id, at)?;
         self.keep_handed_out(id);
         Some(sealed)
+    }
+
+    /// The entries that were added to lists.
+    pub fn lists(&self) -> &Arc<Book> {
+        &self.lists
+    }
+
+    /// Whether what is remembered outlives the process.
+    pub fn is_kept(&self) -> bool {
+        self.keeping.is_some()
     }
 
     pub fn stats(&self) -> Stats {

@@ -99,6 +99,16 @@ impl Keys {
         key
     }
 
+    /// What the keys of the lists begin with. They are one thing, so a hash tag keeps them in one slot.
+    pub fn lists(&self) -> Vec<u8> {
+        format!("{}:{{lists}}", self.prefix).into_bytes()
+    }
+
+    /// Where the entries of all lists stand, one a field.
+    pub fn list_entries(&self) -> Vec<u8> {
+        [&self.lists()[..], b":entries"].concat()
+    }
+
     /// Where the store says whose it is.
     pub fn owner(&self) -> String {
         self.named("identity")

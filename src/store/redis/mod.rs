@@ -32,6 +32,7 @@ mod fault;
 mod greeting;
 mod keys;
 mod link;
+mod lists;
 mod record;
 mod scripts;
 #[cfg(test)]
@@ -87,6 +88,7 @@ pub struct Redis {
     /// Outcomes that are on their way.
     under_way: Arc<AtomicUsize>,
     halves: Halves,
+    shared: lists::Shared,
 }
 
 impl Redis {
@@ -95,7 +97,21 @@ impl Redis {
     pub fn open(settings: &RedisSettings, identity_key: &[u8; 32]) -> std::io::Result<Redis> {
         let keys = Keys::new(&settings.prefix, identity_key);
         let link = Link::open(settings.clone(), keys.clone())?;
-        Ok(Redis { link, keys, deadline: settings.deadline, under_way: Arc::default(), halves: Halves::default() })
+        let shared = lists::Shared::new(memory::Limits::of_entries(settings.entries).listed);
+        Ok(Redis {
+            link,
+            keys,
+            deadline: settings.deadline,
+            under_way: Arc::default(),
+            halves: Halves::default(),
+            shared,
+        })
+    }
+
+    /// As it was opened, with room for so many entries that are added to lists.
+    pub fn bounded(mut self, listed: usize) -> Redis {
+        self.shared = lists::Shared::new(listed);
+        self
     }
 
     /// Tells `timing` how long each round trip takes.

@@ -29,6 +29,8 @@ static ATTEMPT_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(inclu
 
 static BURN_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("burn.lua")));
 
+static LISTS_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("lists.lua")));
+
 struct Counting {
     code: &'static str,
     digest: Box<str>,
@@ -154,6 +156,11 @@ impl Call {
 
     pub fn burn(key: Vec<u8>, mark: [u8; 16], lifetime: Duration) -> Call {
         Call::script(&BURN_SCRIPT, key).with(mark).with(millis(lifetime))
+    }
+
+    /// `mode` of `lists.lua`, on the lists whose keys begin with `key`.
+    pub fn lists(key: Vec<u8>, mode: &'static str) -> Call {
+        Call::script(&LISTS_SCRIPT, key).with(mode)
     }
 
     fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From) -> Call {

@@ -28,6 +28,7 @@
 //! What is lost: what exceeds the queue's bounds, and what is still queued when the process ends. Both are counted.
 
 mod breaker;
+mod lists;
 mod pending;
 mod recovery;
 mod remote;
@@ -90,6 +91,8 @@ pub struct Shared {
     /// How many there are, so that nobody has to look for none.
     in_doubt: AtomicUsize,
     counts: Counted,
+    /// Bans that the remote does not know of yet.
+    untold: lists::Untold,
 }
 
 #[derive(Debug, Default)]
@@ -157,6 +160,7 @@ impl Shared {
             doubts: Mutex::default(),
             in_doubt: AtomicUsize::new(0),
             counts: Counted::default(),
+            untold: lists::Untold::default(),
         }))
     }
 

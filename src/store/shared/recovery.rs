@@ -162,7 +162,11 @@ fn is_an_outage(why: &StoreError) -> bool {
         | StoreError::FailingOver(_)
         | StoreError::Refused(_)
         | StoreError::Foreign => true,
-        StoreError::Full(_) | StoreError::Exists | StoreError::Broken(_) | StoreError::Merging => false,
+        StoreError::Full(_)
+        | StoreError::Lists(_)
+        | StoreError::Exists
+        | StoreError::Broken(_)
+        | StoreError::Merging => false,
     }
 }
 

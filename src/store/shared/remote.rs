@@ -29,6 +29,15 @@ pub enum Remote {
 pub type Mark = [u8; 16];
 
 impl Remote {
+    /// What keeps lists for a fleet.
+    pub fn redis(&self) -> Option<&Redis> {
+        match self {
+            Remote::Redis(redis) => Some(redis),
+            #[cfg(test)]
+            Remote::Scripted(_) => None,
+        }
+    }
+
     pub async fn observe(&self, seen: &Observation<'_>) -> Result<History, StoreError> {
         match self {
             Remote::Redis(redis) => redis.observe(seen).await,

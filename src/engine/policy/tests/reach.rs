@@ -19,7 +19,7 @@ proptest! {
             4 => (third, format!("({first}) && !({first}) && ({other})")),
             _ => (first, other),
         };
-        let source = |when: &str| RuleSource { name: "r".into(), when: when.to_owned(), action: Action::Deny };
+        let source = |when: &str| RuleSource { name: "r".into(), when: when.to_owned(), action: Action::Deny, ban: None };
         let both = PolicySource {
             name: "p".into(), rules: vec![source(&first), source(&then)], on_success: Vec::new(), when_degraded: Vec::new(), otherwise: Action::Allow,
         };

@@ -18,6 +18,7 @@
 
 pub mod file;
 pub mod kept;
+mod lists;
 
 pub use self::file::StateError;
 
@@ -246,6 +247,7 @@ impl Memory {
     }
 
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
+        self.write_lists(keeping)?;
         all_of(keeping, NETWORK, &self.networks)?;
         all_of(keeping, DEVICE, &self.devices)?;
         all_of(keeping, ACCOUNT, &self.accounts)?;
@@ -432,6 +434,7 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         HANDED_OUT => {
             memory.held.take(<[u8; 16]>::take(from)?, now);
         }
+        lists::CHANGED => lists::restore(memory, from, now)?,
         _ => return None,
     }
     Some(())

@@ -1,0 +1,76 @@
+//! The admin API: what operators and their programs ask of a running gate, under `/api/v1/`.
+//!
+//! There is one table of [endpoints](Endpoint), one file a resource, and one way through it ([`router`]): who calls
+//! ([`access`]), which row it is, what its parameters and its body say ([`call`]), and what the [audit log](audit) is told.
+//! Rows are data, so the [document](openapi) that describes the API is written from what serves it, and the README's table
+//! too. A function behind a row has only its own work to do; what can be wrong with a call in general is refused before.
+//!
+//! Nothing here serves visitors, and whoever does is never waited for: files are read on threads for blocking work, calls
+//! are bounded in number, bodies in size and answers in length.
+
+pub mod access;
+pub mod audit;
+pub mod call;
+mod config;
+mod decisions;
+pub mod endpoint;
+pub mod limits;
+mod lists;
+pub mod openapi;
+pub mod people;
+pub mod problem;
+pub mod records;
+mod router;
+pub mod target;
+
+pub use config::RELOAD;
+pub use endpoint::Endpoint;
+pub use router::PREFIX;
+
+use crate::gateway::gate::Gate;
+use crate::gateway::reload::Reloads;
+use audit::AuditLog;
+use limits::Limits;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// The tables of all resources, in the order of the documentation.
+pub const RESOURCES: &[Resource] = &[decisions::RESOURCE, config::RESOURCE, lists::RESOURCE, openapi::RESOURCE];
+
+/// One resource: a name for the documentation, and its endpoints.
+pub struct Resource {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub endpoints: &'static [Endpoint],
+}
+
+/// Every endpoint.
+pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
+    RESOURCES.iter().flat_map(|resource| resource.endpoints)
+}
+
+/// What the functions behind the endpoints work on.
+pub struct Api {
+    pub gate: Arc<Gate>,
+    pub reloads: Reloads,
+    audit: AuditLog,
+    limits: Limits,
+    at_once: Semaphore,
+}
+
+impl Api {
+    pub fn new(gate: Arc<Gate>, reloads: Reloads) -> Api {
+        let limits = Limits::new(gate.clock.now());
+        Api { gate, reloads, audit: AuditLog::default(), limits, at_once: Semaphore::new(limits::AT_ONCE) }
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Api")
+    }
+}
+
+#[cfg(test)]
+mod tests;
