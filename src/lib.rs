@@ -63,7 +63,7 @@
 //! # The code
 //!
 //! Dependencies point one way: `cli`, `gateway`, `admin` → `challenge`, `store`, `intel`, `events`, `secrets`, `config` →
-//! `engine`. (`admin` is called by the gateway to count, and knows nothing of it.)
+//! `engine`. (`admin`'s metrics and pages are called by the gateway to count and tell, and know nothing of it; its API stands above it.)
 //!
 //! - [`engine`]: the functional core. Pure: no async, no I/O, no clock, no Pingora. Judging cannot fail.
 //!   - [`attempt`](engine::attempt), [`event`](engine::event), [`evidence`](engine::evidence): the facts;
@@ -85,8 +85,9 @@
 //!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.
 //!   - [`gather`](gateway::gather), [`enforce`](gateway::enforce), [`forward`](gateway::forward),
 //!     [`records`](gateway::records): evidence, permission, the way on, what is written down.
-//!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls): one configuration, ready to serve;
-//!     [`reload`](gateway::reload): the next one.
+//!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls),
+//!     [`client_ca`](gateway::client_ca): one configuration, ready to serve; [`reload`](gateway::reload): the next one;
+//!     [`inspection`](gateway::inspection): what is wrong around one.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
 //!   the store that it shares is [`store::shared`].
@@ -96,7 +97,8 @@
 //! - [`secrets`]: the keys of an installation, and the only place that seals with them.
 //! - [`config`]: the YAML, with every mistake told in one run. `file` mirrors what is written and is private; everybody
 //!   else sees [`settings`](config::settings).
-//! - [`admin`]: [metrics](admin::metrics) and the admin listener's [pages](admin::pages).
+//! - [`admin`]: [metrics](admin::metrics), the admin listener's [pages](admin::pages), and its [API](admin::api): one table of
+//!   endpoints, one file a resource.
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
@@ -137,6 +139,7 @@
 //!   for one request, step by step.
 //! - A signal: copy a file in [`engine::signals`], add it to the table there. Its tests name the innocents too.
 //! - A rule variable: one row of [`VARIABLES`](engine::policy::VARIABLES).
+//! - An endpoint of the admin API: one row of a resource in [`admin::api`]; document and README follow.
 //! - A kind of challenge: one file and one row of [`KINDS`](challenge::KINDS).
 //! - A key of the YAML: a field in `config::file` (its words and its default become the [schema](config::schema), the
 //!   README's table and `check --show`), its meaning in [`settings`](config::settings), the step between them in

@@ -9,7 +9,7 @@ use tollgate::gateway::recognize::Head;
 fuzz_target!(|raw: &[u8]| {
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_static("shop.example"));
-    let head = Head { method: "POST", target: b"/", authority: None, headers: &headers, has_body: true };
+    let head = Head { method: "POST", target: b"/", authority: None, headers: &headers, has_body: true, peer_is_trusted: false };
     if check(Some(raw), &head, Version::HTTP_11, 32 * 1024).is_ok() {
         let count = |needle: &[u8]| raw.windows(needle.len()).filter(|window| *window == needle).count();
         assert!(raw.split(|byte| *byte == b'\n').filter(|line| frames(line)).count() <= 1, "{}", raw.escape_ascii());

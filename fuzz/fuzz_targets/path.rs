@@ -21,7 +21,7 @@ static ROUTES: LazyLock<Routes> = LazyLock::new(|| {
 
 fn is_recognised(target: &[u8]) -> bool {
     let headers = HeaderMap::new();
-    let head = Head { method: "POST", target, authority: None, headers: &headers, has_body: true };
+    let head = Head { method: "POST", target, authority: None, headers: &headers, has_body: true, peer_is_trusted: false };
     ROUTES.candidates(&head).is_some_and(|candidates| candidates.settle(&()).is_some())
 }
 

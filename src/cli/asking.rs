@@ -5,8 +5,8 @@
 //! needs no HTTP client; over TLS the gate is known by the very certificate that the configuration names, so that no
 //! authority has to vouch for it.
 
-use super::FAILED;
 use super::check::CONFIGURATION;
+use super::{FAILED, USAGE};
 use crate::config;
 use crate::config::settings::Admin;
 use crate::secrets::AdminToken;
@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,38 @@ pub struct Running {
     /// The key of that certificate.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     pub key: Option<PathBuf>,
+}
+
+/// Whom a command is about.
+#[derive(Args, Debug)]
+pub struct Person {
+    /// A name of the account as its owner types it, or the `user_id` of a record; `-` reads it from standard input, so that
+    /// it stands in no list of processes.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+    /// Another name of the same account: a user name and an e-mail address are two. May be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub alias: Vec<String>,
+}
+
+impl Person {
+    /// What the gate is asked. If that fails, what is wrong was told, and this is the exit code.
+    pub fn read(&self) -> Result<Value, u8> {
+        let mut account = self.account.clone();
+        if account == "-" {
+            account.clear();
+            if let Err(error) = io::stdin().read_line(&mut account) {
+                let _ = writeln!(io::stderr(), "tollgate: standard input: {error}");
+                return Err(FAILED);
+            }
+            account = account.trim_end_matches(['\r', '\n']).to_owned();
+        }
+        if account.trim().is_empty() {
+            let _ = writeln!(io::stderr(), "tollgate: no account was named");
+            return Err(USAGE);
+        }
+        Ok(json!({ "account": account, "aliases": self.alias }))
+    }
 }
 
 /// What the gate said.

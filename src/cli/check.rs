@@ -3,13 +3,11 @@
 //! For people the problems look like a compiler's; for CI the same as one JSON object. Warnings do not fail a check:
 //! they are things that an operator may want. Nothing is changed and nobody is called, unless `--probe` asks for it.
 
-mod files;
-
 use super::progress::Progress;
 use crate::config::{self, Loaded, Problem, Report, Settings, Warning};
 use crate::gateway::clock::Clock;
+use crate::gateway::inspection::{self as files, Found};
 use crate::gateway::probe;
-use files::Found;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;

@@ -5,6 +5,8 @@ pub mod check;
 mod completions;
 mod evaluate;
 mod explain;
+mod export;
+mod forget;
 mod lists;
 mod man;
 mod progress;
@@ -84,6 +86,39 @@ enum Command {
                             --config /etc/tollgate/tollgate.yaml"
     )]
     Reload(asking::Running),
+    /// Print everything that the running gate keeps of one account, as JSON (GDPR, article 15).
+    #[command(
+        after_help = "Needs what `tollgate reload` needs.\n\nExit codes: 0 all of it, 1 the gate could not be asked, or \
+                            has more than it could say, 64 wrong usage, 78 a mistake in the configuration.\n\nExamples:\n  \
+                            tollgate export anna --alias anna@example.com\n  \
+                            tollgate export - --output anna.json < name.txt"
+    )]
+    Export {
+        #[command(flatten)]
+        person: asking::Person,
+        /// A new file for it, readable for you only; without this it goes to standard output.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        running: asking::Running,
+    },
+    /// Have the running gate forget one account for good (GDPR, article 17): its counters and known devices, and who it was
+    /// in every record. Says what is left to do by hand.
+    #[command(
+        after_help = "Needs what `tollgate reload` needs.\n\nExit codes: 0 forgotten, 1 the gate could not be asked, or \
+                            it was not meant, 64 wrong usage, 78 a mistake in the configuration.\n\nExamples:\n  \
+                            tollgate forget anna --alias anna@example.com\n  \
+                            tollgate forget --yes - < name.txt"
+    )]
+    Forget {
+        #[command(flatten)]
+        person: asking::Person,
+        /// Do not ask whether this is meant.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        running: asking::Running,
+    },
     /// Show the operator's lists, and add to them, take from them, import and export while the gate runs.
     #[command(
         arg_required_else_help = true,
@@ -143,6 +178,8 @@ pub fn main() -> u8 {
     match arguments.command {
         Command::Run { config } => run::run(&config),
         Command::Reload(running) => reload::reload(&running),
+        Command::Export { person, output, running } => export::export(&running, &person, output.as_deref()),
+        Command::Forget { person, yes, running } => forget::forget(&running, &person, yes),
         Command::Lists(options) => lists::lists(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),

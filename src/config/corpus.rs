@@ -26,7 +26,7 @@ pub(super) fn files(folder: &str) -> Vec<PathBuf> {
 fn read(path: &Path) -> Result<(Settings, Vec<Warning>), Report> {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    parse_in(&name, &text, path.parent().unwrap(), &environment, None)
+    parse_in(&name, &text, path.parent().unwrap(), &environment, super::Reach::Here)
 }
 
 pub(super) fn environment(name: &str) -> Option<String> {
@@ -38,7 +38,7 @@ pub(super) fn environment(name: &str) -> Option<String> {
 }
 
 fn parse(text: &str) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in("test.yaml", text, Path::new(""), &environment, None)
+    parse_in("test.yaml", text, Path::new(""), &environment, super::Reach::Here)
 }
 
 #[test]

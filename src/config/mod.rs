@@ -108,7 +108,7 @@ pub fn load_whole(path: &Path) -> Result<Loaded, Report> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(|reason| unreadable(&name, &reason))?;
     let (settings, warnings, tree) =
-        parsed(&name, &text, base_of(path), &system, Files::default(), None, None).result?;
+        parsed(&name, &text, base_of(path), &system, Files::default(), Reach::Here, None).result?;
     Ok(Loaded { settings, warnings, places: Places::new(&name, text, tree) })
 }
 
@@ -122,6 +122,33 @@ pub struct Absent {
     pub reason: String,
 }
 
+/// What of this machine a reading may look at, and what is said where something is missing.
+#[derive(Clone, Copy)]
+enum Reach<'a> {
+    /// The configuration is for this machine, and its operator is at the keyboard.
+    Here,
+    /// It is for another: files that are not here are noted.
+    Elsewhere(&'a RefCell<Vec<Absent>>),
+    /// It was offered over the network, by somebody who need not be able to read this machine's files: only those of which
+    /// this is true are opened.
+    Offered(&'a dyn Fn(&Path) -> bool),
+}
+
+/// As [`load_whole`], for a text that was offered over the network: `variables` of the environment and files that are
+/// not `allowed` count as missing, so that nobody can find out by mistakes what is on this machine. In what is told, values
+/// from the environment stand as their variables.
+pub fn parse_offered(
+    name: &str,
+    text: &str,
+    base: &Path,
+    variables: &dyn Fn(&str) -> Option<String>,
+    allowed: &dyn Fn(&Path) -> bool,
+) -> Result<Loaded, Report> {
+    let parsed = parsed(name, text, base, variables, Files::default(), Reach::Offered(allowed), None);
+    let (settings, warnings, tree) = parsed.result?;
+    Ok(Loaded { settings, warnings, places: Places::new(name, text.to_owned(), tree) })
+}
+
 /// As [`load`], away from the machine that the configuration is for: a file that is not here is left out, and told.
 pub fn load_elsewhere(path: &Path) -> Result<(Settings, Vec<Absent>), Report> {
     let name = path.display().to_string();
@@ -132,24 +159,24 @@ pub fn load_elsewhere(path: &Path) -> Result<(Settings, Vec<Absent>), Report> {
 /// As [`parse`], away from the machine that the configuration is for.
 pub fn parse_elsewhere(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Absent>), Report> {
     let absent = RefCell::default();
-    let (settings, _) = parse_in(name, text, base, &system, Some(&absent))?;
+    let (settings, _) = parse_in(name, text, base, &system, Reach::Elsewhere(&absent))?;
     Ok((settings, absent.into_inner()))
 }
 
 /// Resolves a configuration that is at hand; `name` is what reports call it.
 pub fn parse(name: &str, text: &str, base: &Path) -> Result<(Settings, Vec<Warning>), Report> {
-    parse_in(name, text, base, &system, None)
+    parse_in(name, text, base, &system, Reach::Here)
 }
 
-/// As [`parse`], with the environment handed in. `absent`: files that are not there are noted, and are no mistake.
+/// As [`parse`], with the environment handed in.
 fn parse_in(
     name: &str,
     text: &str,
     base: &Path,
     environment: tree::Environment<'_>,
-    absent: Option<&RefCell<Vec<Absent>>>,
+    reach: Reach<'_>,
 ) -> Result<(Settings, Vec<Warning>), Report> {
-    let parsed = parsed(name, text, base, environment, Files::default(), absent, None);
+    let parsed = parsed(name, text, base, environment, Files::default(), reach, None);
     parsed.result.map(|(settings, warnings, _)| (settings, warnings))
 }
 
@@ -168,7 +195,7 @@ fn parsed(
     base: &Path,
     environment: tree::Environment<'_>,
     files: Files,
-    absent: Option<&RefCell<Vec<Absent>>>,
+    reach: Reach<'_>,
     kept: Option<&again::Kept>,
 ) -> Parsed {
     let refused = |report, files| Parsed { result: Err(report), files, admin: None, routes_are_text: false };
@@ -186,7 +213,7 @@ fn parsed(
     }
     let files = RefCell::new(files);
     let file = decode::decode::<File>(&document, document.tree.root());
-    let resolved = file.get().map(|file| resolve::resolve(&document, base, &files, file, hash(text), absent, kept));
+    let resolved = file.get().map(|file| resolve::resolve(&document, base, &files, file, text, reach, kept));
     drop(file);
     let admin = resolved.as_ref().map(|resolved| resolved.settings.admin.clone());
     let routes_are_text = resolved.as_ref().is_some_and(|resolved| resolved.routes_are_text);

@@ -41,6 +41,18 @@ pub struct Settings {
     pub log: Log,
     /// First 12 hex digits of SHA-256 over the file as read: `config` in the record.
     pub hash: Arc<str>,
+    /// The file's text.
+    pub source: Source,
+}
+
+/// A configuration's text. It may hold secrets, and is printed nowhere but by [`show`](super::show()), which masks them.
+#[derive(Clone)]
+pub struct Source(pub Arc<str>);
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -259,7 +259,9 @@ mod tests {
     use std::path::Path;
 
     fn settings(text: &str, base: &Path) -> Settings {
-        parse_in("shown.yaml", text, base, &environment, None).unwrap_or_else(|report| panic!("{report}\n{text}")).0
+        parse_in("shown.yaml", text, base, &environment, crate::config::Reach::Here)
+            .unwrap_or_else(|report| panic!("{report}\n{text}"))
+            .0
     }
 
     /// Everything but the hash of the file's text.

@@ -21,6 +21,7 @@ pub mod gather;
 pub mod headers;
 pub mod held;
 pub mod identity;
+pub mod inspection;
 pub mod judge;
 pub mod judgement;
 pub mod lists;

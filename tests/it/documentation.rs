@@ -9,6 +9,7 @@ use crate::harness::{Gate, SHOP, within};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use tollgate::admin::api::openapi;
 use tollgate::admin::metrics;
 use tollgate::config::schema;
 use tollgate::engine::parts::{PARTS, Part};
@@ -33,6 +34,7 @@ fn generated_tables_are_what_the_code_says() {
         ("metrics", metrics::table()),
         ("explanation", explanation()),
         ("reference", schema::reference()),
+        ("admin", openapi::table()),
     ];
     let made = tables.iter().fold(readme.clone(), |text, (name, table)| with_table(&text, name, table));
     if std::env::var_os("UPDATE_README").is_some() {

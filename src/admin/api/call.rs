@@ -13,6 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What an endpoint's function is given.
@@ -104,7 +105,9 @@ fn checked(parameter: &'static Parameter, value: String) -> Result<String, Probl
         Kind::Instant if Timestamp::parse(&value).is_none() => {
             wrong("must be an instant, such as 2026-11-22T09:00:00Z".to_owned())
         }
-        Kind::Text(_) | Kind::Choice(_) | Kind::Instant => Ok(value),
+        Kind::Address if value.parse::<IpAddr>().is_err() => wrong("must be an address".to_owned()),
+        Kind::Form(form) if !(form.is)(&value) => wrong(format!("must be {}", form.wanted)),
+        Kind::Text(_) | Kind::Choice(_) | Kind::Instant | Kind::Address | Kind::Form(_) => Ok(value),
     }
 }
 
@@ -123,7 +126,7 @@ impl Call {
     pub fn number(&self, parameter: &Parameter) -> u64 {
         let default = match parameter.kind {
             Kind::Number { default, .. } => default,
-            Kind::Text(_) | Kind::Choice(_) | Kind::Instant => 0,
+            Kind::Text(_) | Kind::Choice(_) | Kind::Instant | Kind::Address | Kind::Form(_) => 0,
         };
         self.text(parameter.name).and_then(|value| value.parse().ok()).unwrap_or(default)
     }

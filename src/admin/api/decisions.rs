@@ -1,7 +1,7 @@
 //! Decision records, as they were written.
 
 use super::call::Call;
-use super::endpoint::{Answer, Answering, Audit, Body, Endpoint, Kind, Parameter, Place, Reply, Verb, of};
+use super::endpoint::{self, Answer, Answering, Audit, Body, Endpoint, Kind, Parameter, Place, Reply, Verb, of};
 use super::problem::{self, Problem};
 use super::records::{self, Bounds, Cursor, Filter, Page, Record};
 use super::{Resource, people};
@@ -17,7 +17,7 @@ const fn query(name: &'static str, kind: Kind, summary: &'static str) -> Paramet
 
 const LIMIT: Parameter =
     query("limit", Kind::Number { default: 100, least: 1, most: 1000 }, "Most records of one page.");
-const CURSOR: Parameter = query("cursor", Kind::Text(64), "Of the page before: where this one begins.");
+const CURSOR: Parameter = query("cursor", Kind::Form(endpoint::CURSOR), "Of the page before: where this one begins.");
 
 const QUERY: &[Parameter] = &[
     query(
@@ -26,8 +26,8 @@ const QUERY: &[Parameter] = &[
         "A name of the account as its owner types it, or a `user_id`. It stands in this request's address: where addresses are \
          logged on the way, ask `POST /api/v1/entities/lookup` instead.",
     ),
-    query("device", Kind::Text(32), "A `device_id`."),
-    query("ip", Kind::Text(45), "An address."),
+    query("device", Kind::Form(endpoint::DEVICE), "A `device_id`."),
+    query("ip", Kind::Address, "An address."),
     query("rule", Kind::Text(64), "The name of the rule that decided."),
     query("route", Kind::Text(64), "The name of a route."),
     query("event", Kind::Text(64), "An event: `login`, as in the configuration, or `$login`, as in a record."),
@@ -67,7 +67,7 @@ pub const RESOURCE: Resource = Resource {
                 Parameter {
                     name: "id",
                     place: Place::Path,
-                    kind: Kind::Text(26),
+                    kind: Kind::Form(endpoint::ATTEMPT),
                     summary: "The id of an attempt: 26 letters and digits.",
                 },
                 CURSOR,
@@ -110,18 +110,17 @@ fn list(call: Call) -> Answering {
             call.note("account", call.api.hashed_person(&meant));
             filter.account = Some(meant.pseudonyms.iter().map(ToString::to_string).collect());
         }
-        if let Some(device) = call.text("device") {
-            let device = Pseudonym::parse(device).ok_or_else(|| wrong("device", "32 hexadecimal digits"))?.to_string();
+        if let Some(device) = call.text("device").and_then(Pseudonym::parse) {
+            let device = device.to_string();
             call.note("device", call.api.hashed("device", &device));
             filter.device = Some(device);
         }
-        if let Some(ip) = call.text("ip") {
-            let ip: IpAddr = ip.parse().map_err(|_| wrong("ip", "an address"))?;
+        if let Some(ip) = call.text("ip").and_then(|ip| ip.parse::<IpAddr>().ok()) {
             let ip = ip.to_canonical().to_string();
             call.note("ip", call.api.hashed("ip", &ip));
             filter.ip = Some(ip);
         }
-        let cursor = call.text("cursor").map(Cursor::parse).transpose()?;
+        let cursor = call.text("cursor").and_then(Cursor::parse);
         let bounds = Bounds { records: call.number(&LIMIT) as usize, read: records::MOST_READ };
         let page = find(&call, filter, cursor, bounds).await?;
         call.note("records", page.records.len());
@@ -131,11 +130,12 @@ fn list(call: Call) -> Answering {
 
 fn one(call: Call) -> Answering {
     Box::pin(async move {
-        let id = call.text("id").and_then(AttemptId::parse).ok_or_else(|| wrong("id", "26 letters and digits"))?;
+        // It was checked when the call was read.
+        let id = call.text("id").and_then(AttemptId::parse).unwrap_or_default();
         // An id begins with the time at which it was made; nothing of it can be older.
         let since = Timestamp((id.0 >> 80) as u64);
         let filter = Filter { id: Some(id.to_string()), since: Some(since), ..Filter::default() };
-        let cursor = call.text("cursor").map(Cursor::parse).transpose()?;
+        let cursor = call.text("cursor").and_then(Cursor::parse);
         let bounds = Bounds { records: 1000, read: records::MOST_READ };
         let Page { mut records, complete, cursor, .. } = find(&call, filter, cursor, bounds).await?;
         call.note("attempt", id.to_string());
@@ -152,8 +152,4 @@ pub(super) async fn find(call: &Call, filter: Filter, cursor: Option<Cursor>, bo
     let sinks = call.api.gate.sinks.clone();
     let found = tokio::task::spawn_blocking(move || records::find(&sinks, &filter, cursor, bounds)).await;
     found.map_err(|error| Problem::failed(&error))?
-}
-
-pub(super) fn wrong(name: &str, wanted: &str) -> Problem {
-    Problem::new(problem::Kind::Parameter, format!("`{name}` must be {wanted}")).with("parameter", name)
 }

@@ -6,6 +6,8 @@
 
 use super::call::Call;
 use super::problem::Problem;
+use super::records::Cursor;
+use crate::engine::attempt::{AttemptId, Pseudonym};
 use futures::future::BoxFuture;
 use http::HeaderValue;
 use http::header::HeaderName;
@@ -105,7 +107,40 @@ pub enum Kind {
     },
     /// RFC 3339.
     Instant,
+    /// An address, of IPv4 or IPv6.
+    Address,
+    /// What is written in one form only.
+    Form(Form),
 }
+
+/// A form of writing: as a regular expression for the documentation, in words for people, and as it is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    pub pattern: &'static str,
+    pub wanted: &'static str,
+    pub is: fn(&str) -> bool,
+}
+
+/// An attempt's id.
+pub const ATTEMPT: Form = Form {
+    pattern: "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$",
+    wanted: "an attempt's id: 26 letters and digits",
+    is: |text| AttemptId::parse(text).is_some(),
+};
+
+/// A `device_id`.
+pub const DEVICE: Form = Form {
+    pattern: "^[0-9A-Fa-f]{32}$",
+    wanted: "a device_id: 32 hexadecimal digits",
+    is: |text| Pseudonym::parse(text).is_some(),
+};
+
+/// Where a page begins.
+pub const CURSOR: Form = Form {
+    pattern: "^[rl][0-9a-fA-F]{1,16}\\.[0-9a-fA-F]{1,16}$",
+    wanted: "the cursor of the answer before",
+    is: |text| Cursor::parse(text).is_some(),
+};
 
 /// What is read after the head.
 #[derive(Clone, Copy)]

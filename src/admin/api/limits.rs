@@ -66,7 +66,7 @@ pub struct Limits(Mutex<Budgets>);
 struct Budgets {
     wrong: Bucket,
     wrong_by_peer: LruCache<Network, Bucket>,
-    /// Refusals that the audit log was spared.
+    /// Calls that were throttled: the audit log was spared them.
     untold: u64,
     calls: Bucket,
 }
@@ -97,9 +97,12 @@ impl Limits {
         }
     }
 
-    /// Takes a call of somebody who was let in.
+    /// Takes a call of somebody who was let in. What is too much has no line in the audit log either.
     pub fn call(&self, now: Timestamp) -> Result<(), Duration> {
-        self.0.lock().calls.take(CALLS, now)
+        let mut budgets = self.0.lock();
+        let taken = budgets.calls.take(CALLS, now);
+        budgets.untold += u64::from(taken.is_err());
+        taken
     }
 }
 

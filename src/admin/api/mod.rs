@@ -9,11 +9,13 @@
 //! are bounded in number, bodies in size and answers in length.
 
 pub mod access;
+mod accounts;
 pub mod audit;
 pub mod call;
 mod config;
 mod decisions;
 pub mod endpoint;
+mod entities;
 pub mod limits;
 mod lists;
 pub mod openapi;
@@ -23,6 +25,7 @@ pub mod records;
 mod router;
 pub mod target;
 
+pub use accounts::{EXPORT, FORGET};
 pub use config::RELOAD;
 pub use endpoint::Endpoint;
 pub use router::PREFIX;
@@ -31,12 +34,21 @@ use crate::gateway::gate::Gate;
 use crate::gateway::reload::Reloads;
 use audit::AuditLog;
 use limits::Limits;
+use problem::{Kind, Problem};
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The tables of all resources, in the order of the documentation.
-pub const RESOURCES: &[Resource] = &[decisions::RESOURCE, config::RESOURCE, lists::RESOURCE, openapi::RESOURCE];
+pub const RESOURCES: &[Resource] = &[
+    decisions::RESOURCE,
+    entities::RESOURCE,
+    accounts::RESOURCE,
+    lists::RESOURCE,
+    config::RESOURCE,
+    openapi::RESOURCE,
+];
 
 /// One resource: a name for the documentation, and its endpoints.
 pub struct Resource {
@@ -57,12 +69,30 @@ pub struct Api {
     audit: AuditLog,
     limits: Limits,
     at_once: Semaphore,
+    /// Held by what reads whole files: one at a time.
+    alone: Semaphore,
 }
 
 impl Api {
     pub fn new(gate: Arc<Gate>, reloads: Reloads) -> Api {
         let limits = Limits::new(gate.clock.now());
-        Api { gate, reloads, audit: AuditLog::default(), limits, at_once: Semaphore::new(limits::AT_ONCE) }
+        Api {
+            gate,
+            reloads,
+            audit: AuditLog::default(),
+            limits,
+            at_once: Semaphore::new(limits::AT_ONCE),
+            alone: Semaphore::new(1),
+        }
+    }
+}
+
+impl Api {
+    /// The place of what runs alone.
+    fn alone(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let busy =
+            |_| Problem::later(Kind::Busy, Duration::from_secs(5), "another account is being exported or forgotten");
+        self.alone.try_acquire().map_err(busy)
     }
 }
 

@@ -96,6 +96,21 @@ pub fn document() -> Value {
     document
 }
 
+/// The calls as a Markdown table, for the README.
+pub fn table() -> String {
+    let mut text = String::from("| call | what it is for | audited |\n| --- | --- | --- |\n");
+    for endpoint in super::endpoints() {
+        let audited = match endpoint.audit {
+            Audit::Silent => "",
+            Audit::Reads => "shows people",
+            Audit::Changes => "changes something",
+        };
+        let (verb, path, summary) = (endpoint.verb.name(), endpoint.path, endpoint.summary);
+        text.push_str(&format!("| `{verb} {path}` | {summary} | {audited} |\n"));
+    }
+    text
+}
+
 fn operation(resource: &Resource, endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "operationId": operation_id(endpoint),
@@ -113,8 +128,7 @@ fn operation(resource: &Resource, endpoint: &Endpoint, generator: &mut SchemaGen
                 json!({ "required": true, "content": { "application/json": { "schema": schema } } });
         }
         Body::Text { media, .. } => {
-            operation["requestBody"] =
-                json!({ "required": true, "content": { (media): { "schema": { "type": "string" } } } });
+            operation["requestBody"] = json!({ "required": true, "content": { (media): { "schema": {} } } });
         }
     }
     operation
@@ -135,6 +149,8 @@ fn parameter(parameter: &Parameter) -> Value {
             json!({ "type": "integer", "minimum": least, "maximum": most, "default": default })
         }
         Kind::Instant => json!({ "type": "string", "format": "date-time" }),
+        Kind::Address => json!({ "type": "string", "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }),
+        Kind::Form(form) => json!({ "type": "string", "pattern": form.pattern }),
     };
     let (place, required) = match parameter.place {
         Place::Path => ("path", true),

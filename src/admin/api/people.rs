@@ -27,10 +27,11 @@ pub const MOST_NAMES: usize = 16;
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// A name of the account as its owner types it (a user name, an e-mail address), or the `user_id` of a record.
+    #[schemars(length(min = 1, max = 1024), regex(pattern = "\\S"))]
     pub account: String,
     /// Other names of the same account. The gate does not know them: a user name and an e-mail address have to be named both.
     #[serde(default)]
-    #[schemars(length(max = 15))]
+    #[schemars(length(max = 15), inner(length(min = 1, max = 1024), regex(pattern = "\\S")))]
     pub aliases: Vec<String>,
 }
 

@@ -65,7 +65,7 @@ impl Kind {
             Kind::Malformed => ("malformed", 400, "The request's target cannot be read"),
             Kind::Parameter => ("parameter", 400, "A parameter is unknown or has a value that it cannot have"),
             Kind::Body => ("body", 400, "The body is not what is wanted here"),
-            Kind::Cursor => ("cursor", 400, "The cursor leads nowhere any more"),
+            Kind::Cursor => ("cursor", 410, "The cursor leads nowhere any more"),
             Kind::Unauthorised => ("unauthorised", 401, "This needs the admin token, or a client certificate"),
             Kind::Closed => ("closed", 403, "The API is closed"),
             Kind::CrossSite => ("cross-site", 403, "Pages of other sites have no business here"),
@@ -93,9 +93,15 @@ impl Kind {
     }
 }
 
-/// A problem as it is told (RFC 9457).
+/// A problem as it is told (RFC 9457). On the heap, for it is the smaller half of every answer.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Told>);
+
+/// What was wrong.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+struct Told {
     /// `urn:tollgate:problem:` and the name of the trouble.
     #[serde(rename = "type")]
     name: String,
@@ -116,7 +122,8 @@ impl Problem {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
         let (name, status, title) = kind.row();
         let name = format!("urn:tollgate:problem:{name}");
-        Problem { name, title, status, detail: detail.into(), more: Map::new(), headers: Vec::new() }
+        let detail = detail.into();
+        Problem(Box::new(Told { name, title, status, detail, more: Map::new(), headers: Vec::new() }))
     }
 
     /// A fault of ours. What it was is for the log.
@@ -144,24 +151,24 @@ impl Problem {
     /// With another member. Names of the standard's own are left alone.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Problem {
         if !["type", "title", "status", "detail"].contains(&name) {
-            self.more.insert(name.to_owned(), value.into());
+            self.0.more.insert(name.to_owned(), value.into());
         }
         self
     }
 
     pub fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     /// The name of the trouble.
     pub fn name(&self) -> &str {
-        self.name.rsplit(':').next().unwrap_or_default()
+        self.0.name.rsplit(':').next().unwrap_or_default()
     }
 
     fn header(mut self, name: HeaderName, value: &str) -> Problem {
         // What is put here is made of numbers and of names in tables.
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((name, value));
+            self.0.headers.push((name, value));
         }
         self
     }
@@ -170,7 +177,7 @@ impl Problem {
         // Texts and numbers can always be written.
         let mut body = serde_json::to_vec(&self).unwrap_or_default();
         body.push(b'\n');
-        Reply { status: self.status, media: MEDIA, body, headers: self.headers }
+        Reply { status: self.0.status, media: MEDIA, body, headers: self.0.headers }
     }
 }
 

@@ -7,7 +7,7 @@
 use super::problem::{Kind, Problem};
 use crate::engine::time::Timestamp;
 use crate::events::Sinks;
-use crate::events::decision_log::read::{End, Flow, LogFiles, Place, backwards};
+use crate::events::decision_log::read::{End, Flow, IsLater, LogFiles, Place, backwards};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
@@ -53,7 +53,7 @@ impl JsonSchema for Record {
 }
 
 /// Records, and whether there may be more.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Page {
     /// Newest first.
     pub records: Vec<Record>,
@@ -102,21 +102,21 @@ impl Filter {
             .is_none_or(|any| any.iter().any(|account| memchr::memmem::find(line, account.as_bytes()).is_some()));
         // What JSON may write in another way is not looked for as bytes.
         let quick = one && [&self.id, &self.device, &self.ip, &self.action].into_iter().all(has);
-        if !quick && self.since.is_none() {
-            return Match::No;
-        }
-        let Ok(record) = serde_json::from_slice::<Value>(line) else { return Match::No };
-        let Some(at) = record["at"].as_str().and_then(Timestamp::parse) else { return Match::No };
+        let at = if quick || self.since.is_some() { at_of(line) } else { None };
+        let Some(at) = at else { return Match::No };
         if self.since.is_some_and(|since| at.after(SLACK) < since) {
             return Match::TooOld;
         }
         let within = self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at <= until);
+        if !quick || !within {
+            return Match::No;
+        }
+        let Ok(record) = serde_json::from_slice::<Value>(line) else { return Match::No };
         let is = |wanted: &Option<String>, value: &Value| {
             wanted.as_ref().is_none_or(|wanted| value.as_str() == Some(wanted.as_str()))
         };
         let user = record["user"]["user_id"].as_str();
-        let fits = within
-            && is(&self.id, &record["id"])
+        let fits = is(&self.id, &record["id"])
             && self.account.as_ref().is_none_or(|any| any.iter().any(|one| user == Some(one.as_str())))
             && is(&self.device, &record["device"]["device_id"])
             && is(&self.ip, &record["device"]["ip"])
@@ -140,16 +140,16 @@ pub enum Cursor {
 }
 
 impl Cursor {
-    pub fn parse(text: &str) -> Result<Cursor, Problem> {
+    pub fn parse(text: &str) -> Option<Cursor> {
         let hex = |part: &str| {
-            let plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let plain = (1..=16).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit());
             plain.then(|| u64::from_str_radix(part, 16).ok()).flatten()
         };
         let parts = text.get(1..).and_then(|rest| rest.split_once('.')).and_then(|(a, b)| Some((hex(a)?, hex(b)?)));
         match (text.as_bytes().first(), parts) {
-            (Some(b'r'), Some((number, hash))) => Ok(Cursor::Recent { number, hash }),
-            (Some(b'l'), Some((inode, before))) => Ok(Cursor::Log(Place { inode, before })),
-            _ => Err(Problem::new(Kind::Cursor, "this is no cursor of the answer before")),
+            (Some(b'r'), Some((number, hash))) => Some(Cursor::Recent { number, hash }),
+            (Some(b'l'), Some((inode, before))) => Some(Cursor::Log(Place { inode, before })),
+            _ => None,
         }
     }
 
@@ -234,7 +234,9 @@ pub fn find(sinks: &Sinks, filter: &Filter, from: Option<Cursor>, bounds: Bounds
     // What was written since the memory was looked at belongs before the first page, not behind what it had.
     let newest = recent.lines.last().and_then(|line| at_of(line.as_bytes()));
     let mut met = known.is_empty();
-    let end = backwards(&files, place, bounds.read, |line| {
+    let is_later = filter.until.map(|until| move |line: &[u8]| at_of(line).map(|at| at > until.after(SLACK)));
+    let is_later = is_later.as_ref().map(|is_later| is_later as &IsLater<'_>);
+    let end = backwards(&files, place, bounds.read, is_later, |line| {
         if !known.is_empty() || after.is_some() {
             let hash = hashed(line);
             if let Some(last) = after {
@@ -265,7 +267,15 @@ fn lost() -> Problem {
     Problem::new(Kind::Cursor, "what it leads to is gone: ask again without a cursor")
 }
 
+/// When a line was written. It says so right at its beginning, behind the id; were it written otherwise, it is read whole.
 fn at_of(line: &[u8]) -> Option<Timestamp> {
+    const KEY: &[u8] = b"\"at\":\"";
+    let head = line.get(..64).filter(|head| head.starts_with(b"{\"id\":\""));
+    let value =
+        head.and_then(|head| memchr::memmem::find(head, KEY)).and_then(|at| line.get(at + KEY.len()..)?.get(..24));
+    if let Some(at) = value.and_then(|value| Timestamp::parse(std::str::from_utf8(value).ok()?)) {
+        return Some(at);
+    }
     let record: Value = serde_json::from_slice(line).ok()?;
     Timestamp::parse(record["at"].as_str()?)
 }
@@ -332,7 +342,7 @@ mod tests {
                 all.extend(numbers(&page));
                 prop_assert_eq!(page.complete, page.cursor.is_none());
                 let Some(next) = page.cursor else { break };
-                cursor = Some(Cursor::parse(&next).unwrap());
+                cursor = Cursor::parse(&next);
             }
             let expected: Vec<u64> = (0..count).rev().filter(|number| !only_a || number % 3 == 0).collect();
             prop_assert_eq!(all, expected);
@@ -341,7 +351,7 @@ mod tests {
         #[test]
         fn cursors_are_read_as_they_are_written_and_nothing_else_panics(a: u64, b: u64, text in "[rl]?[0-9a-f.]{0,20}") {
             for cursor in [Cursor::Recent { number: a, hash: b }, Cursor::Log(Place { inode: a, before: b })] {
-                prop_assert_eq!(Cursor::parse(&cursor.text()).ok(), Some(cursor));
+                prop_assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));
             }
             let _ = Cursor::parse(&text);
         }
@@ -354,7 +364,7 @@ mod tests {
         let before = sinks(&path, 30, 10, 30);
         let page = find(&before, &Filter::default(), None, Bounds { records: 5, read: MOST_READ }).unwrap();
         assert_eq!(numbers(&page), [29, 28, 27, 26, 25]);
-        let cursor = Cursor::parse(&page.cursor.unwrap()).ok();
+        let cursor = Cursor::parse(&page.cursor.unwrap());
         before.shutdown();
         // The gate was started anew: its memory is empty, and counts from nought.
         let after = Sinks(vec![Sink::DecisionLog(DecisionLog::open(&path).unwrap()), Sink::Recent(Recent::default())]);
@@ -378,7 +388,7 @@ mod tests {
             assert!(page.records.is_empty());
             pages += 1;
             match page.cursor {
-                Some(next) => cursor = Cursor::parse(&next).ok(),
+                Some(next) => cursor = Cursor::parse(&next),
                 None => break assert!(page.complete),
             }
         }

@@ -11,7 +11,7 @@ use super::{Api, endpoints, target};
 use crate::engine::attempt::AttemptId;
 use crate::gateway::new_id;
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, Method, Uri};
 use pingora::protocols::http::ServerSession;
 use std::net::{IpAddr, Ipv4Addr};
@@ -59,6 +59,10 @@ impl Api {
             Ok(caller) => caller,
             Err(problem) => return self.turn_away(&head, id, problem).await,
         };
+        if let Err(wait) = self.limits.call(self.gate.clock.now()) {
+            self.gate.metrics.admin_called("none", "throttled");
+            return Problem::later(Kind::Throttled, wait, "more calls than the gate takes in a second").into_reply();
+        }
         let notes = Notes::default();
         let found = find(&head.method, &head.uri);
         let answered = match found {
@@ -79,7 +83,9 @@ impl Api {
             (Ok(_), Some(Audit::Silent) | None) => false,
         };
         if told {
-            self.write_down(&head, id, Some(&caller), endpoint, &answered, notes, 0).await;
+            let status = answered.as_ref().map_or_else(Problem::status, |reply| reply.status);
+            let told = Told { status, problem: answered.as_ref().err().map(Problem::name), notes, untold: 0 };
+            self.write_down(&head, id, Some(&caller), endpoint, told).await;
         }
         answered.unwrap_or_else(Problem::into_reply)
     }
@@ -118,9 +124,10 @@ impl Api {
         match self.limits.refused(head.peer, self.gate.clock.now()) {
             Ok(untold) => {
                 self.gate.metrics.admin_called("none", "refused");
-                let answered = Err(problem);
-                self.write_down(head, id, None, None, &answered, Notes::default(), untold).await;
-                answered.unwrap_or_else(Problem::into_reply)
+                let told =
+                    Told { status: problem.status(), problem: Some(problem.name()), notes: Notes::default(), untold };
+                self.write_down(head, id, None, None, told).await;
+                problem.into_reply()
             }
             Err(wait) => {
                 self.gate.metrics.admin_called("none", "throttled");
@@ -142,8 +149,6 @@ impl Api {
     ) -> Result<Reply, Problem> {
         let query = target::pairs(head.uri.query().unwrap_or_default())?;
         let values = call::values(endpoint, path, query)?;
-        let throttled = |wait| Problem::later(Kind::Throttled, wait, "more calls than the gate takes in a second");
-        self.limits.call(self.gate.clock.now()).map_err(throttled)?;
         let busy = |_| Problem::later(Kind::Busy, Duration::from_secs(1), "other calls are being answered");
         let _place = self.at_once.try_acquire().map_err(busy)?;
         let body = read_body(session, head, &endpoint.body).await?;
@@ -151,16 +156,13 @@ impl Api {
         (endpoint.handle)(call).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one line")]
     async fn write_down(
         &self,
         head: &Head,
         id: AttemptId,
         caller: Option<&Caller>,
         endpoint: Option<&Endpoint>,
-        answered: &Result<Reply, Problem>,
-        notes: Notes,
-        untold: u64,
+        told: Told<'_>,
     ) {
         let entry = super::audit::Entry {
             at: self.gate.clock.now(),
@@ -169,17 +171,23 @@ impl Api {
             caller,
             // A path may hold an identifier: only the template is written.
             endpoint: endpoint.map(|endpoint| (endpoint.verb.name(), endpoint.path)),
-            status: match answered {
-                Ok(reply) => reply.status,
-                Err(problem) => problem.status(),
-            },
-            problem: answered.as_ref().err().map(Problem::name),
-            about: notes.all(),
-            untold,
+            status: told.status,
+            problem: told.problem,
+            about: told.notes.all(),
+            untold: told.untold,
         };
         let path = self.gate.live.load().settings.admin.audit_log.clone();
         self.audit.write(path, entry.line()).await;
     }
+}
+
+/// What came of a call.
+struct Told<'t> {
+    status: u16,
+    problem: Option<&'t str>,
+    notes: Notes,
+    /// Refusals before this one that have no line.
+    untold: u64,
 }
 
 /// The row for this method and path, and the path's decoded segments.
@@ -239,6 +247,10 @@ async fn read_body(session: &mut ServerSession, head: &Head, wanted: &Body) -> R
         && !shown.is_some_and(|shown| is_media(shown, media))
     {
         return Err(Problem::new(Kind::Media, format!("send `Content-Type: {media}`")).with("wanted", media));
+    }
+    if head.headers.contains_key(EXPECT) && most > 0 {
+        // Whoever waits for this waits for a second, and not for ever.
+        let _ = session.write_continue_response().await;
     }
     let reading = async {
         let mut body = BytesMut::new();

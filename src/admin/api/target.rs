@@ -105,6 +105,14 @@ mod tests {
         }
 
         #[test]
+        fn what_is_read_is_what_a_library_reads(text in "[a-z%0-9&=+]{0,40}") {
+            if let Ok(read) = pairs(&text) {
+                let other: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+                prop_assert_eq!(read, other);
+            }
+        }
+
+        #[test]
         fn what_was_encoded_is_read(name in "[a-z]{1,9}", value in "[^\\p{Cc}]{0,30}") {
             let encoded = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC).to_string();
             prop_assert_eq!(&pairs(&format!("{name}={encoded}")).unwrap()[0].1, &value);

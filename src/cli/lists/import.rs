@@ -104,7 +104,7 @@ fn check(list: &str, of: ListOf, text: &str, name: &str) -> Result<(), u8> {
 fn parts(text: &str) -> Vec<(usize, &str)> {
     let (mut parts, mut rest, mut before) = (Vec::new(), text, 0);
     while !rest.is_empty() {
-        let most = rest.floor_char_boundary(PART);
+        let most = (0..=PART.min(rest.len())).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(0);
         // A line that is longer than a part is one.
         let end = rest[..most].rfind('\n').or_else(|| rest.find('\n')).map_or(rest.len(), |end| end + 1);
         let end = if rest.len() <= PART { rest.len() } else { end };

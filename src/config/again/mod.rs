@@ -27,7 +27,7 @@ mod cut;
 mod tests;
 
 use super::report::{MOST_PROBLEMS, Warning};
-use super::settings::{Route, RoutePolicy, Settings};
+use super::settings::{Route, RoutePolicy, Settings, Source};
 use super::tree::{Environment, NODES, NodeId, Tree};
 use super::{Files, Parsed, Reading};
 use crate::engine::event::Event;
@@ -70,7 +70,7 @@ pub(super) fn read(
         let version = Some(Version { text, cut, items });
         return Reading { result: Ok((settings, warnings)), files, admin, version };
     }
-    let parsed = super::parsed(name, &text, base, environment, files.clone(), None, None);
+    let parsed = super::parsed(name, &text, base, environment, files.clone(), super::Reach::Here, None);
     let Parsed { result, files, admin, routes_are_text } = parsed;
     let mut version = None;
     let result = result.map(|(settings, warnings, tree)| {
@@ -131,7 +131,7 @@ impl Version {
         }
         let short = shortened(text, &cut, &known);
         let kept = self.kept(text, &cut, &known, Cut::of(&short)?);
-        let parsed = super::parsed(name, &short, base, environment, files.clone(), None, Some(&kept));
+        let parsed = super::parsed(name, &short, base, environment, files.clone(), super::Reach::Here, Some(&kept));
         let (mut settings, warnings, tree) = parsed.result.ok()?;
         if kept.doubt.get() || !parsed.routes_are_text || tree.anchored || warnings.len() >= MOST_PROBLEMS {
             return None;
@@ -157,6 +157,7 @@ impl Version {
             return None;
         }
         settings.hash = super::hash(text);
+        settings.source = Source(text.into());
         Some(Followed { settings, warnings, files: parsed.files, cut, items })
     }
 

@@ -2,10 +2,10 @@
 //! is worth a line at noon.
 
 use super::Resolver;
-use crate::config::Absent;
 use crate::config::file::Body;
 use crate::config::slot::Slot;
 use crate::config::tree::NodeId;
+use crate::config::{Absent, Reach};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ impl Resolver<'_, '_> {
         let (node, text) = slot.good()?;
         let path = self.path(text);
         self.note(&path);
-        match open(&path) {
+        match self.open(&path) {
             Ok(_) => Some(path),
             Err(reason) => {
                 self.unreadable(node, text, &reason);
@@ -33,7 +33,7 @@ impl Resolver<'_, '_> {
     pub(super) fn content(&self, node: NodeId, text: &str) -> Option<String> {
         let path = self.path(text);
         self.note(&path);
-        let read = open(&path).and_then(|file| {
+        let read = self.open(&path).and_then(|file| {
             let mut content = String::new();
             file.take(LARGEST + 1).read_to_string(&mut content).map_err(|error| error.to_string())?;
             if content.len() as u64 > LARGEST { Err(format!("it is larger than {LARGEST} bytes")) } else { Ok(content) }
@@ -52,7 +52,7 @@ impl Resolver<'_, '_> {
         let (node, text) = self.required(slot, parent, key, &format!("write `{key}: <PEM file>`"))?;
         let Some(content) = self.content(node, text) else {
             // Away from its machine a listener is not opened, and the path is all that is wanted.
-            return self.absent.is_some().then(|| self.path(text));
+            return matches!(self.reach, Reach::Elsewhere(_)).then(|| self.path(text));
         };
         let has = content.lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(section));
         if !has {
@@ -86,8 +86,19 @@ impl Resolver<'_, '_> {
         Some(content.into())
     }
 
+    fn open(&self, path: &Path) -> Result<File, String> {
+        match self.reach {
+            Reach::Offered(allowed) if !allowed(path) => Err(
+                "what is offered over the network may name files beside the running configuration, and those that it \
+                     names; `tollgate check` on the machine reads all"
+                    .to_owned(),
+            ),
+            Reach::Here | Reach::Elsewhere(_) | Reach::Offered(_) => open(path),
+        }
+    }
+
     fn unreadable(&self, node: NodeId, text: &str, reason: &str) {
-        if let Some(absent) = self.absent {
+        if let Reach::Elsewhere(absent) = self.reach {
             let key = self.document.tree.path(node);
             return absent.borrow_mut().push(Absent { key, file: text.to_owned(), reason: reason.to_owned() });
         }

@@ -28,11 +28,11 @@ pub(super) use policies::STANDARD;
 use super::again::Kept;
 use super::document::Document;
 use super::file::{ByteSize, File, LogName, ModeName, Period};
-use super::settings::{DecisionLog, Log, Mode, Reload, Settings};
+use super::settings::{DecisionLog, Log, Mode, Reload, Settings, Source};
 use super::slot::{Many, Slot};
 use super::tree::NodeId;
 use super::units;
-use super::{Absent, Files};
+use super::{Files, Reach};
 use crate::engine::pattern::Globs;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -50,8 +50,8 @@ pub(super) struct Resolver<'d, 's> {
     pub base: &'d Path,
     /// What was read for the configuration, noted before it is opened.
     pub files: &'d RefCell<Files>,
-    /// Where files that are not here are noted; `None`: they are mistakes.
-    pub absent: Option<&'d RefCell<Vec<Absent>>>,
+    /// What of this machine may be looked at.
+    pub reach: Reach<'d>,
     /// Routes that are known from an earlier reading, and are not in this document.
     pub kept: Option<&'d Kept>,
 }
@@ -68,11 +68,11 @@ pub(super) fn resolve(
     base: &Path,
     files: &RefCell<Files>,
     file: &File,
-    hash: Arc<str>,
-    absent: Option<&RefCell<Vec<Absent>>>,
+    text: &str,
+    reach: Reach<'_>,
     kept: Option<&Kept>,
 ) -> Resolved {
-    let to = Resolver { document, base, files, absent, kept };
+    let to = Resolver { document, base, files, reach, kept };
     let root = document.tree.root();
     to.version(&file.version, root);
     let mode = to.gate_mode(&file.mode, root);
@@ -106,7 +106,8 @@ pub(super) fn resolve(
             Some(LogName::Json) => Log::Json,
             Some(LogName::Text) | None => Log::Text,
         },
-        hash,
+        hash: super::hash(text),
+        source: Source(text.into()),
     };
     Resolved { settings, routes_are_text }
 }

@@ -87,12 +87,16 @@ pub enum End {
     Lost,
 }
 
+/// Whether a line is later than anything that is asked for; `None`: it does not say when it was written.
+pub type IsLater<'l> = dyn Fn(&[u8]) -> Option<bool> + 'l;
+
 /// Shows the lines of these files, newest first, beginning at a place, until `most` bytes were read: more than the longest
 /// line has and two blocks, or it would never be read whole.
 pub fn backwards(
     files: &LogFiles,
     from: Option<Place>,
     most: u64,
+    is_later: Option<&IsLater<'_>>,
     mut show: impl FnMut(&[u8]) -> Flow,
 ) -> io::Result<End> {
     let mut left = most;
@@ -108,7 +112,7 @@ pub fn backwards(
         let before = match from {
             Some(place) if place.inode == about.ino() => place.before.min(about.len()),
             Some(_) => continue,
-            None => about.len(),
+            None => is_later.map_or(Ok(about.len()), |is_later| end_of(&file, about.len(), is_later))?,
         };
         from = None;
         if let Some(before) = of_file(&file, before, &mut left, &mut show)? {
@@ -116,6 +120,35 @@ pub fn backwards(
         }
     }
     Ok(if from.is_some() { End::Lost } else { End::Complete })
+}
+
+/// Where the part of a file ends beyond which every line is later, near enough: found by halving, because whoever asks for
+/// last month should not wait for all that was written since. Lines are in the order of time, nearly; how nearly is
+/// `is_later`'s to allow for.
+fn end_of(file: &File, length: u64, is_later: &IsLater<'_>) -> io::Result<u64> {
+    let (mut from, mut until) = (0, length);
+    while until - from > 4 * BLOCK {
+        let middle = from + (until - from) / 2;
+        let mut block = vec![0; BLOCK as usize];
+        file.read_exact_at(&mut block, middle)?;
+        // The first line may have begun before.
+        let Some(first) = memchr::memchr(b'\n', &block) else { break };
+        let mut start = first + 1;
+        let mut found = None;
+        while let Some(end) = block.get(start..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+            if let Some(later) = is_later(&block[start..start + end]) {
+                found = Some((start, later));
+                break;
+            }
+            start += end + 1;
+        }
+        match found {
+            Some((start, true)) => until = middle + start as u64,
+            Some((start, false)) => from = middle + start as u64,
+            None => break,
+        }
+    }
+    Ok(until)
 }
 
 /// Shows the lines of one file that end before an offset. Where it goes on, unless that is the file's beginning.
@@ -164,7 +197,7 @@ mod tests {
 
     fn read(path: &Path, from: Option<Place>, most: u64, enough: usize) -> (Vec<String>, End) {
         let mut lines = Vec::new();
-        let end = backwards(&LogFiles::of(path), from, most, |line| {
+        let end = backwards(&LogFiles::of(path), from, most, None, |line| {
             lines.push(String::from_utf8_lossy(line).into_owned());
             if lines.len() == enough { Flow::Stop } else { Flow::On }
         });
@@ -199,6 +232,30 @@ mod tests {
             }
             all.reverse();
             prop_assert_eq!(all, lines);
+        }
+    }
+
+    #[test]
+    fn what_is_later_is_passed_over_without_being_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let number = |line: &[u8]| std::str::from_utf8(line.get(..8)?).ok()?.parse::<u64>().ok();
+        let text: String = (0..40_000).map(|number| format!("{number:08} {}\n", "x".repeat(100))).collect();
+        for text in [text.clone(), text.replace("00020000 ", "broken ")] {
+            fs::write(&path, &text).unwrap();
+            for wanted in [0, 1, 5_000, 19_999, 20_001, 39_999] {
+                let is_later = |line: &[u8]| number(line).map(|number| number > wanted);
+                let (mut first, mut shown) = (None, 0_u64);
+                let end = backwards(&LogFiles::of(&path), None, u64::MAX, Some(&is_later), |line| {
+                    shown += line.len() as u64;
+                    let here = number(line).filter(|number| *number <= wanted);
+                    first = first.or(here);
+                    if here.is_some() { Flow::Stop } else { Flow::On }
+                });
+                assert!(matches!(end, Ok(End::At(_))));
+                assert_eq!(first, Some(wanted));
+                assert!(shown <= 5 * BLOCK, "{wanted}: {shown} bytes");
+            }
         }
     }
 

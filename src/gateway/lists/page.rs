@@ -95,7 +95,7 @@ pub fn page(
         let (after, done) = match place {
             Place::File(line) => from_file(&list, line, left, now, &mut entries)?,
             Place::Config(number) => from_config(&list, number, left, now, &mut entries),
-            Place::Added(part, key) => match added(gate, &list, part, key, left, now, &mut entries) {
+            Place::Added(part, key) => match added(gate, &list, part, key.as_ref(), left, now, &mut entries) {
                 Some(next) => (next, false),
                 None => break None,
             },
@@ -173,14 +173,14 @@ fn added(
     gate: &Gate,
     list: &Named<'_>,
     part: usize,
-    behind: Option<Key>,
+    behind: Option<&Key>,
     left: usize,
     now: Timestamp,
     entries: &mut Vec<Shown>,
 ) -> Option<Place> {
     let ledger = gate.store.lists().ledger(list.name).filter(|ledger| part < ledger.parts())?;
     let all = ledger.part(part);
-    let from = behind.as_ref().map_or(0, |behind| all.partition_point(|(key, _)| key <= behind));
+    let from = behind.map_or(0, |behind| all.partition_point(|(key, _)| key <= behind));
     let some = all.get(from..)?;
     let shown = some.get(..left.min(some.len()))?;
     entries.extend(shown.iter().map(|(key, entry)| of_added(key, entry, now)));

@@ -48,13 +48,21 @@ const MOST_STUCK: usize = 4;
 
 /// Asks the task for a reload, from anywhere.
 #[derive(Clone, Debug)]
-pub struct Reloads(mpsc::Sender<oneshot::Sender<Outcome>>);
+pub struct Reloads {
+    sender: mpsc::Sender<oneshot::Sender<Outcome>>,
+    file: Arc<Path>,
+}
 
 impl Reloads {
+    /// The configuration's file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// A reload that begins after this call. `None`: the gate is stopping.
     pub async fn reload(&self) -> Option<Outcome> {
         let (answer, outcome) = oneshot::channel();
-        self.0.send(answer).await.ok()?;
+        self.sender.send(answer).await.ok()?;
         outcome.await.ok()
     }
 }
@@ -129,7 +137,7 @@ impl Reloader {
         let at_start = AtStart::of(&live.settings);
         note_keys(&mut files, &at_start, live.settings.admin.token_file.as_deref());
         tell(&gate, &live, &[], None);
-        let (file, version) = (file.to_owned(), version.map(Arc::new));
+        let (told, file, version) = (file, file.to_owned(), version.map(Arc::new));
         let (moving, refused, retired, tending) = (None, None, Vec::new(), Vec::new());
         let (looking, stuck) = (None, Vec::new());
         let reloader = Reloader {
@@ -146,7 +154,7 @@ impl Reloader {
             tending,
             requests,
         };
-        (reloader, Reloads(sender))
+        (reloader, Reloads { sender, file: told.into() })
     }
 
     /// Reloads whenever there is reason to, for as long as it is polled. `hangup` resolves at each SIGHUP.

@@ -4,6 +4,7 @@
 //! with a clock that stands still until a test moves it. The application is told by a closure what to answer and keeps
 //! what it was sent. The visitor writes bytes, so that a test can send what no well-behaved client would.
 
+pub mod desk;
 pub mod h2;
 pub mod http;
 pub mod origin;

@@ -139,6 +139,6 @@ pub async fn before(origin: &Origin, identity: &Identity) -> SocketAddr {
     address
 }
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

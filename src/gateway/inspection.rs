@@ -6,8 +6,8 @@
 use crate::config::settings::{Settings, Tls};
 use crate::config::{Places, Problem, Warning};
 use crate::engine::time::Timestamp;
-use crate::gateway::live;
 use crate::gateway::tls::{Certificate, validity};
+use crate::gateway::{client_ca, live};
 use crate::intel::{Intel, IntelProblem};
 use crate::secrets::Secrets;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// What was found, errors and warnings apart.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub struct Found {
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
     /// What a probe met, a line each.
@@ -29,16 +29,8 @@ const SOON: i64 = 14;
 const DAY: i64 = 86_400;
 
 /// Reads the files that the settings name.
-pub(super) fn files(settings: &Settings, places: &Places, now: Timestamp) -> Found {
-    let mut found = Found::default();
-    if let Err(problems) = Intel::load(&settings.intel, &settings.lists, &live::canonical) {
-        found.problems.extend(problems.iter().map(|problem| of_intelligence(settings, places, problem)));
-    }
-    for (place, listener) in settings.listen.iter().enumerate() {
-        if let Some(tls) = &listener.tls {
-            certificate(tls, &format!("listen[{place}].tls"), places, now, &mut found);
-        }
-    }
+pub fn files(settings: &Settings, places: &Places, now: Timestamp) -> Found {
+    let mut found = contents(settings, places, now);
     if let Some(log) = &settings.decision_log
         && let Some(folder) = missing_folder(&log.path)
         // The directory itself is made at start.
@@ -49,6 +41,27 @@ pub(super) fn files(settings: &Settings, places: &Places, now: Timestamp) -> Fou
         found.problems.push(places.problem("decision_log.path", format!("there is no directory {folder}"), Some(help)));
     }
     secrets(&settings.secret_file, places, &mut found);
+    found
+}
+
+/// Reads the lists, databases and certificates that the settings name, and looks at nothing else on this machine.
+pub fn contents(settings: &Settings, places: &Places, now: Timestamp) -> Found {
+    let mut found = Found::default();
+    if let Err(problems) = Intel::load(&settings.intel, &settings.lists, &live::canonical) {
+        found.problems.extend(problems.iter().map(|problem| of_intelligence(settings, places, problem)));
+    }
+    for (place, listener) in settings.listen.iter().enumerate() {
+        if let Some(tls) = &listener.tls {
+            certificate(tls, &format!("listen[{place}].tls"), places, now, &mut found);
+        }
+    }
+    if let Some(tls) = &settings.admin.tls {
+        certificate(&tls.files, "admin.tls", places, now, &mut found);
+        if let Some(Err(error)) = tls.client_ca.as_deref().map(client_ca::read) {
+            let problem = places.problem_inside("admin.tls.client_ca", error.file(), None, error.reason());
+            found.problems.push(problem);
+        }
+    }
     found
 }
 
@@ -145,7 +158,7 @@ fn secrets(path: &Path, places: &Places, found: &mut Found) {
 }
 
 /// Every address that is listened on, with its key.
-pub(super) fn addresses(settings: &Settings) -> Vec<(String, SocketAddr)> {
+pub fn addresses(settings: &Settings) -> Vec<(String, SocketAddr)> {
     let visitors =
         settings.listen.iter().enumerate().map(|(place, one)| (format!("listen[{place}].address"), one.address));
     visitors.chain(settings.admin.address.map(|address| ("admin.address".to_owned(), address))).collect()
@@ -153,7 +166,7 @@ pub(super) fn addresses(settings: &Settings) -> Vec<(String, SocketAddr)> {
 
 /// Tries to listen, for a moment. A port that is taken is a warning: the file is mostly checked while the gate that
 /// serves it runs. `strict` takes the caller's word that it does not.
-pub(super) fn ports(settings: &Settings, places: &Places, strict: bool) -> Found {
+pub fn ports(settings: &Settings, places: &Places, strict: bool) -> Found {
     let mut found = Found::default();
     for (key, address) in addresses(settings) {
         let Err(error) = TcpListener::bind(address) else { continue };
