@@ -8,7 +8,7 @@ PREFIX = /usr
 SYSCONFDIR = /etc
 UNITDIR = $(PREFIX)/lib/systemd/system
 
-.PHONY: help demo demo-up test trials lint bench fuzz data generated install deb deb-test
+.PHONY: help demo demo-up test trials lint bench upgrade-test kill-test fuzz data generated install deb deb-test
 
 help:            ## This list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/'
@@ -47,6 +47,14 @@ bench:           ## Engine and capture benches, instruction counts, the whole pr
 	cargo bench --locked
 	benches/instructions/run
 	benches/load/run
+
+upgrade-test:    ## The program replaced under 2,000 requests a second for a minute: nobody failed, nothing uncounted
+	@tests/setup build
+	TOLLGATE_UPGRADE_RATE=2000 TOLLGATE_UPGRADE_SECONDS=60 cargo test --locked --release --test it upgrade::load -- --nocapture
+
+kill-test:       ## The program killed at 200 random moments under load: it starts, and knows what it promised
+	@tests/setup build
+	TOLLGATE_KILLS=200 cargo test --locked --release --test it kill:: -- --nocapture
 
 fuzz:            ## Every parser against hostile bytes and other people's parsers; needs a nightly toolchain
 	@tests/setup build

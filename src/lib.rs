@@ -87,7 +87,7 @@
 //!     [`records`](gateway::records): evidence, permission, the way on, what is written down.
 //!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls),
 //!     [`client_ca`](gateway::client_ca): one configuration, ready to serve; [`reload`](gateway::reload): the next one;
-//!     [`inspection`](gateway::inspection): what is wrong around one.
+//!     [`inspection`](gateway::inspection): what is wrong around one; [`succession`](gateway::succession): the next program.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
 //!   the store that it shares is [`store::shared`].

@@ -99,6 +99,11 @@ impl Readiness {
         !parts.is_empty() && parts.values().all(|part| *part == Part::Ready)
     }
 
+    /// Whether everything but this part is ready.
+    pub fn waits_only_for(&self, part: &str) -> bool {
+        self.0.lock().iter().all(|(name, state)| (*name == part) != (*state == Part::Ready))
+    }
+
     fn parts(&self) -> BTreeMap<&'static str, Part> {
         self.0.lock().clone()
     }

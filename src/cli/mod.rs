@@ -13,6 +13,7 @@ mod progress;
 mod reload;
 mod run;
 mod schema;
+mod upgrade;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -47,7 +48,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve, until SIGTERM (running requests finish) or SIGINT. SIGHUP loads the configuration again, with every file it
-    /// names, and reopens the decision log; changed files are noticed without it.
+    /// names, and reopens the decision log; changed files are noticed without it. SIGUSR2 has the program that is installed
+    /// now take over.
     #[command(after_help = "Exit codes: 0 stopped in order, 1 failed (a port in use, a file that cannot be read), \
                             64 wrong usage, 78 a mistake in the configuration.\n\n\
                             Examples:\n  tollgate run --config /etc/tollgate/tollgate.yaml\n  \
@@ -130,6 +132,16 @@ enum Command {
         tollgate lists import blocked feed.txt --dry-run\n  tollgate lists export blocked > added.txt"
     )]
     Lists(lists::Options),
+    /// Have the program that is installed now take over from the one that runs, without a visitor noticing: it is started
+    /// beside it with the same arguments, gets ready, and is handed the listeners and all that was learned. If it does not
+    /// get ready, the one that runs goes on.
+    #[command(
+        after_help = "Also for settings that need a restart. Needs what `tollgate reload` needs; SIGUSR2 to the main process \
+                            does the same, and its log says what became of it.\n\nExit codes: 0 upgraded, 1 not upgraded \
+                            (the gate goes on as it is) or not to be asked, 64 wrong usage, 78 a mistake in the \
+                            configuration.\n\nExample:\n  tollgate upgrade --config /etc/tollgate/tollgate.yaml"
+    )]
+    Upgrade(asking::Running),
     /// Say what the gate makes of one request, and why: route, signals, scores, rules, and the answer it would get. Nothing
     /// is sent, counted or written.
     Explain(explain::Options),
@@ -181,6 +193,7 @@ pub fn main() -> u8 {
         Command::Export { person, output, running } => export::export(&running, &person, output.as_deref()),
         Command::Forget { person, yes, running } => forget::forget(&running, &person, yes),
         Command::Lists(options) => lists::lists(&options),
+        Command::Upgrade(running) => upgrade::upgrade(&running),
         Command::Explain(options) => explain::explain(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),

@@ -4,6 +4,7 @@ use super::FAILED;
 use super::check::CONFIGURATION;
 use crate::config::{self, settings};
 use crate::gateway::server;
+use crate::gateway::succession::successor::Successor;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use tracing::Level;
@@ -13,11 +14,21 @@ use tracing_subscriber::prelude::*;
 /// Serves. Returns only if it cannot.
 pub fn run(file: &Path) -> u8 {
     let mut err = std::io::stderr();
+    let successor = match Successor::is_one().transpose() {
+        Ok(successor) => successor,
+        Err(error) => {
+            let _ = writeln!(err, "tollgate: the gate that runs cannot be taken over from: {error}");
+            return FAILED;
+        }
+    };
     let config::Reading { result, files, version, .. } = config::read(file);
     let (settings, warnings) = match result {
         Ok(loaded) => loaded,
         Err(report) => {
             let _ = write!(err, "{report}");
+            if let Some(successor) = successor {
+                successor.fail(&format!("{report}"));
+            }
             return CONFIGURATION;
         }
     };
@@ -25,7 +36,7 @@ pub fn run(file: &Path) -> u8 {
     for warning in warnings {
         tracing::warn!("{}", warning.render(&file.display().to_string(), "warning").trim_end());
     }
-    match server::run(settings, file, files, version) {
+    match server::run(settings, file, files, version, successor) {
         Ok(never) => match never {},
         Err(error) => {
             let _ = writeln!(err, "tollgate: {error}");

@@ -538,6 +538,9 @@ pub(super) struct Limits {
     /// Most entries that are added to all lists while the gate runs; half of them are kept for bans.
     #[schemars(extend("default" = 2000000, "minimum" = 1000, "maximum" = 100000000))]
     pub list_entries: Slot<u64>,
+    /// After an upgrade: time that the connections of the process before get to end by themselves.
+    #[schemars(extend("default" = "10m"))]
+    pub drain: Slot<Period>,
     /// Worker threads; one a core without it.
     #[schemars(extend("minimum" = 1, "maximum" = 1024))]
     pub threads: Slot<u64>,

@@ -420,6 +420,8 @@ pub struct Limits {
     pub grace: Duration,
     /// Most entries that are added to all lists while the gate runs.
     pub list_entries: usize,
+    /// Time that the connections of a process get whose successor serves already.
+    pub drain: Duration,
     /// Worker threads; `None`: one a core.
     pub threads: Option<usize>,
 }

@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Admits connections to the proxy `A`.
@@ -40,12 +41,20 @@ pub struct Door<A> {
     proxy: Arc<A>,
     porch: Porch,
     runtime: Arc<ProxyRuntime>,
+    handed_over: watch::Receiver<bool>,
 }
 
 impl<A> Door<A> {
-    /// Gives each connection `head` to say its first request; `runtime` learns where that happens.
-    pub fn new(proxy: A, admission: Arc<Admission>, head: Duration, runtime: Arc<ProxyRuntime>) -> Door<A> {
-        Door { proxy: Arc::new(proxy), porch: Porch { admission, head }, runtime }
+    /// Gives each connection `head` to say its first request; `runtime` learns where that happens. When the service ends
+    /// and the gate was `handed_over`, connections that rest are left to rest.
+    pub fn new(
+        proxy: A,
+        admission: Arc<Admission>,
+        head: Duration,
+        runtime: Arc<ProxyRuntime>,
+        handed_over: watch::Receiver<bool>,
+    ) -> Door<A> {
+        Door { proxy: Arc::new(proxy), porch: Porch { admission, head }, runtime, handed_over }
     }
 
     /// Where TLS connections take their place.
@@ -164,6 +173,11 @@ where
     }
 
     async fn cleanup(&self) {
+        // This drops connections that rest. Whoever sends a request in that very moment has an error for an answer, and
+        // where another process serves already there is no hurry: they are told with their next answer.
+        if *self.handed_over.borrow() {
+            return std::future::pending().await;
+        }
         self.proxy.http_cleanup().await;
     }
 }

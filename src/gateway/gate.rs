@@ -39,6 +39,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Characters of an error's chain that are worth a line of the log.
 const MOST_OF_AN_ERROR: usize = 300;
@@ -65,6 +66,8 @@ pub struct Gate {
     pub clock: Clock,
     /// Whether the file of the admin token was taken away: then it is no longer accepted.
     pub token_revoked: AtomicBool,
+    /// Whether another process [took over](super::succession), and this one only serves the connections that it has.
+    pub handed_over: watch::Sender<bool>,
 }
 
 /// What is known of one request as it passes the hooks.

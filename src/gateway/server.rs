@@ -1,10 +1,11 @@
 //! Starting, listening, and leaving in good order.
 //!
-//! Pingora's server runs the listeners, the threads and the signals. Four things are added. A listener that cannot be
+//! Pingora's server runs the listeners, the threads and the signals. Five things are added. A listener that cannot be
 //! had ends the process with a sentence before anything starts (Pingora only fails the one task and lives on without
-//! it). The gate calls itself ready when its last listener is bound and not before. At the end of service the process
-//! leaves as soon as the last connection is gone, not only when the grace period is over. And beside the listeners runs
-//! the task that [reloads](super::reload) the configuration.
+//! it). The gate calls itself ready when its last listener listens and not before. At the end of service the process
+//! leaves as soon as the last connection is gone, not only when the grace period is over. Beside the listeners run the
+//! task that [reloads](super::reload) the configuration, and the one that has [another process](super::succession) take
+//! over.
 
 use super::admission::Admission;
 use super::client_ca::ClientCa;
@@ -16,6 +17,10 @@ use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
 use super::reload::Reloader;
 use super::service_manager::{self, ServiceManager};
+use super::succession::Upgrades;
+use super::succession::predecessor::Program;
+use super::succession::sockets::Sockets;
+use super::succession::successor::{Steps, Successor};
 use super::tls::Certificate;
 use crate::admin::api::Api;
 use crate::admin::metrics::Metrics;
@@ -40,16 +45,17 @@ use pingora::listeners::tls::TlsSettings;
 use pingora::prelude::Server;
 use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf;
-use pingora::server::{ListenFds, ShutdownWatch};
+use pingora::server::{ListenFds, RunArgs, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use pingora::services;
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// Why the gate cannot start. Each names what to mend.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +80,8 @@ pub enum StartError {
     Files(Vec<String>),
     #[error("no randomness from the system: {0}")]
     Randomness(getrandom::Error),
+    #[error("taking over from the gate that runs: {0}")]
+    Succession(std::io::Error),
 }
 
 impl StartError {
@@ -87,7 +95,8 @@ impl StartError {
             | StartError::State(_)
             | StartError::Store(_)
             | StartError::Metrics(_)
-            | StartError::Randomness(_) => false,
+            | StartError::Randomness(_)
+            | StartError::Succession(_) => false,
         }
     }
 }
@@ -95,6 +104,11 @@ impl StartError {
 impl Gate {
     /// Loads everything the settings name.
     pub fn open(settings: Settings, clock: Clock) -> Result<Arc<Gate>, StartError> {
+        Gate::open_with(settings, clock, None)
+    }
+
+    /// Loads everything the settings name but the memory, if there is one `inherited`.
+    fn open_with(settings: Settings, clock: Clock, inherited: Option<Arc<Memory>>) -> Result<Arc<Gate>, StartError> {
         let metrics = Arc::new(Metrics::new()?);
         let secrets = Arc::new(Secrets::load_or_create(&settings.secret_file)?);
         let mut password_key = [0; 32];
@@ -104,14 +118,17 @@ impl Gate {
         // Nobody could ask for what is kept in memory without the API.
         let recent = settings.admin.api_is_open().then(|| Sink::Recent(Recent::default()));
         let sinks = Arc::new(Sinks(log.map(Sink::DecisionLog).into_iter().chain(recent).collect()));
-        let store = Arc::new(open_store(&settings, &secrets, &metrics, clock.now())?);
+        let store = match inherited {
+            Some(memory) => Arc::new(Store::Memory(memory)),
+            None => Arc::new(open_store(&settings, &secrets, &metrics, clock.now())?),
+        };
         let budget = Budget::new(settings.limits.held_total);
         metrics.configured(&settings.hash, env!("CARGO_PKG_VERSION"), clock.now().0 / 1000);
         let mut admin = AdminState::new(metrics.clone());
         admin.held = Some(budget.gauge());
         admin.store = Some(store.clone());
         admin.sinks = Some(sinks.clone());
-        admin.readiness.set("listeners", Part::Waiting("not bound yet".into()));
+        admin.readiness.set(LISTENERS, Part::Waiting("not bound yet".into()));
         admin.readiness.set("upstreams", Part::Waiting("not looked up yet".into()));
         let live = Live::new(settings, secrets, &metrics).map_err(StartError::Files)?;
         metrics.listed(live.intel.list_sizes());
@@ -132,6 +149,7 @@ impl Gate {
             client_ca,
             clock,
             token_revoked: AtomicBool::new(false),
+            handed_over: watch::Sender::new(false),
         }))
     }
 
@@ -145,7 +163,7 @@ impl Gate {
         let gate = self.clone();
         let exempt = Box::new(move |peer| gate.live.load().trusts(peer));
         let admission = Admission::new(self.connections.clone(), limits.connections, exempt, self.metrics.clone());
-        Door::new(proxy, admission, limits.head, self.proxy_runtime.clone())
+        Door::new(proxy, admission, limits.head, self.proxy_runtime.clone(), self.handed_over.subscribe())
     }
 }
 
@@ -158,8 +176,8 @@ fn open_store(
 ) -> Result<Store, StartError> {
     let listed = settings.limits.list_entries;
     match &settings.store {
-        settings::Store::Memory { entries, snapshot } => {
-            open_memory(*entries, snapshot.as_deref(), listed, now).map(Store::Memory)
+        settings::Store::Memory { entries, bytes, snapshot } => {
+            open_memory(limits_of(*entries, *bytes, listed), snapshot.as_deref(), now).map(Store::Memory)
         }
         settings::Store::Redis(redis) => {
             let how = Use::new(Limits::of_entries(redis.entries), redis.tokens);
@@ -171,14 +189,14 @@ fn open_store(
     }
 }
 
+fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
+    let limits = Limits::of_entries(entries);
+    // Three kinds are counted.
+    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 3), listed, ..limits }
+}
+
 /// The memory store, with what it knew before if it is kept.
-fn open_memory(
-    entries: usize,
-    snapshot: Option<&Path>,
-    listed: usize,
-    now: Timestamp,
-) -> Result<Arc<Memory>, StartError> {
-    let limits = Limits { listed, ..Limits::of_entries(entries) };
+fn open_memory(limits: Limits, snapshot: Option<&Path>, now: Timestamp) -> Result<Arc<Memory>, StartError> {
     let Some(directory) = snapshot else { return Ok(Arc::new(Memory::new(limits))) };
     let mut tags = [0; 16];
     getrandom::fill(&mut tags).map_err(StartError::Randomness)?;
@@ -193,7 +211,8 @@ fn open_memory(
 
 /// How Pingora is to run.
 pub fn server_conf(settings: &Settings) -> ServerConf {
-    let grace = settings.limits.grace.as_secs();
+    // The farewell ends the process, at the latest when the longest `limits.drain` is over; this is for when it cannot.
+    let grace = 25 * 3600;
     let threads = settings.limits.threads.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
     ServerConf {
         threads: threads.unwrap_or(1),
@@ -206,22 +225,55 @@ pub fn server_conf(settings: &Settings) -> ServerConf {
 }
 
 /// Serves until told to stop. Returns only on an error; otherwise the process ends here. `settings` came from `file`, for
-/// which `files` were read: that is what is loaded again, with the help of the `version` that was read.
+/// which `files` were read: that is what is loaded again, with the help of the `version` that was read. `successor`: of
+/// the process that runs already, if there is one.
 pub fn run(
     settings: Settings,
     file: &Path,
     files: Files,
     version: Option<Version>,
+    successor: Option<Successor>,
+) -> Result<std::convert::Infallible, StartError> {
+    let tell = successor.as_ref().and_then(|successor| successor.again().ok());
+    let result = serve(settings, file, files, version, successor);
+    if let (Err(error), Some(successor)) = (&result, tell) {
+        successor.fail(&error.to_string());
+    }
+    result
+}
+
+fn serve(
+    settings: Settings,
+    file: &Path,
+    files: Files,
+    version: Option<Version>,
+    successor: Option<Successor>,
 ) -> Result<std::convert::Infallible, StartError> {
     rustls::crypto::ring::default_provider().install_default().ok();
-    for (place, listener) in settings.listen.iter().enumerate() {
-        can_bind(&format!("listen[{place}].address"), listener.address)?;
-    }
-    if let Some(address) = settings.admin.address {
-        can_bind("admin.address", address)?;
-    }
+    let program = Program::own().map_err(StartError::Succession)?;
+    // What a shared store knows need not be handed on.
+    let memory = match &settings.store {
+        settings::Store::Memory { entries, bytes, snapshot } => {
+            Some((limits_of(*entries, *bytes, settings.limits.list_entries), snapshot.clone()))
+        }
+        settings::Store::Redis(_) => None,
+    };
+    let (steps, mut heritage) = match successor {
+        Some(successor) => (Steps::to_come(), Some(successor.hello(memory.is_some()).map_err(StartError::Succession)?)),
+        None => (Steps::done(), None),
+    };
+    let sockets = heritage.as_mut().map(|heritage| std::mem::take(&mut heritage.sockets)).unwrap_or_default();
+    let sockets = Arc::new(Sockets::inherited(sockets));
+    bind_all(&settings, &sockets)?;
+    let receiving = match (&mut heritage, memory) {
+        (Some(heritage), Some((limits, keep_in))) => {
+            heritage.receive(limits, keep_in.as_deref(), Clock::System.now()).map_err(StartError::Succession)?
+        }
+        (None, _) | (_, None) => None,
+    };
     end_with_the_listeners();
-    let gate = Gate::open(settings, Clock::System)?;
+    let inherited = receiving.as_ref().map(|receiving| receiving.memory.clone());
+    let gate = Gate::open_with(settings, Clock::System, inherited)?;
     let live = gate.live.load_full();
     let conf = server_conf(&live.settings);
     let mut server = Server::new_with_opt_and_conf(None, conf);
@@ -239,21 +291,96 @@ pub fn run(
     let settings = &live.settings;
     tracing::info!(mode = settings.mode.name(), routes = settings.routes.len(), config = %settings.hash, "protecting");
     let (reloader, reloads) = Reloader::new(gate.clone(), file, files, version);
-    let addresses = live.settings.listen.iter().map(|listener| listener.address.to_string()).collect();
-    server.add_service(Announced { service: proxy, addresses, admin: gate.admin.clone() });
-    if let Some(address) = live.settings.admin.address {
-        let api = Arc::new(Api::new(gate.clone(), reloads));
+    let upgrades = Upgrades::new(gate.clone(), sockets.clone(), program, steps.overlap.subscribe());
+    let visitors: Vec<SocketAddr> = settings.listen.iter().map(|listener| listener.address).collect();
+    let announced = |addresses: Vec<SocketAddr>, readiness: Option<Arc<AdminState>>| Listening {
+        sockets: sockets.clone(),
+        addresses,
+        serve: steps.serve.subscribe(),
+        readiness,
+    };
+    server.add_service(Announced { service: proxy, listening: announced(visitors, Some(gate.admin.clone())) });
+    if let Some(address) = settings.admin.address {
+        let api = Arc::new(Api::new(gate.clone(), reloads, upgrades.clone()));
         let service = admin::service(gate.admin.clone(), api, address)
             .map_err(|error| StartError::Tls { key: "admin.tls".to_owned(), error })?;
-        server.add_service(service);
-        let tls = live.settings.admin.tls.is_some();
+        server.add_service(Announced { service, listening: announced(vec![address], None) });
+        let tls = settings.admin.tls.is_some();
         tracing::info!(%address, tls, "admin listener: /healthz /readyz /metrics /api/v1");
     }
-    let upkeep = Upkeep { gate: gate.clone(), reloader: Mutex::new(Some(reloader)) };
+    let upkeep = Upkeep { gate: gate.clone(), reloader: Mutex::new(Some(reloader)), upgrades };
     server.add_service(background_service("upkeep", upkeep));
-    server.add_service(background_service("service manager", ServiceManager { gate: gate.clone() }));
-    server.add_service(background_service("farewell", Farewell { gate }));
-    server.run_forever()
+    let manager = ServiceManager { gate: gate.clone(), main: steps.main.subscribe() };
+    server.add_service(background_service("service manager", manager));
+    let farewell = Farewell { gate: gate.clone(), sockets: sockets.clone(), overlap: steps.overlap.subscribe() };
+    server.add_service(background_service("farewell", farewell));
+    match heritage {
+        Some(heritage) => {
+            let (loaded, listening) = (gate.admin.clone(), gate.admin.clone());
+            gate.metrics.took_over();
+            heritage
+                .succeed(
+                    receiving,
+                    steps,
+                    move || loaded.readiness.waits_only_for(LISTENERS),
+                    move || listening.readiness.is_ready(),
+                )
+                .map_err(StartError::Succession)?;
+            server.run(RunArgs { shutdown_signal: Box::new(Signals(gate.handed_over.subscribe())) });
+        }
+        None => {
+            server.run(RunArgs { shutdown_signal: Box::new(Signals(gate.handed_over.subscribe())) });
+            drop(steps);
+        }
+    }
+    gate.store.close();
+    gate.sinks.shutdown();
+    std::process::exit(0)
+}
+
+/// What readiness calls the listeners.
+const LISTENERS: &str = "listeners";
+
+/// Has every address that is listened on, or says which cannot be had.
+fn bind_all(settings: &Settings, sockets: &Sockets) -> Result<(), StartError> {
+    let listeners = settings.listen.iter().enumerate();
+    let mut wanted: Vec<(String, SocketAddr)> =
+        listeners.map(|(place, listener)| (format!("listen[{place}].address"), listener.address)).collect();
+    wanted.extend(settings.admin.address.map(|address| ("admin.address".to_owned(), address)));
+    sockets.keep(&wanted.iter().map(|(_, address)| *address).collect::<Vec<_>>());
+    for (key, address) in wanted {
+        sockets.bind(address).map_err(|error| StartError::Bind { key, address, error })?;
+    }
+    Ok(())
+}
+
+/// When to stop: what Pingora's own does, but for SIGQUIT, which there begins a hand-over of another kind.
+struct Signals(watch::Receiver<bool>);
+
+#[async_trait]
+impl ShutdownSignalWatch for Signals {
+    async fn recv(&self) -> ShutdownSignal {
+        let mut handed_over = self.0.clone();
+        tokio::select! {
+            () = told(SignalKind::terminate()) => ShutdownSignal::GracefulTerminate,
+            () = told(SignalKind::quit()) => ShutdownSignal::GracefulTerminate,
+            () = told(SignalKind::interrupt()) => ShutdownSignal::FastShutdown,
+            _ = handed_over.wait_for(|handed| *handed) => ShutdownSignal::GracefulTerminate,
+        }
+    }
+}
+
+/// Resolves when the signal comes.
+async fn told(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signals) => {
+            if signals.recv().await.is_some() {
+                return;
+            }
+        }
+        Err(error) => tracing::error!(%error, "a signal cannot be listened for"),
+    }
+    std::future::pending().await
 }
 
 fn listen<A>(service: &mut Service<A>, listener: &Listener, gate: &Gate) -> pingora::Result<()> {
@@ -271,13 +398,6 @@ fn listen<A>(service: &mut Service<A>, listener: &Listener, gate: &Gate) -> ping
     Ok(())
 }
 
-/// Whether an address can be bound, found out before anything starts.
-fn can_bind(key: &str, address: std::net::SocketAddr) -> Result<(), StartError> {
-    // As Pingora will: std sets SO_REUSEADDR on Unix, so connections in TIME_WAIT do not matter.
-    let failed = |error| StartError::Bind { key: key.to_owned(), address, error };
-    TcpListener::bind(address).map(drop).map_err(failed)
-}
-
 /// Should a listener be lost between the check and the start, Pingora's task panics and the process would live on deaf.
 fn end_with_the_listeners() {
     let report = std::panic::take_hook();
@@ -291,29 +411,45 @@ fn end_with_the_listeners() {
     }));
 }
 
-/// The proxy's listeners, which say when they are bound.
+/// A service with listeners, which have their sockets already and say when they listen.
 struct Announced<A> {
     service: Service<A>,
-    addresses: Vec<String>,
-    admin: Arc<AdminState>,
+    listening: Listening,
 }
 
-/// How long to wait before looking again whether the listeners are bound.
+struct Listening {
+    sockets: Arc<Sockets>,
+    addresses: Vec<SocketAddr>,
+    /// Whether connections may be accepted.
+    serve: watch::Receiver<bool>,
+    /// What says so when they are.
+    readiness: Option<Arc<AdminState>>,
+}
+
+/// How long to wait before looking again whether the sockets listen.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 #[async_trait]
 impl<A: ServerApp + Send + Sync + 'static> services::Service for Announced<A> {
     async fn start_service(&mut self, fds: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
-        // Pingora writes each socket into this table once it is bound and listens; nothing else tells.
-        let bound = async {
-            if let Some(table) = &fds {
-                while !self.addresses.iter().all(|address| table.lock().get(address).is_some()) {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                }
+        let Listening { sockets, addresses, serve, readiness } = &mut self.listening;
+        // The sender lives as long as the process.
+        let _ = serve.wait_for(|serve| *serve).await;
+        if let Some(table) = &fds
+            && let Err(error) = sockets.give(table, addresses)
+        {
+            tracing::error!(%error, "the sockets cannot be listened on; ending");
+            std::process::exit(1);
+        }
+        let listens = async {
+            while !sockets.listen(addresses) {
+                tokio::time::sleep(LOOK_AGAIN).await;
             }
-            self.admin.readiness.set("listeners", Part::Ready);
+            if let Some(admin) = readiness {
+                admin.readiness.set(LISTENERS, Part::Ready);
+            }
         };
-        tokio::join!(self.service.start_service(fds.clone(), shutdown, listeners_per_fd), bound);
+        tokio::join!(self.service.start_service(fds.clone(), shutdown, listeners_per_fd), listens);
     }
 
     fn name(&self) -> &str {
@@ -334,6 +470,7 @@ struct Upkeep {
     gate: Arc<Gate>,
     /// Taken when the service starts, which it does once.
     reloader: Mutex<Option<Reloader>>,
+    upgrades: Arc<Upgrades>,
 }
 
 #[async_trait]
@@ -348,6 +485,20 @@ impl BackgroundService for Upkeep {
                 None
             }
         };
+        let asked = signal(SignalKind::user_defined2());
+        let upgrades = self.upgrades.clone();
+        let upgrade = async move {
+            match asked {
+                // What became of it is in the log.
+                Ok(mut asked) => {
+                    while asked.recv().await.is_some() {
+                        upgrades.upgrade().await;
+                    }
+                }
+                Err(error) => tracing::error!(%error, "SIGUSR2 cannot be listened for"),
+            }
+        };
+        let upgrade = tokio::spawn(upgrade);
         self.gate.store.prepare().await;
         self.gate.live.load_full().upstreams.refresh().await;
         self.gate.admin.readiness.set("upstreams", Part::Ready);
@@ -372,6 +523,9 @@ impl BackgroundService for Upkeep {
             () = health => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
+        if !*self.gate.handed_over.borrow() {
+            upgrade.abort();
+        }
     }
 }
 
@@ -392,26 +546,61 @@ async fn follow_lists(gate: &Gate) {
     }
 }
 
-/// Ends the process once the last connection is gone after a stop was asked for.
+/// Ends the process once the last connection is gone after a stop was asked for, or another process took over.
 struct Farewell {
     gate: Arc<Gate>,
+    sockets: Arc<Sockets>,
+    /// Whether the process that this one took over from still lives.
+    overlap: watch::Receiver<bool>,
 }
+
+/// Who asked for the upgrade is still to hear what became of it, and what was answered last to be sent.
+const LEAVE_TAKING: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl BackgroundService for Farewell {
     async fn start(&self, mut shutdown: ShutdownWatch) {
+        let stopped = tokio::spawn(told(SignalKind::terminate()));
         if shutdown.wait_for(|stopping| *stopping).await.is_err() {
             return;
         }
-        service_manager::stopping();
-        self.gate.admin.readiness.set("service", Part::Waiting("stopping".into()));
-        let grace = self.gate.live.load().settings.limits.grace;
+        // Pingora closes its own.
+        self.sockets.close();
+        let limits = self.gate.live.load().settings.limits.clone();
+        let handed_over = *self.gate.handed_over.borrow();
         let gone = async {
+            if handed_over {
+                tokio::time::sleep(LEAVE_TAKING).await;
+            }
+            let mut overlap = self.overlap.clone();
+            // What the predecessor still counts is counted here.
+            let _ = overlap.wait_for(|overlap| !*overlap).await;
             while self.gate.connections.load(Ordering::Relaxed) > 0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let in_time = tokio::time::timeout(grace, gone).await.is_ok();
+        let in_time = match handed_over {
+            true => {
+                let connections = self.gate.connections.load(Ordering::Relaxed);
+                tracing::info!(connections, "no more connections are accepted here; those that are open may end");
+                let limit = async {
+                    tokio::select! {
+                        () = tokio::time::sleep(limits.drain) => {}
+                        // The whole service is stopped.
+                        _ = stopped => tokio::time::sleep(limits.grace).await,
+                    }
+                };
+                tokio::select! {
+                    () = gone => true,
+                    () = limit => false,
+                }
+            }
+            false => {
+                service_manager::stopping();
+                self.gate.admin.readiness.set("service", Part::Waiting("stopping".into()));
+                tokio::time::timeout(limits.grace, gone).await.is_ok()
+            }
+        };
         self.gate.store.close();
         self.gate.sinks.shutdown();
         tracing::info!(in_time, "stopped");

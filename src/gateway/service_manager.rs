@@ -6,6 +6,9 @@
 //! that serve visitors: a timer of its own would go on ticking while every proxy thread waits on the same lock.
 //! (Asking the listeners over a connection would prove a little more, and fill logs and figures with visits of our own.)
 //!
+//! Where another process [takes over](super::succession), the one that leaves names it, and then it speaks for the
+//! service; the other's end is nobody's business, unless the new one ended first.
+//!
 //! Without `NOTIFY_SOCKET`, as in a terminal or in a container, all of this does nothing.
 
 use super::gate::Gate;
@@ -17,6 +20,7 @@ use sd_notify::NotifyState;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 /// How often readiness is looked at before it is there for the first time.
 const STARTING: Duration = Duration::from_millis(20);
@@ -45,6 +49,8 @@ impl ProxyRuntime {
 /// Tells the service manager, until the gate stops.
 pub struct ServiceManager {
     pub gate: Arc<Gate>,
+    /// Whether this is the process that the service manager listens to: at once, but for one that takes over.
+    pub main: watch::Receiver<bool>,
 }
 
 #[async_trait]
@@ -62,6 +68,8 @@ impl ServiceManager {
         while !self.gate.admin.readiness.is_ready() {
             tokio::time::sleep(STARTING).await;
         }
+        // The sender lives as long as the process.
+        let _ = self.main.clone().wait_for(|main| *main).await;
         say(&[NotifyState::Ready, NotifyState::Status(&status(&self.gate.live.load()))]);
         // As sd_watchdog_enabled(3) advises: twice in the time allowed.
         let Some(every) = sd_notify::watchdog_enabled().map(|allowed| allowed / 2) else {
@@ -81,6 +89,27 @@ impl ServiceManager {
 /// Tells the service manager that another configuration is in force.
 pub fn reloaded(live: &Live) {
     say(&[NotifyState::Status(&status(live))]);
+}
+
+/// Another program is being started to take over.
+pub fn upgrading(live: &Live) {
+    say(&[NotifyState::Status(&format!("{}; upgrading", status(live)))]);
+}
+
+/// Another process serves: it is the main process from now on, and speaks for the service.
+pub fn replaced_by(pid: u32) {
+    say(&[NotifyState::MainPid(pid)]);
+}
+
+/// The process that took over is no more: what becomes of this one is what becomes of the service.
+pub fn main_again() {
+    say(&[NotifyState::MainPid(std::process::id())]);
+}
+
+/// All is as before; what scripts wait for begins with `not upgraded`.
+pub fn not_upgraded(live: &Live, why: &str) {
+    let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    say(&[NotifyState::Status(&format!("not upgraded: {why}; {}", status(live)))]);
 }
 
 /// One line for `systemctl status`.

@@ -4,8 +4,9 @@
 //! The journey asks once per attempt: [`Store::observe`] counts the attempt *and* returns the snapshot, so that attempts
 //! in parallel see each other (reading first and counting later lets a burst of a hundred requests all read "none so
 //! far"). What the application answered follows with [`Store::settle`], which knows attempts by id and therefore can be
-//! told twice, late or out of order. Both are `async` because a shared store is a network away; the memory store never
-//! awaits and allocates no future (a question to a server is worth a box). The stores are the variants of [`Store`]: one file each, and one
+//! told twice, late or out of order. Both are `async` because a shared store is a network away; the memory store awaits
+//! only where the memory has gone to [a successor](memory::heir), and otherwise allocates no future (a question to a
+//! server is worth a box). The stores are the variants of [`Store`]: one file each, and one
 //! conformance suite that all of them pass.
 //!
 //! What is atomic: each counted thing (an address, a device, an account) is counted and read in one critical section,
@@ -27,6 +28,7 @@ use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::{Book, Change, Refused};
 use bytes::Bytes;
+use memory::heir::{Answer, Question};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,6 +230,8 @@ pub struct KindStats {
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,
+    /// Bytes of them, as the store reckons; 0 where it is somebody else's memory.
+    pub bytes: u64,
     /// Live entries that were dropped to make room.
     pub evicted: u64,
     /// New entries that were refused because nothing could be dropped.
@@ -273,7 +277,16 @@ impl Store {
     /// An id is observed once; observing it again counts another attempt.
     pub async fn observe(&self, observation: &Observation<'_>) -> Result<Seen, StoreError> {
         match self {
-            Store::Memory(memory) => Ok(Seen { history: memory.observe(observation), missing: None }),
+            Store::Memory(memory) => {
+                let history = match memory.if_here(|memory| memory.observe(observation)) {
+                    Some(history) => history,
+                    None => match Box::pin(memory.elsewhere(Question::observe(observation))).await? {
+                        Answer::History(history) => history,
+                        other => return Err(other.unfit()),
+                    },
+                };
+                Ok(Seen { history, missing: None })
+            }
             Store::Redis(redis) => {
                 Box::pin(redis.observe(observation)).await.map(|history| Seen { history, missing: None })
             }
@@ -287,7 +300,13 @@ impl Store {
     /// `at` is the present, as everywhere.
     pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
         match self {
-            Store::Memory(memory) => Ok(memory.settle(id, outcome, at)),
+            Store::Memory(memory) => match memory.if_here(|memory| memory.settle(id, outcome, at)) {
+                Some(settled) => Ok(settled),
+                None => match Box::pin(memory.elsewhere(Question::Settle(id, outcome, at))).await? {
+                    Answer::Settled(settled) => Ok(settled),
+                    other => Err(other.unfit()),
+                },
+            },
             Store::Redis(redis) => Box::pin(redis.settle(id, outcome, at)).await,
             Store::Shared(shared) => Ok(Box::pin(shared.settle(id, outcome, at)).await),
         }
@@ -297,7 +316,13 @@ impl Store {
     /// let through.
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
         match self {
-            Store::Memory(memory) => Ok(memory.withdraw(id, how, at)),
+            Store::Memory(memory) => match memory.if_here(|memory| memory.withdraw(id, how, at)) {
+                Some(settled) => Ok(settled),
+                None => match Box::pin(memory.elsewhere(Question::Withdraw(id, how, at))).await? {
+                    Answer::Settled(settled) => Ok(settled),
+                    other => Err(other.unfit()),
+                },
+            },
             Store::Redis(redis) => Box::pin(redis.withdraw(id, how, at)).await,
             Store::Shared(shared) => Ok(Box::pin(shared.withdraw(id, how, at)).await),
         }
@@ -308,7 +333,13 @@ impl Store {
     /// caller must treat the token as spent: a burnt token is never forgotten to make room.
     pub async fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
         match self {
-            Store::Memory(memory) => memory.burn(token, lifetime, at),
+            Store::Memory(memory) => match memory.if_here(|memory| memory.burn(token, lifetime, at)) {
+                Some(burn) => burn,
+                None => match Box::pin(memory.elsewhere(Question::Burn(token, lifetime, at))).await? {
+                    Answer::Burn(burn) => Ok(burn),
+                    other => Err(other.unfit()),
+                },
+            },
             Store::Redis(redis) => Box::pin(redis.burn(token, lifetime, at)).await,
             Store::Shared(shared) => Box::pin(shared.burn(token, lifetime, at)).await,
         }
@@ -317,7 +348,13 @@ impl Store {
     /// Keeps a sealed answer for `lifetime`.
     pub async fn hold(&self, id: [u8; 16], sealed: Bytes, lifetime: Duration, at: Timestamp) -> Result<(), StoreError> {
         match self {
-            Store::Memory(memory) => memory.hold(id, &sealed, lifetime, at),
+            Store::Memory(memory) => match memory.if_here(|memory| memory.hold(id, &sealed, lifetime, at)) {
+                Some(held) => held,
+                None => match Box::pin(memory.elsewhere(Question::Hold(id, sealed, lifetime, at))).await? {
+                    Answer::Held => Ok(()),
+                    other => Err(other.unfit()),
+                },
+            },
             Store::Redis(redis) => Box::pin(redis.hold(id, &sealed, lifetime, at)).await,
             Store::Shared(shared) => Box::pin(shared.hold(id, sealed, lifetime, at)).await,
         }
@@ -326,7 +363,13 @@ impl Store {
     /// Hands a held answer out, exactly once, unless its time is over.
     pub async fn take(&self, id: [u8; 16], at: Timestamp) -> Result<Option<Bytes>, StoreError> {
         match self {
-            Store::Memory(memory) => Ok(memory.take(id, at)),
+            Store::Memory(memory) => match memory.if_here(|memory| memory.take(id, at)) {
+                Some(sealed) => Ok(sealed),
+                None => match Box::pin(memory.elsewhere(Question::Take(id, at))).await? {
+                    Answer::Taken(sealed) => Ok(sealed),
+                    other => Err(other.unfit()),
+                },
+            },
             Store::Redis(redis) => Box::pin(redis.take(id, at)).await,
             Store::Shared(shared) => Box::pin(shared.take(id, at)).await,
         }
@@ -344,7 +387,7 @@ impl Store {
     /// What is known of one entity, as of `at`, without counting anything. `None`: nothing.
     pub async fn look_up(&self, entity: Entity, at: Timestamp) -> Result<Option<Known>, StoreError> {
         match self {
-            Store::Memory(memory) => Ok(memory.look_up(entity, at)),
+            Store::Memory(memory) => memory.if_here(|memory| memory.look_up(entity, at)).ok_or_else(gone),
             Store::Redis(redis) => Box::pin(redis.look_up(entity, at)).await,
             Store::Shared(shared) => Box::pin(shared.look_up(entity, at)).await,
         }
@@ -354,7 +397,7 @@ impl Store {
     /// thread that serves.
     pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
         match self {
-            Store::Memory(memory) => memory.forget(account),
+            Store::Memory(memory) => memory.if_here(|memory| memory.forget(account)).unwrap_or_else(|| Err(gone())),
             Store::Redis(redis) => Box::pin(redis.forget(account)).await,
             Store::Shared(shared) => Box::pin(shared.forget(account)).await,
         }
@@ -373,7 +416,16 @@ impl Store {
     /// outlives the process; the other gates of a fleet have it within a second.
     pub async fn change_lists(&self, changes: &[Change]) -> Result<(), StoreError> {
         match self {
-            Store::Memory(memory) => memory.change_lists(changes),
+            Store::Memory(memory) => match memory.if_here(|memory| memory.change_lists(changes)) {
+                Some(changed) => changed,
+                None => match Box::pin(memory.elsewhere(Question::ChangeLists(changes.to_vec()))).await? {
+                    Answer::ListsChanged => {
+                        changes.iter().for_each(|change| memory.lists().restore(change));
+                        Ok(())
+                    }
+                    other => Err(other.unfit()),
+                },
+            },
             Store::Redis(redis) => Box::pin(redis.change_lists(changes)).await,
             Store::Shared(shared) => Box::pin(shared.change_lists(changes)).await,
         }
@@ -405,6 +457,14 @@ impl Store {
         }
     }
 
+    /// The memory that a successor can be handed; `None`: what is known is elsewhere, and need not be.
+    pub fn memory(&self) -> Option<&Arc<memory::Memory>> {
+        match self {
+            Store::Memory(memory) => Some(memory),
+            Store::Redis(_) | Store::Shared(_) => None,
+        }
+    }
+
     /// To be called when no more is to be counted: what outlives the process is written when this returns.
     pub fn close(&self) {
         match self {
@@ -423,6 +483,11 @@ impl Store {
     }
 }
 
+/// For what only the process that serves now is to be asked.
+fn gone() -> StoreError {
+    StoreError::Down("another process has taken over; ask that one".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -437,7 +502,7 @@ mod tests {
         let store = Store::Memory(Memory::new(Limits::of_entries(10)).into());
         let attempt = conformance::login(1, conformance::NOON, 1, &[]);
         assert!(travels(&store.observe(&attempt)) <= 64);
-        assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 64);
+        assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 96);
         assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 128);
     }
 

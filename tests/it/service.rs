@@ -12,7 +12,7 @@ struct Service {
     child: Child,
     socket: UnixDatagram,
     address: SocketAddr,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Service {
@@ -48,7 +48,7 @@ impl Service {
         let socket = UnixDatagram::bind(&place).unwrap();
         let mut command = command(&file);
         command.env("NOTIFY_SOCKET", &place).env("WATCHDOG_USEC", watchdog_us.to_string());
-        Service { child: command.spawn().unwrap(), socket, address, _dir: dir }
+        Service { child: command.spawn().unwrap(), socket, address, dir }
     }
 
     async fn hears(&self) -> String {
@@ -81,6 +81,50 @@ async fn readiness_signs_of_life_and_the_end_are_told() {
     assert!(within("the end", service.child.wait()).await.unwrap().success());
 }
 
+#[tokio::test]
+async fn when_another_process_takes_over_the_service_manager_hears_of_it_before_it_hears_from_it() {
+    let (mut service, ready) = Service::start(60_000_000).await;
+    assert!(ready.contains("READY=1"), "{ready}");
+    let old = service.child.id().unwrap();
+    let signal = |name: &str, id: u32| {
+        assert!(std::process::Command::new("kill").args([name, &id.to_string()]).status().unwrap().success());
+    };
+    signal("-USR2", old);
+    let mut said = Vec::new();
+    // The last word that the old one has, and the first of the new one.
+    while !said.last().is_some_and(|last: &String| last.contains("READY=1")) {
+        said.push(service.hears().await);
+    }
+    let main = said.iter().find_map(|word| word.trim().strip_prefix("MAINPID=")).expect("the new main process");
+    let new: u32 = main.parse().unwrap();
+    assert_ne!(new, old);
+    let heard = said.join("\n");
+    assert!(heard.find("upgrading").unwrap() < heard.find("MAINPID=").unwrap(), "{heard}");
+    assert!(within("the end of the old one", service.child.wait()).await.unwrap().success());
+    TcpStream::connect(service.address).await.expect("the new one listens");
+    // The old one's end is not the service's: that is the new one's to tell.
+    signal("-TERM", new);
+    let mut last = service.hears().await;
+    while last.trim() == "WATCHDOG=1" {
+        last = service.hears().await;
+    }
+    assert_eq!(last.trim(), "STOPPING=1");
+}
+
+#[tokio::test]
+async fn why_nothing_was_upgraded_stands_in_the_status() {
+    let (mut service, _) = Service::start(60_000_000).await;
+    std::fs::write(service.dir.path().join("tollgate.yaml"), "nonsense: 1\n").unwrap();
+    let id = service.child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-USR2", &id]).status().unwrap().success());
+    let mut last = service.hears().await;
+    while !last.contains("not upgraded") {
+        last = service.hears().await;
+    }
+    assert!(last.starts_with("STATUS=not upgraded: the new program says: ") && last.contains("nonsense"), "{last}");
+    assert!(service.child.try_wait().unwrap().is_none(), "the gate goes on");
+}
+
 /// What the unit names is what the program, its configuration and the package have.
 #[test]
 fn unit_configuration_and_package_name_the_same_places() {
@@ -93,6 +137,9 @@ fn unit_configuration_and_package_name_the_same_places() {
     }
     assert!(unit.contains("StateDirectory=tollgate\n") && configuration.contains("/var/lib/tollgate/secret"));
     assert!(unit.contains("LogsDirectory=tollgate\n") && configuration.contains("/var/log/tollgate/decisions.jsonl"));
+    // Who takes over is named by who leaves, and speaks only then; the package asks for it by the same signal as people.
+    assert!(unit.contains("NotifyAccess=all\n"));
+    assert!(read("systemd/package/postinst").contains("--signal=USR2"));
     assert!(read("systemd/tollgate.logrotate").contains("/var/log/tollgate/*.jsonl"));
     for part in ["etc/tollgate/tollgate.yaml", "etc/logrotate.d/tollgate", "usr/bin/"] {
         assert!(manifest.contains(part), "the package does not bring {part}");

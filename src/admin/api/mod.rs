@@ -24,14 +24,17 @@ pub mod problem;
 pub mod records;
 mod router;
 pub mod target;
+mod upgrade;
 
 pub use accounts::{EXPORT, FORGET};
 pub use config::RELOAD;
 pub use endpoint::Endpoint;
 pub use router::PREFIX;
+pub use upgrade::UPGRADE;
 
 use crate::gateway::gate::Gate;
 use crate::gateway::reload::Reloads;
+use crate::gateway::succession::Upgrades;
 use audit::AuditLog;
 use limits::Limits;
 use problem::{Kind, Problem};
@@ -47,6 +50,7 @@ pub const RESOURCES: &[Resource] = &[
     accounts::RESOURCE,
     lists::RESOURCE,
     config::RESOURCE,
+    upgrade::RESOURCE,
     openapi::RESOURCE,
 ];
 
@@ -66,6 +70,7 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 pub struct Api {
     pub gate: Arc<Gate>,
     pub reloads: Reloads,
+    pub upgrades: Arc<Upgrades>,
     audit: AuditLog,
     limits: Limits,
     at_once: Semaphore,
@@ -74,11 +79,12 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(gate: Arc<Gate>, reloads: Reloads) -> Api {
+    pub fn new(gate: Arc<Gate>, reloads: Reloads, upgrades: Arc<Upgrades>) -> Api {
         let limits = Limits::new(gate.clock.now());
         Api {
             gate,
             reloads,
+            upgrades,
             audit: AuditLog::default(),
             limits,
             at_once: Semaphore::new(limits::AT_ONCE),

@@ -26,6 +26,7 @@ pub enum Kind {
     Method,
     Slow,
     Host,
+    Conflict,
     TooLarge,
     Media,
     Invalid,
@@ -37,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Malformed,
         Kind::Parameter,
         Kind::Body,
@@ -49,6 +50,7 @@ impl Kind {
         Kind::Method,
         Kind::Slow,
         Kind::Host,
+        Kind::Conflict,
         Kind::TooLarge,
         Kind::Media,
         Kind::Invalid,
@@ -73,6 +75,7 @@ impl Kind {
             Kind::Method => ("method", 405, "Another method is wanted here"),
             Kind::Slow => ("slow", 408, "The body did not arrive in time"),
             Kind::Host => ("host", 421, "The gate is not called by this name"),
+            Kind::Conflict => ("conflict", 409, "This cannot be done now"),
             Kind::TooLarge => ("too-large", 413, "The body is too large"),
             Kind::Media => ("media-type", 415, "The body is of another type than what is wanted here"),
             Kind::Invalid => ("invalid", 422, "What was sent has mistakes, and nothing was changed"),

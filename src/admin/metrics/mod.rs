@@ -144,6 +144,7 @@ pub struct Metrics {
     reloads: [IntCounter; 2],
     reload_refused: IntGauge,
     restart_needed: IntGauge,
+    upgrades: [IntCounter; 2],
     data: IntGaugeVec,
     bans: IntCounterVec,
     lists: lists::Lists,
@@ -155,6 +156,7 @@ pub struct Metrics {
 struct Taken {
     upstream_servers: IntGaugeVec,
     entries: IntGaugeVec,
+    bytes: IntGaugeVec,
     capacity: IntGaugeVec,
     evictions: IntCounterVec,
     refusals: IntCounterVec,
@@ -243,12 +245,17 @@ impl Metrics {
             reloads: ["loaded", "refused"].map(|result| reloads.with_label_values(&[result])),
             reload_refused: of.gauge(table::RELOAD_REFUSED)?,
             restart_needed: of.gauge(table::RESTART_NEEDED)?,
+            upgrades: {
+                let upgrades = of.counters(table::UPGRADES)?;
+                ["taken_over", "refused"].map(|result| upgrades.with_label_values(&[result]))
+            },
             data: of.gauges(table::DATA)?,
             bans: of.counters(table::BANS)?,
             lists: lists::Lists::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
                 entries: of.gauges(table::STORE_ENTRIES)?,
+                bytes: of.gauges(table::STORE_BYTES)?,
                 capacity: of.gauges(table::STORE_CAPACITY)?,
                 evictions: of.counters(table::STORE_EVICTIONS)?,
                 refusals: of.counters(table::STORE_REFUSALS)?,
@@ -411,6 +418,16 @@ impl Metrics {
         self.reload_refused.set(1);
     }
 
+    /// This process took over from another.
+    pub fn took_over(&self) {
+        self.upgrades[0].inc();
+    }
+
+    /// Another program was to take over, and could not.
+    pub fn upgrade_refused(&self) {
+        self.upgrades[1].inc();
+    }
+
     /// A piece of intelligence in use and its date in Unix seconds.
     pub fn data(&self, name: &str, date: u64) {
         self.data.with_label_values(&[name]).set(i64::try_from(date).unwrap_or(i64::MAX));
@@ -435,6 +452,7 @@ impl Metrics {
         for kind in &stats.kinds {
             let label = &[kind.kind];
             taken.entries.with_label_values(label).set(kind.entries as i64);
+            taken.bytes.with_label_values(label).set(kind.bytes as i64);
             taken.capacity.with_label_values(label).set(kind.capacity as i64);
             catch_up(&taken.evictions.with_label_values(label), kind.evicted);
             catch_up(&taken.refusals.with_label_values(label), kind.refused);

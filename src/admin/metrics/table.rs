@@ -63,6 +63,7 @@ metrics! {
     STORE_KEPT_BYTES = Gauge "store_kept_bytes" [] "Bytes of the file that keeps the store across restarts.";
     STORE_KEEPING_FAILURES = Counter "store_keeping_failures_total" [] "Failed writes of that file. The gate goes on from memory.";
     STORE_ENTRIES = Gauge "store_entries" ["kind"] "Entries in the store.";
+    STORE_BYTES = Gauge "store_bytes" ["kind"] "Bytes of memory that they take; `store.memory` bounds those of networks, devices and accounts together.";
     STORE_CAPACITY = Gauge "store_capacity" ["kind"] "Most entries that the store keeps.";
     STORE_EVICTIONS = Counter "store_evictions_total" ["kind"] "Entries dropped to make room.";
     STORE_REFUSALS = Counter "store_refusals_total" ["kind"] "Entries refused because the store was full.";
@@ -94,6 +95,7 @@ metrics! {
     RELOADS = Counter "config_reloads_total" ["result"] "Reloads of the configuration: `loaded`, or `refused` because something is wrong with it.";
     RELOAD_REFUSED = Gauge "config_last_reload_refused" [] "1 while what is on disk was refused and the configuration before it is in force.";
     RESTART_NEEDED = Gauge "config_restart_needed" [] "1 while a part of the configuration waits for a restart.";
+    UPGRADES = Counter "upgrades_total" ["result"] "Upgrades without downtime: `taken_over` by this process from another, or `refused` because the new program did not get ready and this one goes on.";
     DATA = Gauge "data_timestamp_seconds" ["data"] "Date of each piece of intelligence in use, in Unix time.";
 }
 

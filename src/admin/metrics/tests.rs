@@ -56,7 +56,7 @@ fn busy() -> Metrics {
         unresolved: Vec::new(),
     }]);
     metrics.take_store(&Stats {
-        kinds: vec![KindStats { kind: "network", entries: 3, capacity: 10, evicted: 7, refused: 1 }],
+        kinds: vec![KindStats { kind: "network", entries: 3, capacity: 10, bytes: 600, evicted: 7, refused: 1 }],
         held_bytes: 5,
         held_capacity: 100,
         keeping: None,
@@ -183,7 +183,7 @@ fn a_shared_store_that_is_away_is_seen() {
 fn totals_of_others_are_taken_over_and_never_fall() {
     let metrics = busy();
     let network = |evicted| Stats {
-        kinds: vec![KindStats { kind: "network", entries: 2, capacity: 10, evicted, refused: 1 }],
+        kinds: vec![KindStats { kind: "network", entries: 2, capacity: 10, bytes: 600, evicted, refused: 1 }],
         held_bytes: 0,
         held_capacity: 100,
         keeping: None,

@@ -36,6 +36,7 @@ impl Resolver<'_, '_> {
             connections: self.number(&keys.connections, 20_000, 10..=10_000_000) as usize,
             grace: self.duration(&keys.grace, 30 * second, Duration::ZERO..=3600 * second),
             list_entries: self.number(&keys.list_entries, 2_000_000, 1_000..=100_000_000) as usize,
+            drain: self.duration(&keys.drain, 600 * second, second..=86_400 * second),
             threads: keys.threads.good().map(|_| self.number(&keys.threads, 1, 1..=1024) as usize),
         }
     }

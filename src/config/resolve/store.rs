@@ -38,11 +38,19 @@ impl Resolver<'_, '_> {
                 if let Some(at) = keys.snapshot.node() {
                     self.error(at, "a shared store is kept by its server", "leave `snapshot` out");
                 }
+                if let Some(at) = keys.memory.node() {
+                    self.error(
+                        at,
+                        "`memory` bounds a store in memory",
+                        "leave it out; `entries` bounds what this process keeps",
+                    );
+                }
                 Store::Redis(Box::new(self.redis(node, keys, entries)))
             }
             _ => {
                 self.only_shared(keys);
-                Store::Memory { entries, snapshot: keys.snapshot.get().map(|path| self.path(path)) }
+                let bytes = keys.memory.good().map(|_| self.size(&keys.memory, 1 << 30, 1 << 20..=1 << 40) as usize);
+                Store::Memory { entries, bytes, snapshot: keys.snapshot.get().map(|path| self.path(path)) }
             }
         }
     }

@@ -11,6 +11,8 @@ pub enum Store {
     Memory {
         /// Most entries of each kind.
         entries: usize,
+        /// Most bytes of networks, devices and accounts together; `None`: in proportion to the entries.
+        bytes: Option<usize>,
         /// Directory where the store is kept across restarts.
         snapshot: Option<PathBuf>,
     },

@@ -105,8 +105,13 @@ fn admin_tls(settings: &Settings) -> (bool, bool) {
 /// A store is opened once: what it holds cannot be moved to another while requests run.
 fn store(old: &Store, new: &Store, differs: &mut dyn FnMut(bool, &str, String)) {
     match (old, new) {
-        (Store::Memory { entries, snapshot }, Store::Memory { entries: other_entries, snapshot: other }) => {
+        (
+            Store::Memory { entries, bytes, snapshot },
+            Store::Memory { entries: other_entries, bytes: other_bytes, snapshot: other },
+        ) => {
             differs(entries != other_entries, "store.entries", format!("still {entries}"));
+            let still = bytes.map_or("in proportion to `entries`".to_owned(), |bytes| format!("{bytes} bytes"));
+            differs(bytes != other_bytes, "store.memory", format!("still {still}"));
             let path = snapshot.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
             differs(snapshot != other, "store.snapshot", format!("still {path}"));
         }

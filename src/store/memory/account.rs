@@ -12,6 +12,7 @@
 
 use super::decay::{self, Change, Present, SET_BACK, TEN_MINUTES};
 use super::in_flight::InFlight;
+use super::sharded::Grown;
 use super::state::kept::kept;
 use crate::engine::evidence::{Account, Counts};
 use crate::engine::time::Timestamp;
@@ -71,6 +72,15 @@ struct Refusal {
 kept!(AccountEntry { present, all, in_flight, recent, known });
 kept!(RecentSource { tag, counts, refusal });
 kept!(Refusal { at, stood });
+
+impl Grown for AccountEntry {
+    fn grown(&self) -> usize {
+        let refused = self.recent.iter().filter(|source| source.refusal.is_some()).count();
+        self.recent.capacity() * size_of::<RecentSource>()
+            + self.known.capacity() * size_of::<u64>()
+            + refused * size_of::<Refusal>()
+    }
+}
 
 impl AccountEntry {
     pub fn new() -> AccountEntry {

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 type Token = [u8; 16];
+/// Bytes of one: in the set, and in the order of expiry.
+const BYTES: usize = 72;
 /// How many expired tokens are dropped at each visit: more than one, so that they never pile up.
 const DROPPED: usize = 4;
 
@@ -73,11 +75,19 @@ impl Burnt {
         }
     }
 
+    /// Forgets everything: somebody else knows.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            *shard.lock() = Spent::default();
+        }
+    }
+
     pub fn stats(&self) -> KindStats {
         KindStats {
             kind: "token",
             entries: self.shards.iter().map(|shard| shard.lock().tokens.len() as u64).sum(),
             capacity: (self.most_in_shard * self.shards.len()) as u64,
+            bytes: self.shards.iter().map(|shard| (shard.lock().tokens.len() * BYTES) as u64).sum(),
             evicted: 0,
             refused: self.refused.load(Ordering::Relaxed),
         }

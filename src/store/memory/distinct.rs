@@ -12,6 +12,7 @@
 //! accounts and 10 % at six thousand, saturated at 7,098. That is far above any threshold, and an attacker's source costs
 //! 768 bytes instead of what the attacker likes.
 
+use super::sharded::Grown;
 use super::state::kept::{Kept, kept};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::time::Timestamp;
@@ -95,6 +96,15 @@ impl Kept for Members {
             }),
             1 => Kept::take(from).map(Members::Estimated),
             _ => None,
+        }
+    }
+}
+
+impl Grown for DistinctAccounts {
+    fn grown(&self) -> usize {
+        match &self.members {
+            Members::Exact(list) => list.capacity() * size_of::<u32>(),
+            Members::Estimated(_) => size_of::<Bitmaps>(),
         }
     }
 }

@@ -68,6 +68,12 @@ impl Held {
         self.answers.lock().by_id.get(&id).cloned()
     }
 
+    /// Forgets everything: somebody else has it.
+    pub fn clear(&self) {
+        let refused = self.answers.lock().refused;
+        *self.answers.lock() = Answers { refused, ..Answers::default() };
+    }
+
     pub fn most_bytes(&self) -> u64 {
         self.most_bytes as u64
     }
@@ -79,6 +85,7 @@ impl Held {
             kind: "held",
             entries: answers.by_id.len() as u64,
             capacity: self.most as u64,
+            bytes: answers.bytes as u64,
             evicted: 0,
             refused: answers.refused,
         };

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
 pub const LONGEST: Duration = Duration::from_secs(600);
+/// Bytes of one; a test beside the maps holds it.
+pub const BYTES: usize = 232;
 /// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
 const REAPED: usize = 4;
 
@@ -130,8 +132,8 @@ pub struct OpenAttempts {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     most_in_shard: usize,
-    /// Whether changes are noted, to be kept on disk.
-    kept: bool,
+    /// Whether changes are noted, to be kept on disk or passed on.
+    noting: AtomicBool,
     /// Whether a change was not noted, because nobody asked for so long.
     missed: AtomicBool,
     evicted: AtomicU64,
@@ -145,7 +147,7 @@ struct Shard {
 }
 
 impl OpenAttempts {
-    pub fn new(most: usize, kept: bool) -> OpenAttempts {
+    pub fn new(most: usize, noting: bool) -> OpenAttempts {
         let (shards, most_in_shard) = lock_shards(most, || Shard {
             cache: LruCache::unbounded_with_hasher(RandomState::new()),
             changed: Vec::new(),
@@ -154,7 +156,7 @@ impl OpenAttempts {
             shards,
             hasher: RandomState::new(),
             most_in_shard,
-            kept,
+            noting: AtomicBool::new(noting),
             missed: AtomicBool::new(false),
             evicted: AtomicU64::new(0),
         }
@@ -272,8 +274,23 @@ impl OpenAttempts {
             kind: "attempt",
             entries: self.shards.iter().map(|shard| shard.lock().cache.len() as u64).sum(),
             capacity: (self.most_in_shard * self.shards.len()) as u64,
+            bytes: self.shards.iter().map(|shard| (shard.lock().cache.len() * BYTES) as u64).sum(),
             evicted: self.evicted.load(Ordering::Relaxed),
             refused: 0,
+        }
+    }
+
+    /// From now on what changes is noted, or no longer.
+    pub fn note_changes(&self, noting: bool) {
+        self.noting.store(noting, Ordering::Relaxed);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            shard.cache.clear();
+            shard.changed = Vec::new();
         }
     }
 
@@ -289,9 +306,12 @@ impl OpenAttempts {
     }
 
     fn note(&self, shard: &mut Shard, id: AttemptId) {
-        if self.kept && shard.changed.len() < NOTES * self.most_in_shard {
+        if !self.noting.load(Ordering::Relaxed) {
+            return;
+        }
+        if shard.changed.len() < NOTES * self.most_in_shard {
             shard.changed.push(id);
-        } else if self.kept {
+        } else {
             self.missed.store(true, Ordering::Relaxed);
         }
     }

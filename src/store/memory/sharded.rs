@@ -3,6 +3,11 @@
 //! Locks are short and there are many, so that two cores rarely meet. A shard is chosen by a keyed hash: who picks
 //! addresses cannot pile them up in one.
 //!
+//! Bounded by entries, and by bytes: an entry that somebody feeds grows (up to its own bound), and a million of those would
+//! be more than was promised. What an entry has grown by is asked before and after each change, of its capacities, which
+//! costs nothing; so the sum is always at hand, and while it is too large the least recently used go. The entry that is
+//! being changed never goes: one is always allowed.
+//!
 //! A map that is kept on disk notes which entries changed, each once until it is asked for them. What is evicted is not
 //! noted: it is the oldest in the file as well, and would be the first to go when the file is read. Nobody may ask for
 //! long (a disk that is full or hangs): the notes are bounded too, and what finds no room in them is told.
@@ -21,14 +26,21 @@ const LEAST_IN_SHARD: usize = 1024;
 /// Most notes of changes, as a multiple of the entries: more than one, since an evicted entry leaves its note behind.
 pub const NOTES: usize = 2;
 
+/// What takes memory of its own beside its place in the map.
+pub trait Grown {
+    /// Bytes that it has allocated.
+    fn grown(&self) -> usize;
+}
+
 #[derive(Debug)]
 pub struct Sharded<K: Hash + Eq, V> {
     kind: &'static str,
     shards: Box<[Mutex<Shard<K, V>>]>,
     hasher: RandomState,
     most_in_shard: usize,
+    most_bytes_in_shard: usize,
     /// Whether changes are noted.
-    kept: bool,
+    noting: AtomicBool,
     /// Whether a change was not noted, because nobody asked for so long.
     missed: AtomicBool,
     serials: AtomicU32,
@@ -39,6 +51,8 @@ pub struct Sharded<K: Hash + Eq, V> {
 struct Shard<K: Hash + Eq, V> {
     cache: LruCache<K, Entry<V>, RandomState>,
     changed: Vec<K>,
+    /// What the entries have grown by together.
+    grown: usize,
 }
 
 #[derive(Debug)]
@@ -49,10 +63,12 @@ struct Entry<V> {
     value: V,
 }
 
-/// Bytes of a value as it is stored.
-#[cfg(test)]
-pub const fn entry_size<V>() -> usize {
-    size_of::<Entry<V>>()
+/// Bytes of an entry before it grows: key, value and two links in one allocation, and its share of a table of two
+/// pointers and a control byte that is between 7/16 and 7/8 full.
+pub const fn entry_size<K, V>() -> usize {
+    const LINKS: usize = 16;
+    const SLOT: usize = 17 * 16 / 7 / 2;
+    (size_of::<K>() + size_of::<Entry<V>>() + LINKS + SLOT).next_multiple_of(8)
 }
 
 /// As many shards as are worth it for `most` entries, and the bound of each, so that together they never exceed it.
@@ -61,19 +77,22 @@ pub fn lock_shards<T>(most: usize, make: impl Fn() -> T) -> (Box<[Mutex<T>]>, us
     ((0..count).map(|_| Mutex::new(make())).collect(), (most / count).max(1))
 }
 
-impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
-    /// At most `most` entries; `kept` if what changes is to be noted.
-    pub fn new(kind: &'static str, most: usize, kept: bool) -> Sharded<K, V> {
+impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
+    /// At most `most` entries of `most_bytes` together; `noting` if what changes is to be noted from the beginning.
+    pub fn new(kind: &'static str, most: usize, most_bytes: usize, noting: bool) -> Sharded<K, V> {
         let (shards, most_in_shard) = lock_shards(most, || Shard {
             cache: LruCache::unbounded_with_hasher(RandomState::new()),
             changed: Vec::new(),
+            grown: 0,
         });
+        let most_bytes_in_shard = most_bytes / shards.len();
         Sharded {
             kind,
             shards,
             hasher: RandomState::new(),
             most_in_shard,
-            kept,
+            most_bytes_in_shard,
+            noting: AtomicBool::new(noting),
             missed: AtomicBool::new(false),
             serials: AtomicU32::new(0),
             evicted: AtomicU64::new(0),
@@ -84,30 +103,52 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
     /// the entry's serial.
     pub fn update<R>(&self, key: K, make: impl FnOnce() -> V, change: impl FnOnce(&mut V) -> R) -> (R, u32) {
         let mut shard = self.shard(&key).lock();
-        let Shard { cache, changed } = &mut *shard;
+        let Shard { cache, changed, grown } = &mut *shard;
         if let Some(entry) = cache.get_mut(&key) {
             self.note(entry, key, changed);
-            return (change(&mut entry.value), entry.serial);
+            let before = entry.value.grown();
+            let answer = (change(&mut entry.value), entry.serial);
+            *grown = *grown + entry.value.grown() - before;
+            self.make_room(&mut shard);
+            return answer;
         }
         if cache.len() >= self.most_in_shard {
-            cache.pop_lru();
-            self.evicted.fetch_add(1, Ordering::Relaxed);
+            self.evict(&mut shard);
         }
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let mut entry = Entry { serial, changed: false, value: make() };
-        self.note(&mut entry, key, changed);
+        self.note(&mut entry, key, &mut shard.changed);
         let answer = change(&mut entry.value);
-        cache.put(key, entry);
+        shard.grown += entry.value.grown();
+        shard.cache.put(key, entry);
+        self.make_room(&mut shard);
         (answer, serial)
+    }
+
+    /// Drops the least recently used entries until the rest is no larger than it may be.
+    fn make_room(&self, shard: &mut Shard<K, V>) {
+        while shard.bytes() > self.most_bytes_in_shard && shard.cache.len() > 1 {
+            self.evict(shard);
+        }
+    }
+
+    fn evict(&self, shard: &mut Shard<K, V>) {
+        if let Some((_, oldest)) = shard.cache.pop_lru() {
+            shard.grown -= oldest.value.grown();
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Changes the entry of `key` if it is still the one with this serial. It does not become more recent by that.
     pub fn existing(&self, key: &K, serial: u32, change: impl FnOnce(&mut V)) {
         let mut shard = self.shard(key).lock();
-        let Shard { cache, changed } = &mut *shard;
+        let Shard { cache, changed, grown } = &mut *shard;
         if let Some(entry) = cache.peek_mut(key).filter(|entry| entry.serial == serial) {
             self.note(entry, *key, changed);
+            let before = entry.value.grown();
             change(&mut entry.value);
+            *grown = *grown + entry.value.grown() - before;
+            self.make_room(&mut shard);
         }
     }
 
@@ -129,7 +170,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
     /// Shows at most `most` entries of one part that changed since they were last shown. Whether there are more.
     pub fn changed(&self, part: usize, most: usize, mut show: impl FnMut(&K, u32, &V)) -> bool {
         let mut shard = self.shards[part].lock();
-        let Shard { cache, changed } = &mut *shard;
+        let Shard { cache, changed, .. } = &mut *shard;
         for _ in 0..most {
             let Some(key) = changed.pop() else {
                 // What a flood made it grow to is given back.
@@ -164,9 +205,31 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
         self.serials.fetch_max(serial.wrapping_add(1), Ordering::Relaxed);
         let mut shard = self.shard(&key).lock();
         if shard.cache.len() >= self.most_in_shard && !shard.cache.contains(&key) {
-            shard.cache.pop_lru();
+            self.evict(&mut shard);
         }
-        shard.cache.put(key, Entry { serial, changed: false, value });
+        shard.grown += value.grown();
+        if let Some(before) = shard.cache.put(key, Entry { serial, changed: false, value }) {
+            shard.grown -= before.value.grown();
+        }
+        self.make_room(&mut shard);
+    }
+
+    /// From now on what changes is noted, or no longer.
+    pub fn note_changes(&self, noting: bool) {
+        self.noting.store(noting, Ordering::Relaxed);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let cache = std::mem::replace(&mut shard.cache, LruCache::unbounded_with_hasher(RandomState::new()));
+            shard.changed = Vec::new();
+            shard.grown = 0;
+            // Freeing takes long: not under the lock.
+            drop(shard);
+            drop(cache);
+        }
     }
 
     pub fn stats(&self) -> KindStats {
@@ -174,6 +237,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
             kind: self.kind,
             entries: self.shards.iter().map(|shard| shard.lock().cache.len() as u64).sum(),
             capacity: (self.most_in_shard * self.shards.len()) as u64,
+            bytes: self.shards.iter().map(|shard| shard.lock().bytes() as u64).sum(),
             evicted: self.evicted.load(Ordering::Relaxed),
             refused: 0,
         }
@@ -185,7 +249,7 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
     }
 
     fn note(&self, entry: &mut Entry<V>, key: K, changed: &mut Vec<K>) {
-        if !self.kept || entry.changed {
+        if entry.changed || !self.noting.load(Ordering::Relaxed) {
             return;
         }
         if changed.len() >= NOTES * self.most_in_shard {
@@ -201,13 +265,69 @@ impl<K: Hash + Eq + Copy, V> Sharded<K, V> {
     }
 }
 
+impl<K: Hash + Eq, V> Shard<K, V> {
+    fn bytes(&self) -> usize {
+        self.cache.len() * entry_size::<K, V>() + self.grown
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const ROOM: usize = 1 << 30;
+
+    impl Grown for u32 {
+        fn grown(&self) -> usize {
+            0
+        }
+    }
+
+    impl Grown for Vec<u64> {
+        fn grown(&self) -> usize {
+            self.capacity() * 8
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_has_grown_is_known_and_never_more_than_allowed(
+            changes in prop::collection::vec((0..20u32, 0..200usize, any::<bool>()), 1..200)
+        ) {
+            const MOST: usize = 4_000;
+            let map: Sharded<u32, Vec<u64>> = Sharded::new("test", 10, MOST, false);
+            let mut serials = std::collections::HashMap::new();
+            for (key, length, later) in changes {
+                let change = |list: &mut Vec<u64>| *list = Vec::with_capacity(length);
+                match serials.get(&key).filter(|_| later) {
+                    Some(serial) => map.existing(&key, *serial, change),
+                    None => drop(serials.insert(key, map.update(key, Vec::new, change).1)),
+                }
+                let shard = map.shards[0].lock();
+                let grown: usize = shard.cache.iter().map(|(_, entry)| entry.value.grown()).sum();
+                prop_assert_eq!(shard.grown, grown);
+                prop_assert!(shard.bytes() <= MOST || shard.cache.len() == 1);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_put_back_is_bounded_as_well() {
+        let map: Sharded<u32, Vec<u64>> = Sharded::new("test", 100, 4_000, false);
+        for key in 0..100 {
+            map.restore(key % 50, key, Vec::with_capacity(20));
+        }
+        let stats = map.stats();
+        assert!(stats.bytes <= 4_000 && stats.entries > 10 && stats.entries < 50, "{stats:?}");
+        assert_eq!(map.update(49, Vec::new, |list| list.capacity()).0, 20, "the last is there");
+    }
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let map: Sharded<u32, u32> = Sharded::new("test", 2, false);
+        let map: Sharded<u32, u32> = Sharded::new("test", 2, ROOM, false);
         for key in [1, 2, 1, 3] {
             map.update(key, || 0, |count| *count += 1);
         }
@@ -218,7 +338,7 @@ mod tests {
 
     #[test]
     fn an_entry_made_anew_is_another() {
-        let map: Sharded<u32, u32> = Sharded::new("test", 1, false);
+        let map: Sharded<u32, u32> = Sharded::new("test", 1, ROOM, false);
         let (_, first) = map.update(1, || 0, |_| ());
         map.update(2, || 0, |_| ());
         let (_, second) = map.update(1, || 0, |_| ());

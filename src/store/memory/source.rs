@@ -3,6 +3,7 @@
 use super::decay::{self, Change, HOUR, MINUTE, Present};
 use super::distinct::DistinctAccounts;
 use super::in_flight::InFlight;
+use super::sharded::Grown;
 use super::state::kept::kept;
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::{Counts, Source};
@@ -18,6 +19,12 @@ pub struct SourceEntry {
 }
 
 kept!(SourceEntry { present, minute, hour, in_flight, accounts });
+
+impl Grown for SourceEntry {
+    fn grown(&self) -> usize {
+        self.accounts.grown()
+    }
+}
 
 impl SourceEntry {
     pub fn new() -> SourceEntry {

@@ -9,9 +9,12 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tollgate::admin::api::Api;
 use tollgate::admin::service::AdminApp;
 use tollgate::gateway::reload::Reloader;
+use tollgate::gateway::succession::Upgrades;
+use tollgate::gateway::succession::predecessor::Program;
 
 /// A gate, its admin listener, and the token that opens it.
 pub struct Desk {
@@ -32,7 +35,11 @@ impl Desk {
         let reading = tollgate::config::read(&file);
         let (reloader, reloads) = Reloader::new(gate.inner.clone(), &file, reading.files, reading.version);
         tokio::spawn(reloader.run(std::future::pending));
-        let app = Arc::new(AdminApp::new(gate.inner.admin.clone(), Arc::new(Api::new(gate.inner.clone(), reloads))));
+        // Nothing takes over from a test.
+        let program = Program::own().unwrap();
+        let upgrades = Upgrades::new(gate.inner.clone(), Arc::default(), program, watch::channel(false).1);
+        let api = Arc::new(Api::new(gate.inner.clone(), reloads, upgrades));
+        let app = Arc::new(AdminApp::new(gate.inner.admin.clone(), api));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = acceptor(&gate);

@@ -85,6 +85,12 @@ impl Client {
         ready.send_request(request, end).unwrap()
     }
 
+    /// As [`Client::begin`]; `None` if the gate said before that it takes no more on this connection.
+    pub async fn try_begin(&self, request: Request<()>, end: bool) -> Option<(ResponseFuture, SendStream<Bytes>)> {
+        let mut ready = super::within("room for a stream", self.send.clone().ready()).await.ok()?;
+        ready.send_request(request, end).ok()
+    }
+
     /// Waits until the gate has closed the connection.
     pub async fn closed(self) {
         let Client { send, connection } = self;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"tollgate";
 /// Of the layout of records. Another number is another program's file.
-const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 1;
 const HEAD: usize = MAGIC.len() + 4 + 16;
 /// Longest batch, bytes: bounds what a damaged length can make us read. One held answer fits with room to spare.
 pub const LONGEST_BATCH: usize = 16 << 20;
@@ -35,12 +35,18 @@ pub enum StateError {
     InUse(PathBuf),
 }
 
+impl StateError {
+    pub fn io(path: &Path, error: io::Error) -> StateError {
+        StateError::Io { path: path.to_path_buf(), error }
+    }
+}
+
 /// A state directory that this process has for itself.
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// Held as long as this lives; the system lets go of it when the process ends, however it ends.
-    _lock: File,
+    /// Locked until it is let go of; the system does that when the process ends, however it ends.
+    lock: File,
 }
 
 /// One generation, open for appending.
@@ -74,10 +80,25 @@ impl Directory {
         }
         let lock = private().create(true).truncate(false).write(true).open(path.join("lock")).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Directory { path: path.to_path_buf(), _lock: lock }),
+            Ok(()) => Ok(Directory { path: path.to_path_buf(), lock }),
             Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_path_buf())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// Lets another process have it.
+    pub fn release(&self) -> io::Result<()> {
+        self.lock.unlock()
+    }
+
+    /// Takes it again.
+    pub fn take_back(&self) -> io::Result<()> {
+        self.lock.try_lock().map_err(io::Error::from)
+    }
+
+    /// The number that the next generation takes.
+    pub fn next(&self) -> Result<u64, StateError> {
+        Ok(self.generations()?.last().map_or(1, |last| last.number + 1))
     }
 
     /// Reads what is there, oldest first. `batch` is given the records of one batch, and says whether it could read them.

@@ -17,7 +17,12 @@ pub const CHANGED: u8 = 32;
 impl Memory {
     /// Changes lists: all of it or nothing, and it outlives the process if this returns.
     pub fn change_lists(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let Some(keeping) = &self.keeping else { return self.lists.change(changes, || Ok(())) };
+        let Some(keeping) = self.keeping.get() else {
+            return self.lists.change(changes, || {
+                self.show_changed(changes);
+                Ok(())
+            });
+        };
         let waits = changes.iter().any(|change| *change.list != *BANNED);
         if waits && keeping.output.lock().generation.is_none() {
             // Just opened, or it could not be written: there is no file yet.
@@ -32,8 +37,36 @@ impl Memory {
                 output.whole = None;
                 keeping.failures.fetch_add(1, Ordering::Relaxed);
                 StoreError::Down(format!("the state cannot be written: {error}").into())
-            })
+            })?;
+            self.show_changed(changes);
+            Ok(())
         })
+    }
+
+    /// Puts changes aside for a successor, if there is one: it is told at the next turn, behind what it was shown.
+    fn show_changed(&self, changes: &[Change]) {
+        if let Some(meanwhile) = &mut *self.collecting.meanwhile.lock() {
+            for Change { list, key, entry } in changes {
+                put(meanwhile, list, key, entry.as_ref());
+            }
+        }
+    }
+
+    /// Collects every entry that was added, for a successor; `send` is called in between.
+    pub(super) fn show_lists(
+        &self,
+        batch: &mut Vec<u8>,
+        send: &mut impl FnMut(&mut Vec<u8>) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        for (list, ledger) in self.lists.lists() {
+            for part in 0..ledger.parts() {
+                for (key, entry) in ledger.part(part) {
+                    put(batch, &list, &key, Some(&entry));
+                }
+                send(batch)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes down every entry that was added, a part at a time.
@@ -72,13 +105,18 @@ fn put(batch: &mut Vec<u8>, list: &str, key: &Key, entry: Option<&Entry>) {
 
 /// Makes a change that was written.
 pub fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
+    let mut change = change(from)?;
+    // What nobody needs to remember any more is as good as gone.
+    change.entry = change.entry.filter(|entry| now < entry.kept);
+    memory.lists.restore(&change);
+    Some(())
+}
+
+fn change(from: &mut &[u8]) -> Option<Change> {
     let (list, key, entry) = (text(from)?, text(from)?, text(from)?);
     let key = Key::of_stored(key)?;
     let entry = if entry.is_empty() { None } else { Some(Entry::of_stored(entry)?) };
-    // What nobody needs to remember any more is as good as gone.
-    let entry = entry.filter(|entry| now < entry.kept);
-    memory.lists.restore(&Change { list: list.into(), key, entry });
-    Some(())
+    Some(Change { list: list.into(), key, entry })
 }
 
 fn text<'f>(from: &mut &'f [u8]) -> Option<&'f str> {
@@ -86,6 +124,17 @@ fn text<'f>(from: &mut &'f [u8]) -> Option<&'f str> {
     let (text, rest) = from.split_at_checked(length)?;
     *from = rest;
     std::str::from_utf8(text).ok()
+}
+
+impl Kept for Change {
+    fn put(&self, to: &mut Vec<u8>) {
+        put(to, &self.list, &self.key, self.entry.as_ref());
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        (u8::take(from)? == CHANGED).then_some(())?;
+        change(from)
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +223,7 @@ mod tests {
             scope.spawn(|| {
                 (0..20).for_each(|_| {
                     // As after a failed write: the whole is written again.
-                    if let Some(keeping) = &memory.keeping {
+                    if let Some(keeping) = memory.keeping.get() {
                         keeping.output.lock().whole = None;
                     }
                     memory.write_down();

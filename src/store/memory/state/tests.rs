@@ -27,7 +27,7 @@ fn opened(path: &Path) -> (Arc<Memory>, Restored) {
 
 /// The store after the process was killed: nothing is written that was not before.
 fn killed(memory: Arc<Memory>, path: &Path) -> Arc<Memory> {
-    memory.keeping.as_ref().unwrap().closing.tell();
+    memory.keeping.get().unwrap().closing.tell();
     drop(memory);
     opened(path).0
 }
@@ -125,7 +125,15 @@ proptest! {
 #[test]
 fn what_may_happen_only_once_survives_a_kill_at_any_moment() {
     let dir = tempfile::tempdir().unwrap();
-    let mut memory = opened(dir.path()).0;
+    // In the first second, when nothing has been written yet.
+    let memory = opened(dir.path()).0;
+    assert_eq!(memory.burn([99; 16], MINUTES, NOW), Ok(Burn::First));
+    let memory = killed(memory, dir.path());
+    assert_eq!(memory.burn([98; 16], MINUTES, NOW), Ok(Burn::First));
+    let mut memory = killed(memory, dir.path());
+    for token in [98, 99] {
+        assert_eq!(memory.burn([token; 16], MINUTES, NOW), Ok(Burn::AlreadyUsed));
+    }
     // Before the first whole file and after it.
     for round in 0..2u8 {
         let (token, held, taken) = ([round; 16], [10 + round; 16], [20 + round; 16]);
@@ -231,7 +239,7 @@ fn a_file_that_grew_is_written_anew_and_the_old_one_goes() {
         names
     };
     assert_eq!(names(), ["lock", "state.1"]);
-    memory.keeping.as_ref().unwrap().output.lock().whole = None;
+    memory.keeping.get().unwrap().output.lock().whole = None;
     memory.write_down();
     assert_eq!(names(), ["lock", "state.2"]);
     let memory = restarted(memory, dir.path());
@@ -245,7 +253,7 @@ fn a_disk_that_is_full_is_counted_and_made_good_later() {
     see(&memory, 1, NOW, 1, 1);
     memory.write_down();
     // No file can be made where a directory has its name.
-    memory.keeping.as_ref().unwrap().output.lock().whole = None;
+    memory.keeping.get().unwrap().output.lock().whole = None;
     let obstacle = dir.path().join("begun.2");
     std::fs::create_dir(&obstacle).unwrap();
     see(&memory, 2, NOW, 1, 1);
@@ -264,7 +272,7 @@ fn a_disk_that_stays_full_costs_no_more_memory_than_a_bound_and_nothing_known() 
     let memory = opened(dir.path()).0;
     memory.write_down();
     // The writing hangs: nobody asks for what changed.
-    let collecting = memory.keeping.as_ref().unwrap().collecting.lock();
+    let collecting = memory.collecting.turn.lock();
     let capacity = usize::try_from(memory.open.stats().capacity).unwrap();
     for id in 0..10 * capacity as u128 {
         see(&memory, id, NOW, id, 1);

@@ -1,0 +1,255 @@
+//! What a process asks its successor, and hears.
+
+use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::event::Event;
+use crate::engine::evidence::{Account, History, Source};
+use crate::engine::outcome::Outcome;
+use crate::engine::time::Timestamp;
+use crate::lists::Change;
+use crate::store::memory::state::kept::{Kept, kept};
+use crate::store::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, StoreError, Withdrawal};
+use bytes::Bytes;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub enum Question {
+    Observe(Box<Seen>),
+    Settle(AttemptId, Outcome, Timestamp),
+    Withdraw(AttemptId, Withdrawal, Timestamp),
+    Burn([u8; 16], Duration, Timestamp),
+    Hold([u8; 16], Bytes, Duration, Timestamp),
+    Take([u8; 16], Timestamp),
+    ChangeLists(Vec<Change>),
+}
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    History(History),
+    Settled(Settled),
+    Burn(Burn),
+    Held,
+    Taken(Option<Bytes>),
+    ListsChanged,
+    Refused(StoreError),
+}
+
+/// An [`Observation`] of one's own.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    id: AttemptId,
+    at: Timestamp,
+    event: Event,
+    network: Network,
+    device: DeviceKey,
+    told_apart: bool,
+    accounts: Vec<Pseudonym>,
+}
+
+impl Question {
+    pub fn observe(seen: &Observation<'_>) -> Question {
+        let accounts = &seen.accounts[..seen.accounts.len().min(MOST_ALIASES)];
+        Question::Observe(Box::new(Seen {
+            id: seen.id,
+            at: seen.at,
+            event: seen.event.clone(),
+            network: seen.network,
+            device: seen.device,
+            told_apart: seen.told_apart,
+            accounts: accounts.to_vec(),
+        }))
+    }
+}
+
+impl Answer {
+    /// For an answer that fits no question of that kind.
+    pub fn unfit(self) -> StoreError {
+        match self {
+            Answer::Refused(error) => error,
+            _ => StoreError::Down("the gate that took over answered something else".into()),
+        }
+    }
+}
+
+impl Seen {
+    pub fn observation(&self) -> Observation<'_> {
+        Observation {
+            id: self.id,
+            at: self.at,
+            event: self.event.clone(),
+            network: self.network,
+            device: self.device,
+            told_apart: self.told_apart,
+            accounts: &self.accounts,
+        }
+    }
+}
+
+kept!(Seen { id, at, event, network, device, told_apart, accounts });
+kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
+kept!(Account { recent, from_here, refused_here, in_flight, known_source });
+kept!(History { network, device, account });
+
+impl Kept for Question {
+    fn put(&self, to: &mut Vec<u8>) {
+        match self {
+            Question::Observe(seen) => {
+                to.push(0);
+                seen.put(to);
+            }
+            Question::Settle(id, outcome, at) => {
+                to.push(1);
+                id.put(to);
+                outcome.put(to);
+                at.put(to);
+            }
+            Question::Withdraw(id, how, at) => {
+                to.push(2);
+                id.put(to);
+                how.put(to);
+                at.put(to);
+            }
+            Question::Burn(token, lifetime, at) => {
+                to.push(3);
+                token.put(to);
+                lifetime.put(to);
+                at.put(to);
+            }
+            Question::Hold(id, sealed, lifetime, at) => {
+                to.push(4);
+                id.put(to);
+                sealed.put(to);
+                lifetime.put(to);
+                at.put(to);
+            }
+            Question::Take(id, at) => {
+                to.push(5);
+                id.put(to);
+                at.put(to);
+            }
+            Question::ChangeLists(changes) => {
+                to.push(6);
+                changes.put(to);
+            }
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(match u8::take(from)? {
+            0 => Question::Observe(Kept::take(from)?),
+            1 => Question::Settle(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
+            2 => Question::Withdraw(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
+            3 => Question::Burn(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
+            4 => Question::Hold(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
+            5 => Question::Take(Kept::take(from)?, Kept::take(from)?),
+            6 => Question::ChangeLists(Kept::take(from)?),
+            _ => return None,
+        })
+    }
+}
+
+impl Kept for Answer {
+    fn put(&self, to: &mut Vec<u8>) {
+        match self {
+            Answer::History(history) => {
+                to.push(0);
+                history.put(to);
+            }
+            Answer::Settled(settled) => {
+                to.push(1);
+                (*settled == Settled::Counted).put(to);
+            }
+            Answer::Burn(burn) => {
+                to.push(2);
+                (*burn == Burn::First).put(to);
+            }
+            Answer::Held => to.push(3),
+            Answer::Taken(sealed) => {
+                to.push(4);
+                sealed.put(to);
+            }
+            Answer::Refused(error) => {
+                to.push(5);
+                error.put(to);
+            }
+            Answer::ListsChanged => to.push(6),
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(match u8::take(from)? {
+            0 => Answer::History(Kept::take(from)?),
+            1 => Answer::Settled(if bool::take(from)? { Settled::Counted } else { Settled::NotOpen }),
+            2 => Answer::Burn(if bool::take(from)? { Burn::First } else { Burn::AlreadyUsed }),
+            3 => Answer::Held,
+            4 => Answer::Taken(Kept::take(from)?),
+            5 => Answer::Refused(Kept::take(from)?),
+            6 => Answer::ListsChanged,
+            _ => return None,
+        })
+    }
+}
+
+impl Kept for StoreError {
+    fn put(&self, to: &mut Vec<u8>) {
+        match self {
+            StoreError::Full(_) => to.push(0),
+            StoreError::Exists => to.push(1),
+            // Memory is none of these.
+            StoreError::Late(_)
+            | StoreError::Down(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::FailingOver(_)
+            | StoreError::Refused(_)
+            | StoreError::Foreign
+            | StoreError::Broken(_)
+            | StoreError::Merging => to.push(2),
+            StoreError::Lists(_) => to.push(3),
+        }
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(match u8::take(from)? {
+            0 => StoreError::Full("token or answer"),
+            1 => StoreError::Exists,
+            2 => StoreError::Down("the gate that took over could not answer".into()),
+            3 => StoreError::Full("list entry"),
+            _ => return None,
+        })
+    }
+}
+
+impl Kept for Event {
+    fn put(&self, to: &mut Vec<u8>) {
+        self.name().as_bytes().to_vec().put(to);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        std::str::from_utf8(&Vec::<u8>::take(from)?).ok()?.parse().ok()
+    }
+}
+
+impl Kept for Duration {
+    fn put(&self, to: &mut Vec<u8>) {
+        self.as_secs().put(to);
+        self.subsec_nanos().put(to);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (seconds, nanos) = (u64::take(from)?, u32::take(from)?);
+        (nanos < 1_000_000_000).then(|| Duration::new(seconds, nanos))
+    }
+}
+
+impl Kept for Bytes {
+    fn put(&self, to: &mut Vec<u8>) {
+        u32::try_from(self.len()).unwrap_or(u32::MAX).put(to);
+        to.extend_from_slice(self);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let length = u32::take(from)? as usize;
+        let (bytes, rest) = from.split_at_checked(length)?;
+        *from = rest;
+        Some(Bytes::copy_from_slice(bytes))
+    }
+}
