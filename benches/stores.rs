@@ -3,6 +3,8 @@
 //! time and sixty-four at once. Prints what an entry takes in memory as well, from the process's own accounting, and what it
 //! takes there and what a script costs, from the server's.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
+
 #[path = "../src/store/redis/server.rs"]
 mod server;
 

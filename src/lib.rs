@@ -76,7 +76,8 @@
 //!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.
 //!   - [`outcome`](engine::outcome): reading the application's answer.
 //! - [`gateway`]: the imperative shell; all that knows Pingora.
-//!   - [`server`](gateway::server), [`door`](gateway::door), [`gate`](gateway::gate): starting, admitting, the hooks.
+//!   - [`server`](gateway::server) with its `services`, [`door`](gateway::door), [`gate`](gateway::gate): starting,
+//!     admitting, the hooks.
 //!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back;
 //!     [`judgement`](gateway::judgement): its steps that need no socket.
 //!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words.

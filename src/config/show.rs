@@ -70,11 +70,13 @@ impl Shown<'_> {
         match path {
             "policies.NAME.deny.respond" => self.child(node, "redirect").is_none(),
             // A first ban that is longer than the default is itself the longest.
-            "policies.NAME.rules.ban.most" | "policies.NAME.on_success.ban.most" => {
+            "policies.NAME.rules.ban.most"
+            | "policies.NAME.on_success.ban.most"
+            | "policies.NAME.when_degraded.ban.most" => {
                 let first = self.child(node, "for").and_then(|first| self.tree.text(first));
                 first.and_then(|first| units::duration(first).ok()).is_none_or(|first| first <= LONGEST_BAN)
             }
-            "store.cluster" | "store.deadline" | "store.prefix" => self.reads(node, "kind", "redis"),
+            "store.cluster" | "store.deadline" | "store.prefix" | "store.tokens" => self.reads(node, "kind", "redis"),
             _ => true,
         }
     }

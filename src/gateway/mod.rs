@@ -36,6 +36,7 @@ pub mod reload;
 pub mod reply;
 pub mod server;
 pub mod service_manager;
+mod services;
 pub mod succession;
 pub mod tls;
 pub mod upstream;

@@ -503,7 +503,7 @@ mod tests {
         let attempt = conformance::login(1, conformance::NOON, 1, &[]);
         assert!(travels(&store.observe(&attempt)) <= 64);
         assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 96);
-        assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 128);
+        assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 192);
     }
 
     #[test]

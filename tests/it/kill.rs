@@ -180,7 +180,8 @@ async fn whenever_it_is_killed_it_starts_and_knows_what_it_promised() {
         lost += missing;
 
         program = program.again().await;
-        for cookie in spent.lock().unwrap().iter() {
+        let spent = spent.lock().unwrap().clone();
+        for cookie in &spent {
             let again = ask(program.address, login(cookie)).await;
             assert_eq!(again, Some(403), "after {moment} ms: a clearance is spent twice");
         }

@@ -222,7 +222,7 @@ impl Resolver<'_, '_> {
         let (message, help) = match (of, list) {
             ("ip", _) => return Some(BanOf::Ip),
             ("account", RuleList::OnSuccess) => return Some(BanOf::Account),
-            ("account", RuleList::Rules) => (
+            ("account", RuleList::Rules | RuleList::WhenDegraded) => (
                 "an account cannot be banned before the password was right: anybody could lock its owner out"
                     .to_owned(),
                 "write `of: ip`, or move the rule to `on_success`",

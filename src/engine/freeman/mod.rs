@@ -135,7 +135,6 @@ mod tests {
             }
             assert!(expected.is_empty(), "{name}: never scored: {expected:?}");
             assert!(worst < 1e-9, "{name}: {worst:e}");
-            println!("{name}: worst relative difference {worst:e}");
         }
     }
 

@@ -8,7 +8,7 @@ mod unmatched;
 
 use super::memory::{Limits, Memory};
 use super::redis::server::{Cluster, shared};
-use super::redis::tests::{store_in, store_on};
+use super::redis::tests::{redis_on, store_in, store_on};
 use super::*;
 use crate::engine::evidence::{Account, Counts, Source};
 use bounds::*;
@@ -36,8 +36,9 @@ macro_rules! suite {
 
 /// What every store promises. A cluster takes seconds to come together, so its promises are one test.
 macro_rules! every_store {
-    ($($promise:ident),* $(,)?) => {
-        suite!(memory, 192, |limits| super::Store::Memory(super::Memory::new(limits).into()); $($promise),*);
+    ($($promise:ident),* ; not without the remote: $($answered:ident),* $(,)?) => {
+        suite!(memory, 192, |limits| super::Store::Memory(super::Memory::new(limits).into());
+            $($promise,)* $($answered),*);
 
         // Without its remote: what one gate does alone.
         suite!(shared_alone, 48, crate::store::shared::tests::alone; $($promise),*);
@@ -45,7 +46,13 @@ macro_rules! every_store {
         suite!(redis, 48, {
             let server = super::shared();
             move |_| super::store_on(&server)
-        }; $($promise),*);
+        }; $($promise,)* $($answered),*);
+
+        // What the gate really asks: Redis behind a breaker.
+        suite!(shared, 24, {
+            let server = super::shared();
+            move |_| crate::store::shared::tests::over(super::redis_on(&server))
+        }; $($promise,)* $($answered),*);
 
         #[test]
         fn redis_cluster_keeps_every_promise() {
@@ -59,6 +66,7 @@ macro_rules! every_store {
                 });
             };
             $(keep(stringify!($promise), &|| $promise(make));)*
+            $(keep(stringify!($answered), &|| $answered(make));)*
             keep("any_sequence_counts_as_the_naive_model_does", &|| super::model::compare(16, make));
         }
     };
@@ -94,7 +102,8 @@ every_store!(
     a_clock_set_back_keeps_counting,
     a_token_burns_exactly_once,
     an_answer_is_taken_exactly_once,
-    looking_up_counts_nothing_and_sees_what_an_attempt_would,
+    looking_up_counts_nothing_and_sees_what_an_attempt_would;
+    not without the remote:
     a_forgotten_account_is_one_that_never_was,
 );
 

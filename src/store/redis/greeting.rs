@@ -80,7 +80,7 @@ async fn own(connection: &Connection, keys: &Keys) -> Result<(), StoreError> {
     }
     let mut mark = redis::cmd("SET");
     mark.arg(keys.owner()).arg(&fingerprint).arg("NX").arg("PX").arg(OWNED.as_millis() as u64);
-    connection.command(&mark).await.map_err(failed)?;
+    connection.command(&mark).await.map_err(|error| failed(&error))?;
     match owner(connection, keys, false).await? {
         Some(owner) if owner == fingerprint.as_bytes() => Ok(()),
         Some(_) => Err(StoreError::Foreign),
@@ -102,13 +102,12 @@ async fn owner(connection: &Connection, keys: &Keys, writing: bool) -> Result<Op
         Err(error) if is_unknown_command(&error) => {
             Err(StoreError::Broken("the server is older than 6.2 and has no GETEX and GETDEL; upgrade it".into()))
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(failed(&error)),
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn failed(error: RedisError) -> StoreError {
-    fault::of(&error, "mark of its owner")
+fn failed(error: &RedisError) -> StoreError {
+    fault::of(error, "mark of its owner")
 }
 
 fn is_unknown_command(error: &RedisError) -> bool {
@@ -130,7 +129,7 @@ pub async fn visit(connection: &Connection, own: Timestamp) -> Result<Visit, Sto
     let mut quickest = Duration::MAX;
     for _ in 0..ROUND_TRIPS {
         let start = Instant::now();
-        connection.command(&redis::cmd("PING")).await.map_err(failed)?;
+        connection.command(&redis::cmd("PING")).await.map_err(|error| failed(&error))?;
         quickest = quickest.min(start.elapsed());
     }
     let mut faults = findings.faults();
@@ -170,13 +169,13 @@ impl Findings {
         match connection.command(&redis::cmd("INFO")).await {
             Ok(info) => findings.servers = texts(&info).iter().map(|text| Found::read(text)).collect(),
             Err(error) if is_refused(&error) => findings.refused.push("INFO"),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(failed(&error)),
         }
         if let Some(own) = own {
             match skew(connection, own).await {
                 Ok(skew) => findings.skew = skew,
                 Err(error) if is_refused(&error) => findings.refused.push("TIME"),
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(failed(&error)),
             }
         }
         Ok(findings)

@@ -9,6 +9,7 @@ use super::*;
 use crate::engine::evidence::History;
 use crate::store::Store;
 use crate::store::conformance::{NOON, limits, login, name, wait};
+use crate::store::redis::Redis;
 use std::future::Future;
 
 /// A store whose remote is away for good.
@@ -22,6 +23,12 @@ pub fn alone(limits: Limits) -> Store {
         gate.open();
     });
     Store::Shared(gate)
+}
+
+/// A store over this one.
+pub fn over(redis: Redis) -> Store {
+    let remote = Remote::Redis(Box::new(redis));
+    Store::Shared(Shared::new(remote, Use::new(limits(), Tokens::Local)).unwrap())
 }
 
 fn down() -> Mode {

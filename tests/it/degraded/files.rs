@@ -65,8 +65,8 @@ async fn a_list_that_is_half_written_changes_nobodys_mind() {
     let file = dir.path().join("blocked.txt");
     let whole = "203.0.113.66\n198.51.101.0/24\n";
     std::fs::write(&file, whole).unwrap();
-    let lists = format!("lists: {{ banned: {{ effect: deny, of: ip, file: \"{}\" }} }}\nroutes:", file.display());
-    let yaml = shop_with(&[("routes:", &lists), ("client.ip == \"203.0.113.66\"", "listed.banned")]);
+    let lists = format!("lists: {{ barred: {{ effect: deny, of: ip, file: \"{}\" }} }}\nroutes:", file.display());
+    let yaml = shop_with(&[("routes:", &lists), ("client.ip == \"203.0.113.66\"", "listed.barred")]);
     let origin = Origin::shop().await;
     let program = Program::start(&yaml, &origin).await;
     let half = || std::fs::write(&file, "203.0.113.66\n198.51.10").unwrap();

@@ -97,6 +97,8 @@ impl Gate {
         let conf = Arc::new(server_conf(&settings));
         let inner = gate::Gate::open(settings, clock.clone()).unwrap();
         inner.store.prepare().await;
+        // As the program does: once before anybody comes, then again and again.
+        let _ = inner.store.follow_lists(clock.now()).await;
         inner.live.load().upstreams.refresh().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -106,6 +108,19 @@ impl Gate {
             while let Ok((socket, _)) = listener.accept().await {
                 let (door, stopping) = (door.clone(), stopping.clone());
                 tokio::spawn(async move { door.process_new(Box::new(stream(socket)), &stopping).await });
+            }
+        });
+        let (follower, time, mut over) = (inner.clone(), clock.clone(), stop.subscribe());
+        tokio::spawn(async move {
+            let follows = async {
+                loop {
+                    let _ = follower.store.follow_lists(time.now()).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! {
+                () = follows => {}
+                _ = over.wait_for(|stopping| *stopping) => {}
             }
         });
         Gate { address, clock, inner, yaml, dir, stop }

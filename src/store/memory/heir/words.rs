@@ -22,6 +22,7 @@ pub enum Question {
     ChangeLists(Vec<Change>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "nearly all are histories")]
 #[derive(Clone, Debug)]
 pub enum Answer {
     History(History),

@@ -201,6 +201,33 @@ fn who_may_not_ask_is_refused_by_name() {
 }
 
 #[test]
+fn a_password_that_changed_in_its_file_is_used_at_the_next_connection() {
+    let server = Server::start(&["--requirepass", "one"]);
+    let file = server.directory().join("password");
+    std::fs::write(&file, "one\n").unwrap();
+    let settings = RedisSettings { password_file: Some(file.clone()), ..settings(&[server.port()]) };
+    let redis = Redis::open(&settings, &IDENTITY).unwrap();
+    until_counted(&redis, 1);
+    assert_eq!(server.ask_as("one", &["CONFIG", "SET", "requirepass", "two"]), "OK");
+    assert_eq!(server.ask_as("two", &["CLIENT", "KILL", "TYPE", "normal"]), "1");
+    assert_eq!(until_refused(&redis, 2), "down");
+    assert_eq!(
+        until("the refusal", || redis.reachable().err().filter(|error| error.name() == "refused")).name(),
+        "refused"
+    );
+    std::fs::write(&file, "two\n").unwrap();
+    until_counted(&redis, 3);
+}
+
+#[test]
+fn a_server_may_be_behind_a_socket_file() {
+    let server = Server::start(&["--unixsocket", "socket"]);
+    let servers = vec![RedisServer::Unix(server.directory().join("socket"))];
+    let redis = Redis::open(&RedisSettings { servers, ..settings(&[server.port()]) }, &IDENTITY).unwrap();
+    assert_eq!(until_counted(&redis, 1).network.in_flight, 1);
+}
+
+#[test]
 fn outcomes_that_are_on_their_way_are_told_before_the_end() {
     let server = shared();
     let settings = RedisSettings { deadline: Duration::from_millis(1), ..settings(&[server.port()]) };
