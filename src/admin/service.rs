@@ -6,15 +6,17 @@ use super::pages::{AdminState, Page, respond};
 use async_trait::async_trait;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response, StatusCode};
+use parking_lot::Mutex;
 use pingora::apps::{HttpServerApp, ReusedHttpStream};
 use pingora::listeners::tls::TlsSettings;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use pingora::services::listening::Service;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Connections that are served at once; more are closed.
 const MOST_CONNECTIONS: usize = 256;
@@ -29,12 +31,13 @@ const MOST_LINGERED: usize = 1 << 20;
 pub struct AdminApp {
     state: Arc<AdminState>,
     api: Arc<Api>,
+    heads: Heads,
     places: Semaphore,
 }
 
 impl AdminApp {
     pub fn new(state: Arc<AdminState>, api: Arc<Api>) -> AdminApp {
-        AdminApp { state, api, places: Semaphore::new(MOST_CONNECTIONS) }
+        AdminApp { state, api, heads: Heads::default(), places: Semaphore::new(MOST_CONNECTIONS) }
     }
 }
 
@@ -69,8 +72,14 @@ impl HttpServerApp for AdminApp {
         mut session: ServerSession,
         _shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
+        let place = self.heads.enter();
+        let read = tokio::select! {
+            read = tokio::time::timeout(HEAD, session.read_request()) => read,
+            () = place.must_go() => return None,
+        };
+        drop(place);
+        let Ok(Ok(true)) = read else { return None };
         let _place = self.places.try_acquire().ok()?;
-        let Ok(Ok(true)) = tokio::time::timeout(HEAD, session.read_request()).await else { return None };
         session.set_keepalive(None);
         session.set_write_timeout(Some(WRITE));
         let (head, body) = self.response(&mut session).await.into_parts();
@@ -79,6 +88,44 @@ impl HttpServerApp for AdminApp {
         linger(&mut session).await;
         session.finish().await.ok()?;
         None
+    }
+}
+
+/// Connections that have not sent their head yet, oldest first. When they are too many the oldest goes: who opens
+/// connections and says nothing keeps nobody out who speaks.
+#[derive(Default)]
+struct Heads(Arc<Mutex<VecDeque<Arc<Notify>>>>);
+
+/// One of them.
+struct Waiting {
+    among: Arc<Mutex<VecDeque<Arc<Notify>>>>,
+    told: Arc<Notify>,
+}
+
+impl Heads {
+    fn enter(&self) -> Waiting {
+        let told = Arc::new(Notify::new());
+        let mut waiting = self.0.lock();
+        if waiting.len() >= MOST_CONNECTIONS
+            && let Some(oldest) = waiting.pop_front()
+        {
+            oldest.notify_one();
+        }
+        waiting.push_back(told.clone());
+        Waiting { among: self.0.clone(), told }
+    }
+}
+
+impl Waiting {
+    /// Resolves when its place is needed.
+    async fn must_go(&self) {
+        self.told.notified().await;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.among.lock().retain(|told| !Arc::ptr_eq(told, &self.told));
     }
 }
 

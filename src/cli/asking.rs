@@ -35,7 +35,8 @@ const MOST: u64 = 256 * 1024 * 1024;
 /// The gate that a command is about.
 #[derive(Args, Debug)]
 pub struct Running {
-    /// The configuration that the gate runs on: tells where it listens and where its token is.
+    /// The configuration that the gate runs on: tells where it listens and where its token is. If it is not named and not
+    /// there, /etc/tollgate/tollgate.yaml is read.
     #[arg(long, short, value_name = "FILE", default_value = "conf/tollgate.yaml")]
     pub config: PathBuf,
     /// Your certificate, where `admin.tls.client_ca` asks for one.
@@ -98,15 +99,14 @@ impl Answered {
         let said = problem["detail"].as_str().or(self.body.lines().next()).unwrap_or_default();
         let title = problem["title"].as_str().map(|title| format!("{title}: ")).unwrap_or_default();
         let said = format!("{title}{said}");
-        let _ = writeln!(
-            io::stderr(),
-            "tollgate: {} answered {}: {}",
-            self.address,
-            self.status,
-            said.trim_end().escape_debug()
-        );
+        let _ = writeln!(io::stderr(), "tollgate: {} answered {}: {}", self.address, self.status, lines(&said));
         FAILED
     }
+}
+
+/// A text of several lines, without what a terminal would take for an order.
+fn lines(text: &str) -> String {
+    text.trim_end().lines().map(|line| line.escape_debug().to_string()).collect::<Vec<_>>().join("\n  ")
 }
 
 /// A gate that can be asked.
@@ -116,11 +116,22 @@ pub struct Gate {
     identity: Option<(PathBuf, PathBuf)>,
 }
 
+/// Where `--config` points without it, and where a package puts the configuration.
+const DEFAULT: &str = "conf/tollgate.yaml";
+const INSTALLED: &str = "/etc/tollgate/tollgate.yaml";
+
 impl Running {
+    /// The configuration to read: an installed one if none was named and none is here.
+    fn file(&self) -> &Path {
+        let installed = Path::new(INSTALLED);
+        let unnamed = self.config == Path::new(DEFAULT) && !self.config.exists();
+        if unnamed && installed.exists() { installed } else { &self.config }
+    }
+
     /// Finds the gate. If that fails, what is wrong was told, and this is the exit code.
     pub fn find(&self) -> Result<Gate, u8> {
         let mut err = io::stderr();
-        let reading = config::read(&self.config);
+        let reading = config::read(self.file());
         match (reading.admin, reading.result) {
             (Some(admin @ Admin { address: Some(address), .. }), _) if admin.api_is_open() => {
                 let identity = self.certificate.clone().zip(self.key.clone());

@@ -50,14 +50,15 @@ pub fn export(running: &Running, person: &asking::Person, output: Option<&Path>)
 fn complete(export: &Value) -> u8 {
     let mut err = io::stderr().lock();
     let mut code = FINE;
+    let mut files = export["not_read"].as_array().into_iter().flatten().filter_map(Value::as_str).peekable();
     if export["complete"] != true {
-        let _ = writeln!(
-            err,
-            "tollgate: there are more records than an answer may hold: look into the decision log itself"
-        );
+        if files.peek().is_none() {
+            let more = "tollgate: there are more records than an answer may hold: look into the decision log itself";
+            let _ = writeln!(err, "{more}");
+        }
         code = FAILED;
     }
-    for file in export["not_read"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for file in files {
         let _ = writeln!(err, "tollgate: not read, because it is compressed: {file}");
     }
     code

@@ -30,6 +30,7 @@ parts! {
     "store_foreign" "It belongs to an installation with another `secret_file`.";
     "store_broken" "It answered what makes no sense.";
     "store_merging" "It is back, and is being told what happened in the meantime.";
+    "lists" "What was added to lists is not known yet: the store was not reached since the start.";
     "city" "The database `intel.city` has something unreadable for this address.";
     "country" "Likewise `intel.country`.";
     "asn" "Likewise `intel.asn`.";

@@ -17,6 +17,7 @@ use crate::secrets::{AdminToken, Secrets, SecretsError};
 use http::HeaderMap;
 use rustls::sign::CertifiedKey;
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,7 +68,11 @@ impl Live {
         let secrets = earlier.secrets.rotated(secret_file).map(Arc::new);
         let path = settings.admin.token_file.as_deref();
         let token = match earlier.settings.admin.token_file.as_deref() {
-            known if known == path => path.map(AdminToken::load).transpose(),
+            // Taken away: whoever did that means the token, and nothing else of the configuration.
+            known if known == path => path.map_or(Ok(None), |path| match AdminToken::load(path) {
+                Err(SecretsError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => Ok(None),
+                token => token.map(Some),
+            }),
             // Newly configured: as at a first start.
             _ => path.map(AdminToken::load_or_create).transpose(),
         };

@@ -11,7 +11,7 @@ use super::networks::Cidr;
 use super::{Change, Key, Note};
 use crate::engine::decision::{BanOf, BanOrder};
 use crate::engine::time::Timestamp;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,17 @@ pub const SHARE: usize = 2;
 pub fn network(ip: IpAddr) -> Key {
     match ip.to_canonical() {
         IpAddr::V4(v4) => Key::Network(Cidr::new(v4.into(), 32)),
+        // Its /64 is all of IPv4.
+        IpAddr::V6(v6) if translated(v6).is_some() => Key::Network(Cidr::new(v6.into(), 128)),
         IpAddr::V6(v6) => Key::Network(Cidr::new(v6.into(), 64)),
+    }
+}
+
+/// The address of IPv4 that a translator (NAT64, RFC 6052) has put into the well-known prefix 64:ff9b::/96.
+fn translated(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))),
+        _ => None,
     }
 }
 
@@ -44,7 +54,12 @@ pub fn is_near(ip: IpAddr) -> bool {
                 || shared
         }
         IpAddr::V6(v6) => {
-            v6.is_loopback()
+            let inner = translated(v6).is_some_and(|v4| is_near(v4.into()));
+            // The translators of a site of one's own (RFC 8215).
+            let local = v6.segments()[..3] == [0x64, 0xff9b, 1];
+            inner
+                || local
+                || v6.is_loopback()
                 || v6.is_unspecified()
                 || v6.is_unique_local()
                 || v6.is_unicast_link_local()
@@ -84,6 +99,17 @@ mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_translated_address_stands_for_itself_alone() {
+        let banned = |ip: &str| network(ip.parse().unwrap());
+        assert_ne!(banned("64:ff9b::203.0.113.66"), banned("64:ff9b::8.8.8.8"));
+        assert_eq!(banned("2001:db8::1"), banned("2001:db8::2"));
+        for near in ["64:ff9b::10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b:1::1"] {
+            assert!(is_near(near.parse().unwrap()), "{near}");
+        }
+        assert!(!is_near("64:ff9b::203.0.113.66".parse().unwrap()));
+    }
 
     fn order(grow: u32) -> BanOrder {
         BanOrder { of: BanOf::Ip, length: 15 * MINUTE, grow, most: 60 * MINUTE }

@@ -134,7 +134,12 @@ impl Key {
             }
         }
         let (of, entry) = text.split_once(' ')?;
-        let mut keys = Key::read(ListOf::by_name(of)?, entry, &Nobody).ok()?;
+        let of = ListOf::by_name(of)?;
+        if of == ListOf::Domain {
+            // As it is: what an operator may write before it (`*.`) is no part of it.
+            return is_domain(entry).then(|| Key::Domain(entry.into()));
+        }
+        let mut keys = Key::read(of, entry, &Nobody).ok()?;
         keys.pop().filter(|_| keys.is_empty())
     }
 }
@@ -175,6 +180,10 @@ fn networks(text: &str) -> Result<Vec<Cidr>, &'static str> {
             (Some(IpAddr::V6(v6)), Some(length @ 96..=128)) if v6.to_ipv4_mapped().is_some() => {
                 Ok(vec![Cidr::new(IpAddr::V6(v6).to_canonical(), length - 96)])
             }
+            // Addresses of IPv4 are told as such, so this would match nobody.
+            (Some(IpAddr::V6(v6)), _) if v6.to_ipv4_mapped().is_some() => {
+                Err("a range of IPv4-mapped addresses that is wider than IPv4: write it as IPv4")
+            }
             (Some(ip), Some(length)) if length <= if ip.is_ipv4() { 32 } else { 128 } => {
                 Ok(vec![Cidr::new(ip, length)])
             }
@@ -200,10 +209,13 @@ fn length_is_odd(text: &str) -> bool {
     })
 }
 
+/// A canonical name of at least two labels; nothing that a pattern, an address or a mistake could be.
 fn is_domain(domain: &str) -> bool {
-    domain.len() <= LONGEST_DOMAIN
-        && domain.contains('.')
-        && !domain.chars().any(|character| character.is_whitespace() || character.is_control())
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    domain.len() <= LONGEST_DOMAIN && domain.contains('.') && domain.split('.').all(label)
 }
 
 /// `AS64500`, `as64500` or `64500`.
@@ -254,6 +266,28 @@ pub mod tests {
 
     fn read(of: ListOf, text: &str) -> Result<Vec<Key>, String> {
         Key::read(of, text, &Plain)
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused_and_what_is_reads_back_as_itself() {
+        for wrong in
+            ["*.*.com", "*.com.*", "*.com", "a..b", ".example.com", "[1.2.3.4]", "%.com", "com", "ex ample.com"]
+        {
+            assert_eq!(read(ListOf::Domain, wrong), Err(NO_DOMAIN.to_owned()), "{wrong}");
+        }
+        for fine in ["*.example.com", "example.com", "xn--bcher-kva.example", "a_b.example"] {
+            let key = read(ListOf::Domain, fine).unwrap().remove(0);
+            assert_eq!(Key::of_stored(&key.stored()), Some(key), "{fine}");
+        }
+        assert_eq!(Key::of_stored("domain *.example.com"), None);
+    }
+
+    #[test]
+    fn a_range_of_mapped_addresses_is_one_of_ipv4_or_refused() {
+        assert_eq!(read(ListOf::Ip, "::ffff:192.0.2.0/120"), read(ListOf::Ip, "192.0.2.0/24"));
+        for wide in ["::ffff:192.0.2.0/24", "::ffff:10.0.0.0/8"] {
+            assert!(read(ListOf::Ip, wide).is_err(), "{wide}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! ([`Key::Account`]), by the same canonical form and the same key as a visitor's: it is stored, shared and shown as
 //! `hash:…` and nothing else. What stands in an operator's own file is the operator's, and stays there.
 //!
-//! The grammar of a line ([`line`]) is one for files, imports and exports.
+//! The grammar of a line ([`mod@line`]) is one for files, imports and exports.
 
 pub mod ban;
 pub mod book;

@@ -384,6 +384,15 @@ impl Store {
         }
     }
 
+    /// An error while only a part of what is known could be told: who has a right to all of it must not be told of a part
+    /// as if it were all.
+    pub fn knows_all(&self) -> Result<(), StoreError> {
+        match self {
+            Store::Memory(_) | Store::Redis(_) => Ok(()),
+            Store::Shared(shared) => shared.knows_all(),
+        }
+    }
+
     /// What is known of one entity, as of `at`, without counting anything. `None`: nothing.
     pub async fn look_up(&self, entity: Entity, at: Timestamp) -> Result<Option<Known>, StoreError> {
         match self {

@@ -124,7 +124,7 @@ fn export(call: Call) -> Answering {
                 records.extend(page.records);
                 match page.cursor {
                     Some(next) if records.len() < MOST_RECORDS => cursor = Cursor::parse(&next),
-                    next => return Ok((records, next.is_none(), page.not_read)),
+                    next => return Ok((records, next.is_none() && page.not_read.is_empty(), page.not_read)),
                 }
             }
         });

@@ -43,7 +43,7 @@ pub const RESOURCE: Resource = Resource {
                       the running configuration or are named by it, and variables of the environment if it uses them: whoever \
                       calls need not be allowed to read this machine's files. Ports are not tried, and whether directories \
                       exist is not told.",
-            audit: Audit::Silent,
+            audit: Audit::Reads,
             parameters: &[],
             body: Body::Text { media: "application/yaml", most: config::LARGEST as usize },
             answer: Answer { status: 200, summary: "The report.", schema: of::<Checked> },

@@ -321,6 +321,7 @@ async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Res
 }
 
 async fn source(api: &Api, entity: Entity, at: Timestamp) -> Result<Option<Source>, Problem> {
+    api.gate.store.knows_all().map_err(unanswered)?;
     match api.gate.store.look_up(entity, at).await.map_err(unanswered)? {
         Some(Known::Source(source)) => Ok(Some((&source).into())),
         Some(Known::Account(..)) | None => Ok(None),
@@ -331,6 +332,7 @@ async fn source(api: &Api, entity: Entity, at: Timestamp) -> Result<Option<Sourc
 pub(super) async fn accounts(api: &Api, meant: &Meant, at: Timestamp) -> Result<Vec<Account>, Problem> {
     let mut accounts = Vec::new();
     for pseudonym in &meant.pseudonyms {
+        api.gate.store.knows_all().map_err(unanswered)?;
         let known = api.gate.store.look_up(Entity::Account(*pseudonym), at).await.map_err(unanswered)?;
         if let Some(Known::Account(account, known_sources)) = known {
             accounts.push(Account {

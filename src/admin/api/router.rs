@@ -95,6 +95,10 @@ impl Api {
         let live = self.gate.live.load();
         access::not_by_a_page(&head.headers, &head.uri, &live.settings.admin.hosts)?;
         let wants_certificate = live.settings.admin.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        if live.token.is_none() && live.settings.admin.token_file.is_some() {
+            // Its file was taken away: what is wanted cannot be shown, and no certificate stands in for it.
+            return Err(Problem::unauthorised("the token was revoked"));
+        }
         if live.token.is_none() && !wants_certificate {
             let detail = "nothing can be asked here: the configuration names no `admin.token_file`";
             return Err(Problem::new(Kind::Closed, detail));

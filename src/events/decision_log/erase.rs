@@ -15,9 +15,10 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// What of a record tells of a person: the key, and its parent.
+/// What of a record tells of a person beside the pseudonym: the key, and its parent. The pseudonym goes last: a line that
+/// was broken off at is found by it again.
 const PERSONAL: &[(&str, &str)] =
-    &[("user", "user_id"), ("user", "email_domain"), ("device", "device_id"), ("device", "ip"), ("device", "location")];
+    &[("user", "email_domain"), ("device", "device_id"), ("device", "ip"), ("device", "location")];
 /// A longer line is no record of ours; only the pseudonym in it is overwritten.
 const LONGEST_LINE: u64 = 1 << 20;
 

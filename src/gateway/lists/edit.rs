@@ -147,6 +147,9 @@ pub async fn import(
     Ok(imported)
 }
 
+/// Most entries of one import: a short line may be a range of addresses that takes hundreds.
+const MOST_AT_ONCE: usize = 100_000;
+
 /// The changes that a text asks for, each entry once, as its last line has it; and how many lines are over.
 fn changes(
     list: &Named<'_>,
@@ -176,6 +179,12 @@ fn changes(
                     let entry = Entry::new(line.until, now, note.clone());
                     let change = |key| Change { list: name.clone(), key, entry: Some(entry.clone()) };
                     changes.extend(keys.into_iter().map(change));
+                    if changes.len() > MOST_AT_ONCE {
+                        let message = format!(
+                            "more than {MOST_AT_ONCE} entries at once: import them in parts, and write ranges as CIDR"
+                        );
+                        return Err(Unfulfilled::wrong(message));
+                    }
                     continue;
                 }
                 Err(message) => message,

@@ -124,7 +124,8 @@ pub struct Visit {
 }
 
 /// Looks at the server as [`greet`] does, and takes the time of a round trip.
-pub async fn visit(connection: &Connection, own: Timestamp) -> Result<Visit, StoreError> {
+/// `prefix`: of the keys that the gate would use.
+pub async fn visit(connection: &Connection, prefix: &str, own: Timestamp) -> Result<Visit, StoreError> {
     let findings = Findings::of(connection, Some(own)).await?;
     let mut quickest = Duration::MAX;
     for _ in 0..ROUND_TRIPS {
@@ -137,8 +138,51 @@ pub async fn visit(connection: &Connection, own: Timestamp) -> Result<Visit, Sto
     if replica {
         faults.push("this is a replica, which takes no writes: name the master, or an address that leads to it".into());
     }
+    if !replica {
+        faults.extend(missing_rights(connection, prefix).await?);
+    }
     let seen = findings.servers.iter().map(|found| found.line(quickest)).collect();
     Ok(Visit { seen, faults })
+}
+
+/// What a gate sends, itself or from its scripts, each on a key that is gone a second later and that nobody else has.
+const SENT: &[&[&str]] = &[
+    &["SET", "KEY", "1", "PX", "1000"],
+    &["GET", "KEY"],
+    &["GETEX", "KEY", "PX", "1000"],
+    &["GETDEL", "KEY"],
+    &["EVAL", "return 1", "1", "KEY"],
+    &["EVALSHA", "0000000000000000000000000000000000000000", "1", "KEY"],
+    &["EXISTS", "KEY"],
+    &["HSET", "KEY", "a", "1"],
+    &["HEXISTS", "KEY", "a"],
+    &["HSCAN", "KEY", "0"],
+    &["HDEL", "KEY", "a"],
+    &["DEL", "KEY"],
+    &["ZADD", "KEY", "1", "a"],
+    &["ZRANGE", "KEY", "0", "0"],
+    &["ZRANGEBYSCORE", "KEY", "0", "0"],
+    &["ZREMRANGEBYRANK", "KEY", "1", "1"],
+    &["ZREM", "KEY", "a"],
+];
+
+/// The commands that this user may not send, or not about these keys.
+async fn missing_rights(connection: &Connection, prefix: &str) -> Result<Option<String>, StoreError> {
+    let key = format!("{prefix}:probe:{:032x}", uuid::Uuid::now_v7().as_u128());
+    let mut missing = Vec::new();
+    for words in SENT {
+        let mut command = redis::cmd(words[0]);
+        words[1..].iter().for_each(|word| {
+            command.arg(if *word == "KEY" { key.as_str() } else { word });
+        });
+        match connection.command(&command).await {
+            Err(error) if is_refused(&error) => missing.push(words[0].to_lowercase()),
+            // No such script, nothing there: it was allowed to ask.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let rights = missing.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
+    Ok((!missing.is_empty()).then(|| format!("this user lacks rights that a gate needs: {rights}")))
 }
 
 /// What a server, or each master of a cluster, says of itself.

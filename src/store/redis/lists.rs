@@ -35,6 +35,8 @@ const PIECE: usize = 250;
 const READ: usize = 1_000;
 /// So many questions after each other (about a minute) the server is asked to tidy up.
 const TIDIED: u32 = 240;
+/// So many questions in a row that failed (three seconds at least), and the lists are not known any more.
+const STALE: u32 = 12;
 /// Entries that it tidies away then.
 const TIDY: usize = 500;
 
@@ -47,6 +49,8 @@ pub(super) struct Shared {
     /// Whether there was a first reading.
     read: std::sync::atomic::AtomicBool,
     followed: AtomicU32,
+    /// Questions in a row that failed.
+    failing: AtomicU32,
 }
 
 impl Shared {
@@ -56,6 +60,7 @@ impl Shared {
             known: Mutex::default(),
             read: false.into(),
             followed: AtomicU32::new(0),
+            failing: AtomicU32::new(0),
         }
     }
 }
@@ -76,9 +81,9 @@ impl Redis {
         &self.shared.book
     }
 
-    /// Whether the lists were ever read.
+    /// Whether the lists were read, and are followed: not if that has failed for seconds.
     pub fn knows_lists(&self) -> bool {
-        self.shared.read.load(Ordering::Relaxed)
+        self.shared.read.load(Ordering::Relaxed) && self.shared.failing.load(Ordering::Relaxed) < STALE
     }
 
     /// Changes lists for the whole fleet. Each piece of [`PIECE`] changes is all or nothing; a failure in between leaves
@@ -92,14 +97,24 @@ impl Redis {
         for piece in changes.chunks(PIECE) {
             last = self.write("change", piece, patience).await?;
         }
-        // It is made; should this gate hear of it late, it hears of it with the next question.
-        let _ = timeout(patience, self.follow(Some(last))).await;
+        // It is made. Should this gate not hear of it now, it holds here all the same; what the server says later rules.
+        if !matches!(timeout(patience, self.follow(Some(last))).await, Ok(Ok(()))) {
+            changes.iter().for_each(|change| self.shared.book.restore(change));
+        }
         Ok(())
     }
 
     /// Takes over what was changed since the last time.
     pub async fn follow_lists(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.follow(None).await?;
+        if let Err(error) = self.follow(None).await {
+            if self.shared.failing.fetch_add(1, Ordering::Relaxed) + 1 == STALE {
+                tracing::error!(%error, "the fleet's lists cannot be followed; this gate goes on with what it knows");
+            }
+            return Err(error);
+        }
+        if self.shared.failing.swap(0, Ordering::Relaxed) >= STALE {
+            tracing::info!("the fleet's lists are followed again");
+        }
         let times = self.shared.followed.fetch_add(1, Ordering::Relaxed);
         if times % TIDIED == TIDIED - 1 {
             let tidy = Call::lists(self.keys.lists(), "tidy").with(at.0.to_string()).with(TIDY.to_string());
@@ -146,10 +161,12 @@ impl Redis {
         match self.list_answer(call, PATIENCE).await? {
             (_, None) => Ok(News::Nothing),
             (_, Some(Value::Array(lines))) => {
-                let changes = lines.iter().map(change).collect::<Option<Vec<_>>>();
-                let changes = changes.ok_or_else(|| nonsense("a change of a list that cannot be read"))?;
-                let number = changes.last().map_or(last, |(number, _)| *number);
-                Ok(News::Changes(number, changes.into_iter().map(|(_, change)| change).collect()))
+                let numbered = lines.iter().map(numbered).collect::<Option<Vec<_>>>();
+                let numbered = numbered.ok_or_else(|| nonsense("a change of a list without its number"))?;
+                let number = numbered.last().map_or(last, |(number, _)| *number);
+                let changes = numbered.into_iter().filter_map(|(_, change)| change).collect::<Vec<_>>();
+                unreadable(lines.len() - changes.len());
+                Ok(News::Changes(number, changes))
             }
             (now, Some(_)) => Ok(News::Gap { now }),
         }
@@ -162,6 +179,7 @@ impl Redis {
         let (now, _) = self.list_answer(call, PATIENCE).await?;
         let mut there: HashSet<(Arc<str>, Key)> = HashSet::new();
         let mut cursor = b"0".to_vec();
+        let mut unread = 0;
         loop {
             let scan =
                 Call::command("HSCAN", self.keys.list_entries()).with(&cursor).with("COUNT").with(READ.to_string());
@@ -174,7 +192,10 @@ impl Redis {
                 let [Value::BulkString(field), Value::BulkString(value)] = pair else {
                     return Err(nonsense("an entry of a list without its value"));
                 };
-                let entry = entry(field, value).ok_or_else(|| nonsense("an entry of a list that cannot be read"))?;
+                let Some(entry) = entry(field, value) else {
+                    unread += 1;
+                    continue;
+                };
                 self.shared.book.restore(&entry);
                 there.insert((entry.list, entry.key));
             }
@@ -183,6 +204,7 @@ impl Redis {
                 break;
             }
         }
+        unreadable(unread);
         for (list, ledger) in self.shared.book.lists() {
             for part in 0..ledger.parts() {
                 for (key, _) in ledger.part(part) {
@@ -239,12 +261,19 @@ impl Redis {
 }
 
 /// `0000000000000007blocked\tip 203.0.113.7`, a line's end, and the entry.
-fn change(line: &Value) -> Option<(u64, Change)> {
+/// The change is `None` if it cannot be read: one bad line (of a newer gate, say) must not hide all the others.
+fn numbered(line: &Value) -> Option<(u64, Option<Change>)> {
     let Value::BulkString(line) = line else { return None };
     let (number, rest) = line.split_at_checked(16)?;
     let number = std::str::from_utf8(number).ok()?.parse().ok()?;
-    let end = memchr::memchr(b'\n', rest)?;
-    Some((number, entry(&rest[..end], &rest[end + 1..])?))
+    let change = memchr::memchr(b'\n', rest).and_then(|end| entry(&rest[..end], &rest[end + 1..]));
+    Some((number, change))
+}
+
+fn unreadable(count: usize) {
+    if count > 0 {
+        tracing::error!(count, "entries of the fleet's lists cannot be read and are passed over");
+    }
 }
 
 /// A field and its value; without a value it is gone.

@@ -77,7 +77,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// Connects as a gate would, counts nothing, and says what is there: `check --probe`.
 /// `now`: by this machine's clock.
 pub async fn visit(settings: &RedisSettings, now: Timestamp) -> Result<greeting::Visit, StoreError> {
-    greeting::visit(&link::connect(settings).await?, now).await
+    greeting::visit(&link::connect(settings).await?, &settings.prefix, now).await
 }
 
 #[derive(Debug)]

@@ -242,6 +242,8 @@ impl Shared {
         };
         match self.how.tokens {
             Tokens::Strict => Err(why),
+            // It may have been spent elsewhere, and the store is there to be asked again.
+            Tokens::Local if matches!(why, StoreError::Late(_)) && self.breaker.is_closed() => Err(why),
             Tokens::Local => {
                 let burn = self.local.burn(token, lifetime, at)?;
                 if burn == Burn::First {
@@ -307,6 +309,11 @@ impl Shared {
             return Ok(None);
         }
         self.noted(self.remote.take(id, at).await)
+    }
+
+    /// Whether what the fleet knows can be told, and not only what this gate does.
+    pub fn knows_all(&self) -> Result<(), StoreError> {
+        if self.breaker.is_closed() { Ok(()) } else { Err(self.breaker.cause()) }
     }
 
     /// What the fleet knows; while the remote is away, what this gate does.

@@ -64,3 +64,18 @@ async fn nothing_that_is_sent_makes_it_stumble() {
     }
     assert_eq!(desk.get("/api/v1/config").await.status, 200);
 }
+
+/// Whoever opens connections and says nothing keeps nobody out who speaks.
+#[tokio::test]
+async fn half_said_heads_keep_nobody_out() {
+    let (desk, _origin) = desk().await;
+    let mut silent = Vec::new();
+    for _ in 0..600 {
+        let mut connection = Connection::open(desk.address).await;
+        connection.write("GET /healthz HT").await;
+        silent.push(connection);
+    }
+    for _ in 0..20 {
+        assert_eq!(shout(&desk, desk.head("GET", "/healthz", "")).await, Some(200));
+    }
+}

@@ -105,15 +105,19 @@ fn put(batch: &mut Vec<u8>, list: &str, key: &Key, entry: Option<&Entry>) {
 
 /// Makes a change that was written.
 pub fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
-    let mut change = change(from)?;
+    let texts = (text(from)?, text(from)?, text(from)?);
+    let Some(mut change) = change(texts) else {
+        // Whole, and of another kind than this program knows: no reason to give up what is behind it.
+        tracing::error!("an entry of a list cannot be read and is passed over");
+        return Some(());
+    };
     // What nobody needs to remember any more is as good as gone.
     change.entry = change.entry.filter(|entry| now < entry.kept);
     memory.lists.restore(&change);
     Some(())
 }
 
-fn change(from: &mut &[u8]) -> Option<Change> {
-    let (list, key, entry) = (text(from)?, text(from)?, text(from)?);
+fn change((list, key, entry): (&str, &str, &str)) -> Option<Change> {
     let key = Key::of_stored(key)?;
     let entry = if entry.is_empty() { None } else { Some(Entry::of_stored(entry)?) };
     Some(Change { list: list.into(), key, entry })
@@ -133,7 +137,7 @@ impl Kept for Change {
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         (u8::take(from)? == CHANGED).then_some(())?;
-        change(from)
+        change((text(from)?, text(from)?, text(from)?))
     }
 }
 

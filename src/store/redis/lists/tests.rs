@@ -53,6 +53,26 @@ fn what_one_gate_changes_the_others_have() {
     everywhere(&[server.port()]);
 }
 
+/// One entry that a gate cannot read must not hide the others: neither from those that run, nor from those that start.
+#[test]
+fn what_cannot_be_read_is_passed_over() {
+    let server = shared();
+    let [one, other] = two(&[server.port()]);
+    wait(one.follow_lists(NOON)).unwrap();
+    let ask = |call: Call| wait(one.link.asker().ask(&[call], PATIENCE, "list")).unwrap();
+    ask(Call::command("HSET", one.keys.list_entries()).with("mine\tdomain *.com").with("of a newer gate"));
+    let log = [&one.keys.lists()[..], b":log"].concat();
+    wait(one.change_lists(&[put("mine", 1)])).unwrap();
+    let line = "0000000000000001mine\tdomain *.com\nof a newer gate";
+    ask(Call::command("ZADD", log).with("1").with(line));
+    wait(one.change_lists(&[put("mine", 2)])).unwrap();
+    wait(one.follow_lists(NOON)).unwrap();
+    wait(other.follow_lists(NOON)).unwrap();
+    for gate in [&one, &other] {
+        assert!(holds(gate, "mine", 1) && holds(gate, "mine", 2) && gate.knows_lists());
+    }
+}
+
 #[test]
 fn in_a_cluster_too() {
     let cluster = Cluster::start();

@@ -244,3 +244,27 @@ fn outcomes_that_are_on_their_way_are_told_before_the_end() {
     let Some(Known::Source(source)) = wait(redis.look_up(Entity::Network(network(1)), NOON)).unwrap() else { panic!() };
     assert_eq!((source.minute.failed, source.in_flight), (50.0, 0));
 }
+
+#[test]
+fn rights_that_a_gate_needs_and_lacks_are_named() {
+    let server = Server::start(&[]);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let line = readme.lines().find(|line| line.starts_with("ACL SETUSER gate ")).unwrap();
+    let line = line.replace("'>PASSWORD'", ">secret").replace('\'', "");
+    let words: Vec<&str> = line.split(' ').collect();
+    server.ask(&words);
+    let gate = RedisSettings {
+        prefix: "tollgate".into(),
+        user: Some("gate".into()),
+        password: Some(crate::config::settings::Password::new("secret")),
+        ..settings(&[server.port()])
+    };
+    let faults = || wait(visit(&gate, NOON)).unwrap().faults.join("; ");
+    assert!(!faults().contains("rights"), "{}", faults());
+    for right in ["set", "zadd", "eval", "hscan"] {
+        server.ask(&["ACL", "SETUSER", "gate", &format!("-{right}")]);
+        assert!(faults().contains(&format!("+{right}")), "{right}: {}", faults());
+        server.ask(&["ACL", "SETUSER", "gate", &format!("+{right}")]);
+    }
+    assert!(!server.ask(&["KEYS", "*"]).contains("probe"), "nothing is left behind");
+}
