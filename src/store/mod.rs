@@ -18,6 +18,7 @@ mod conformance;
 pub mod memory;
 #[cfg(test)]
 mod model;
+mod observed;
 pub mod redis;
 pub mod shared;
 

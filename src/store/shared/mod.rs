@@ -42,9 +42,10 @@ pub use self::pending::Bounds;
 pub use self::remote::Remote;
 
 use self::breaker::Breaker;
-use self::pending::{Backlog, HeldHere, Observed, SpentHere, Told, When};
+use self::pending::{Backlog, HeldHere, SpentHere, Told, When};
 use self::remote::Mark;
 use super::memory::{Limits, Memory};
+use super::observed::Observed;
 use super::{Burn, Entity, Known, Observation, Seen, Settled, Stats, StoreError, Withdrawal};
 use crate::config::settings::Tokens;
 use crate::engine::attempt::{AttemptId, Pseudonym};

@@ -4,51 +4,13 @@
 //! full the oldest goes, since counts decay and the latest weighs most, and every entry that goes is counted. Spent tokens
 //! have a queue of their own, which is told first and never makes room: a token that is forgotten can be spent again.
 
-use crate::engine::attempt::{AttemptId, Network, Pseudonym};
-use crate::engine::event::Event;
+use crate::engine::attempt::AttemptId;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
-use crate::store::{DeviceKey, MOST_ALIASES, Observation, Withdrawal};
+use crate::store::Withdrawal;
+use crate::store::observed::Observed;
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
-
-/// An [`Observation`] that outlives its request.
-#[derive(Clone, Debug)]
-pub struct Observed {
-    id: AttemptId,
-    at: Timestamp,
-    event: Event,
-    network: Network,
-    device: DeviceKey,
-    told_apart: bool,
-    accounts: Box<[Pseudonym]>,
-}
-
-impl Observed {
-    pub fn of(seen: &Observation<'_>) -> Observed {
-        Observed {
-            id: seen.id,
-            at: seen.at,
-            event: seen.event.clone(),
-            network: seen.network,
-            device: seen.device,
-            told_apart: seen.told_apart,
-            accounts: seen.accounts[..seen.accounts.len().min(MOST_ALIASES)].into(),
-        }
-    }
-
-    pub fn observation(&self) -> Observation<'_> {
-        Observation {
-            id: self.id,
-            at: self.at,
-            event: self.event.clone(),
-            network: self.network,
-            device: self.device,
-            told_apart: self.told_apart,
-            accounts: &self.accounts,
-        }
-    }
-}
 
 /// One thing that happened to an attempt, as the remote is told it. Telling it twice does no harm.
 #[derive(Clone, Debug)]
@@ -68,7 +30,7 @@ impl Told {
 
     fn bytes(&self) -> usize {
         let beside = match self {
-            Told::Observe(observed) => size_of_val(&*observed.accounts) + ALLOCATION,
+            Told::Observe(observed) => size_of_val(observed.accounts.as_slice()) + ALLOCATION,
             Told::Settle(..) | Told::Withdraw(..) => 0,
         };
         size_of::<Told>() + beside

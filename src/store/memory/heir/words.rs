@@ -1,19 +1,20 @@
 //! What a process asks its successor, and hears.
 
-use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
 use crate::engine::evidence::{Account, History, Source};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
 use crate::store::memory::state::kept::{Kept, kept};
-use crate::store::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, StoreError, Withdrawal};
+use crate::store::observed::Observed;
+use crate::store::{Burn, Observation, Settled, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub enum Question {
-    Observe(Box<Seen>),
+    Observe(Box<Observed>),
     Settle(AttemptId, Outcome, Timestamp),
     Withdraw(AttemptId, Withdrawal, Timestamp),
     Burn([u8; 16], Duration, Timestamp),
@@ -34,30 +35,9 @@ pub enum Answer {
     Refused(StoreError),
 }
 
-/// An [`Observation`] of one's own.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    id: AttemptId,
-    at: Timestamp,
-    event: Event,
-    network: Network,
-    device: DeviceKey,
-    told_apart: bool,
-    accounts: Vec<Pseudonym>,
-}
-
 impl Question {
     pub fn observe(seen: &Observation<'_>) -> Question {
-        let accounts = &seen.accounts[..seen.accounts.len().min(MOST_ALIASES)];
-        Question::Observe(Box::new(Seen {
-            id: seen.id,
-            at: seen.at,
-            event: seen.event.clone(),
-            network: seen.network,
-            device: seen.device,
-            told_apart: seen.told_apart,
-            accounts: accounts.to_vec(),
-        }))
+        Question::Observe(Box::new(Observed::of(seen)))
     }
 }
 
@@ -71,21 +51,7 @@ impl Answer {
     }
 }
 
-impl Seen {
-    pub fn observation(&self) -> Observation<'_> {
-        Observation {
-            id: self.id,
-            at: self.at,
-            event: self.event.clone(),
-            network: self.network,
-            device: self.device,
-            told_apart: self.told_apart,
-            accounts: &self.accounts,
-        }
-    }
-}
-
-kept!(Seen { id, at, event, network, device, told_apart, accounts });
+kept!(Observed { id, at, event, network, device, told_apart, accounts });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
 kept!(Account { recent, from_here, refused_here, in_flight, known_source });
 kept!(History { network, device, account });
