@@ -125,7 +125,13 @@ async fn visit_http2(identity: Arc<Identity>, address: SocketAddr, visitor: u64,
                 if !form.is_empty() {
                     h2::write(&mut stream, form, true).await;
                 }
-                h2::read(answer).await.ok().map(|answer| answer.status)
+                match h2::read(answer).await {
+                    Ok(answer) => Some(answer.status),
+                    Err(error) => {
+                        counts.wrong.lock().unwrap().push(format!("HTTP/2, request {number}: {error:?}"));
+                        None
+                    }
+                }
             }
             None => None,
         };
