@@ -460,7 +460,12 @@ mod tests {
                 known_source,
             },
         );
-        (source(), source(), account).prop_map(|(network, device, account)| History { network, device, account })
+        (source(), source(), account).prop_map(|(network, device, account)| History {
+            network,
+            device,
+            account,
+            holder: None,
+        })
     }
 
     fn kind() -> impl Strategy<Value = AgentKind> {

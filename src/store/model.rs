@@ -108,6 +108,7 @@ fn follow(
                         odd if odd % 2 == 1 => DeviceKey::Fingerprint { hash: *odd, asn: 1 },
                         even => DeviceKey::Cookie(name(100 + even)),
                     },
+                    cookie: None,
                     told_apart: *told_apart,
                     accounts: &accounts,
                 };
@@ -236,6 +237,7 @@ impl Model {
             network: self.source(|past| past.network == seen.network),
             device: self.source(|past| past.device == seen.device),
             account,
+            holder: None,
         }
     }
 

@@ -164,6 +164,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         event: Event::Login,
         network: network(from),
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
+        cookie: None,
         told_apart: false,
         accounts: whom,
     }

@@ -185,7 +185,7 @@ impl Memory {
                 accounts: aliases,
             },
         );
-        History { network, device, account }
+        History { network, device, account, holder: None }
     }
 
     pub fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Settled {
@@ -345,6 +345,7 @@ mod tests {
                 event: Event::Login,
                 network: Network::from_bits(source.into()),
                 device: DeviceKey::Fingerprint { hash: source, asn: 1 },
+                cookie: None,
                 told_apart: true,
                 accounts: &[Pseudonym(
                     u128::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),

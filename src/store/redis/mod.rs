@@ -134,7 +134,7 @@ impl Redis {
             account = if place == 0 { read } else { memory::larger(&account, &read) };
         }
         let source = |answer| entry::<SourceEntry>(answer).map(|entry| entry.read());
-        Ok(History { network: source(network)?, device: source(device)?, account })
+        Ok(History { network: source(network)?, device: source(device)?, account, holder: None })
     }
 
     /// Counts an attempt that was made while the store could not be asked, at the weight of its age, unless it was
