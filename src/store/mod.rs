@@ -25,6 +25,7 @@ pub mod shared;
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
 use crate::engine::evidence::{self, History};
+use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::{Book, Change, Refused};
@@ -133,6 +134,8 @@ pub enum Entity {
     Network(Network),
     Device(DeviceKey),
     Account(Pseudonym),
+    /// A device by its cookie, and who succeeded on it.
+    Holder(Pseudonym),
 }
 
 /// What is known of an [`Entity`].
@@ -141,6 +144,8 @@ pub enum Known {
     Source(evidence::Source),
     /// As from nowhere in particular; and the number of known sources.
     Account(evidence::Account, u32),
+    /// To no account in particular.
+    Holder(Holder),
 }
 
 /// What became of a single-use token.
@@ -239,7 +244,7 @@ const FAULTS: &[(Failure, &str)] = &[
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `attempt`, `token`, `held`: label of the metrics.
+    /// `network`, `device`, `account`, `holder`, `attempt`, `token`, `held`: label of the metrics.
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,

@@ -24,6 +24,7 @@ pub(super) mod decay;
 mod distinct;
 pub mod heir;
 mod held;
+pub(super) mod holder;
 mod in_flight;
 mod known;
 pub(super) mod open;
@@ -35,6 +36,7 @@ mod turnstile;
 use self::account::{AccountEntry, Here};
 use self::burnt::Burnt;
 use self::held::Held;
+use self::holder::HolderEntry;
 use self::open::{Counted, Open, OpenAttempts, Standing, Turn};
 use self::sharded::Sharded;
 use self::source::SourceEntry;
@@ -94,6 +96,7 @@ pub struct Memory {
     networks: Sharded<Network, SourceEntry>,
     devices: Sharded<DeviceKey, SourceEntry>,
     accounts: Sharded<Pseudonym, AccountEntry>,
+    holders: Sharded<Pseudonym, HolderEntry>,
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
@@ -124,6 +127,7 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
+            holders: Sharded::new("holder", limits.entries, limits.bytes, noting),
             open: OpenAttempts::new(limits.open, noting),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
@@ -172,6 +176,14 @@ impl Memory {
             account = if place == 0 { read } else { larger(&account, &read) };
         }
 
+        let holder = seen.cookie.and_then(|cookie| {
+            let read = |entry: &mut HolderEntry| {
+                entry.present(at, &cookie);
+                entry.read(at, accounts.first())
+            };
+            self.holders.known(&cookie.id, read).flatten()
+        });
+
         self.open.insert(
             seen.id,
             Open {
@@ -182,10 +194,11 @@ impl Memory {
                 proves_identity: seen.event.has_after(),
                 network: Counted { key: seen.network, serial: network_serial },
                 device: Counted { key: seen.device, serial: device_serial },
+                holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
                 accounts: aliases,
             },
         );
-        History { network, device, account, holder: None }
+        History { network, device, account, holder }
     }
 
     pub fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Settled {
@@ -243,6 +256,7 @@ impl Memory {
                 self.networks.stats(),
                 self.devices.stats(),
                 self.accounts.stats(),
+                self.holders.stats(),
                 self.open.stats(),
                 self.burnt.stats(),
                 held,
@@ -273,6 +287,10 @@ impl Memory {
         };
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
         self.devices.existing(&open.device.key, open.device.serial, settle_source);
+
+        if let (Some(holder), Some(account), Standing::Answered(Outcome::Succeeded)) = (open.holder, &account, to) {
+            self.holders.update(holder, HolderEntry::default, |entry| entry.succeed(open.at, account));
+        }
 
         let here = self.here(open.network.key, open.device.key);
         for (place, alias) in open.accounts.iter().enumerate() {
@@ -376,6 +394,7 @@ mod tests {
             ("network", 184, sharded::entry_size::<Network, SourceEntry>()),
             ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
             ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
+            ("holder", 128, sharded::entry_size::<Pseudonym, HolderEntry>()),
             // Less the serial and the mark of a counted entry.
             ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),
         ] {

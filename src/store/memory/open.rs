@@ -116,6 +116,8 @@ pub struct Open {
     pub proves_identity: bool,
     pub network: Counted<Network>,
     pub device: Counted<DeviceKey>,
+    /// The device cookie on which a success counts.
+    pub holder: Option<Pseudonym>,
     /// By place in the observation.
     pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
 }
@@ -322,7 +324,7 @@ impl OpenAttempts {
 }
 
 kept!(Counted<K> { key, serial });
-kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, accounts });
+kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts });
 
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {
