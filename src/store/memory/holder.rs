@@ -5,8 +5,9 @@
 //! account that was made. So the table is as large as there are devices of users, whoever floods the gate.
 //!
 //! **Accounts** are told apart by 32 bits of their keyed hash, which name nobody, with the day of the last success. Up to 16,
-//! and then the one that was longest ago goes: four are worth a signal, and sixteen tell a family from a school. Days and not
-//! instants, because a week is what is asked about, and the set is written each time it changes.
+//! and then the one that was longest ago goes: four are worth a signal, and sixteen tell a family from a school. One that did
+//! not succeed for ninety days goes with the next success. Days and not instants, because a week is what is asked about, and
+//! the set is written each time it changes.
 //!
 //! **A copy** shows when generations are seen out of order. What a browser sends at once, before and after it was given a
 //! new cookie, lies within [`GRACE`] and is no disorder. Beyond that, an older generation after a newer one was *used* (one
@@ -49,6 +50,12 @@ struct Member {
     day: u32,
 }
 
+impl Member {
+    fn is_remembered(&self, today: u32) -> bool {
+        u64::from(today.saturating_sub(self.day)) * DAY <= FORGOTTEN_AFTER.as_millis() as u64
+    }
+}
+
 kept!(Member { tag, day });
 kept!(HolderEntry { first, last, successes, days, generation, renewed, copied, accounts });
 
@@ -83,6 +90,7 @@ impl HolderEntry {
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         let tag = tag(account);
+        self.accounts.retain(|member| member.is_remembered(day));
         if let Some(known) = self.accounts.iter_mut().find(|member| member.tag == tag) {
             known.day = known.day.max(day);
         } else if self.accounts.len() < MOST_ACCOUNTS {
@@ -116,7 +124,7 @@ impl HolderEntry {
             days: self.days,
             accounts: self.accounts.iter().filter(counts).count() as u32,
             account_counts: here.as_ref().is_some_and(counts),
-            knows_account: here.is_some(),
+            knows_account: here.is_some_and(|member| member.is_remembered(today)),
             copied: self.copied,
         })
     }
@@ -203,7 +211,10 @@ mod tests {
         assert_eq!((read(&entry, 16, 0).days, read(&entry, 16, 0).successes), (17, 17));
         assert!(entry.grown() <= MOST_ACCOUNTS * 8);
         assert!(entry.forget(&account(99)) && !entry.forget(&account(99)));
-        assert_eq!(entry.read(days(107), None), None, "ninety days after the last success");
+        entry.succeed(days(93), &account(50));
+        assert!(!read(&entry, 93, 2).knows_account && read(&entry, 93, 3).knows_account);
+        assert_eq!(entry.accounts.len(), 14);
+        assert_eq!(entry.read(days(184), None), None, "ninety days after the last success");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 -- ARGV[4]  present: the cookie's generation; succeed: the account's tag, four bytes
 -- ARGV[5]  present: when it was given out, milliseconds
 -- Presenting answers with the entry, succeeding with nothing.
-local GRACE, DAY, MOST, MOST_ACCOUNTS = 600000, 86400000, 4294967295, 16
+local GRACE, DAY, MOST, MOST_ACCOUNTS, REMEMBERED = 600000, 86400000, 4294967295, 16, 90
 local HEAD = '<I8I8I4I4I4I8BI4'
 
 local mode, at = ARGV[1], tonumber(ARGV[2])
@@ -46,6 +46,11 @@ else
   end
   successes = math.min(successes + 1, MOST)
   first, last = math.min(first, at), math.max(last, at)
+  local still = {}
+  for _, member in ipairs(accounts) do
+    if day - member[2] <= REMEMBERED then still[#still + 1] = member end
+  end
+  accounts = still
   local known, oldest
   for _, member in ipairs(accounts) do
     if member[1] == tag then known = member end

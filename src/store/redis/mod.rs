@@ -50,7 +50,8 @@ use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::{
-    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Stats, StoreError, Withdrawal, memory,
+    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Stats, StoreError, Withdrawal,
+    memory,
 };
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
