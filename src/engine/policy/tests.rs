@@ -496,9 +496,7 @@ impl Facts {
         device.issued = self.flag(1).then(|| Timestamp(evidence.attempt.at.0 - 5 * 86_400_000));
         let holder =
             Holder { last: evidence.attempt.at, days: 3, successes: 3, knows_account: true, ..Holder::default() };
-        if let Some(history) = &mut evidence.history {
-            history.holder = self.flag(1).then_some(holder);
-        }
+        evidence.history.get_or_insert_default().holder = self.flag(1).then_some(holder);
         if self.flag(2) {
             evidence.attempt.event = Event::Register;
         }

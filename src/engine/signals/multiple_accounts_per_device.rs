@@ -5,7 +5,7 @@
 //! in to or registered). At the moment after a success the present account is one of them. Failures count for nothing: who
 //! tries many accounts in vain is `credential_stuffing`'s. Only a device with the gate's own cookie has accounts; a
 //! fingerprint is everybody's who owns that telephone, and never fires. Exact up to 16, which is where the count ends. Blind
-//! without history.
+//! where there is a cookie and no history.
 //!
 //! # Why it matters
 //! Accounts that are made or bought in bulk are used from somewhere, and whoever runs thirty of them seldom has thirty
@@ -42,6 +42,9 @@ pub static SIGNAL: Signal = Signal {
 
 fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     let &[limit] = parameters else { return Reading::Blind };
+    if evidence.attempt.device.id.is_none() {
+        return Reading::Quiet;
+    }
     let Some(history) = &evidence.history else { return Reading::Blind };
     let Some(holder) = &history.holder else { return Reading::Quiet };
     // The snapshot was taken when the attempt arrived. Since then it has succeeded.
@@ -136,7 +139,9 @@ mod tests {
 
     #[test]
     fn blind_without_history() {
-        let evidence = Evidence { history: None, ..fixture::evidence() };
+        let mut evidence = Evidence { history: None, ..fixture::evidence() };
         assert_eq!(read(&evidence, &DEFAULTS), Reading::Blind);
+        evidence.attempt.device.id = None;
+        assert_eq!(read(&evidence, &DEFAULTS), Reading::Quiet, "nothing would be known of it");
     }
 }
