@@ -5,6 +5,7 @@
 //! rare events (errors, refusals) look their label up. Sizes that others keep anyway (the store, the log) are taken when
 //! somebody asks. The registry is our own, so that several gates fit into one process, as in tests.
 
+mod devices;
 mod lists;
 mod table;
 
@@ -95,8 +96,6 @@ impl ChallengeStep {
     }
 }
 
-/// What requests on protected routes bring for a device cookie; the gate's words for it.
-const DEVICE_COOKIES: [&str; 6] = ["none", "fresh", "proven", "forged", "expired", "contested"];
 const ACTIONS: [&str; 3] = ["allow", "challenge", "deny"];
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 /// As the record says them; what is not among them is counted as the last.
@@ -149,10 +148,7 @@ pub struct Metrics {
     upgrades: [IntCounter; 2],
     data: IntGaugeVec,
     bans: IntCounterVec,
-    /// By place in `DEVICE_COOKIES`.
-    device_cookies: [IntCounter; 6],
-    /// New, again.
-    device_cookies_given: [IntCounter; 2],
+    devices: devices::Devices,
     lists: lists::Lists,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
@@ -257,14 +253,7 @@ impl Metrics {
             },
             data: of.gauges(table::DATA)?,
             bans: of.counters(table::BANS)?,
-            device_cookies: {
-                let cookies = of.counters(table::DEVICE_COOKIES)?;
-                DEVICE_COOKIES.map(|found| cookies.with_label_values(&[found]))
-            },
-            device_cookies_given: {
-                let given = of.counters(table::DEVICE_COOKIES_GIVEN)?;
-                ["new", "again"].map(|what| given.with_label_values(&[what]))
-            },
+            devices: devices::Devices::new(&of)?,
             lists: lists::Lists::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
@@ -348,18 +337,6 @@ impl Metrics {
     /// A stage was passed.
     pub fn passed(&self, stage: Stage, took: Duration) {
         self.stages[stage as usize].observe(took.as_secs_f64());
-    }
-
-    /// A request on a protected route came with this for a device cookie; other words are not counted.
-    pub fn device_cookie(&self, found: &'static str) {
-        if let Some(place) = DEVICE_COOKIES.iter().position(|known| *known == found) {
-            self.device_cookies[place].inc();
-        }
-    }
-
-    /// An answer carries a device cookie: of a new device, or of a known one again.
-    pub fn device_cookie_given(&self, again: bool) {
-        self.device_cookies_given[usize::from(again)].inc();
     }
 
     /// Gate and application could read an attempt differently.

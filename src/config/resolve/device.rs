@@ -50,7 +50,7 @@ impl Resolver<'_, '_> {
         let is_address = domain.parse::<std::net::IpAddr>().is_ok() || domain.starts_with('[');
         let is_suffix = psl::suffix(domain.as_bytes())
             .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == domain.as_bytes());
-        if is_address || is_suffix || !domain.contains('.') {
+        if is_address || is_suffix || !domain.contains('.') || domain.contains(['*', '?', '!']) {
             let help = "write the domain whose hosts share the cookie, such as `shop.example`, or leave `domain` out";
             self.error(node, format!("browsers accept no cookie for all of `{text}`"), help);
             return None;

@@ -364,7 +364,7 @@ mod tests {
                 event: Event::Login,
                 network: Network::from_bits(source.into()),
                 device: DeviceKey::Fingerprint { hash: source, asn: 1 },
-                cookie: Some(super::Presented {
+                cookie: Some(crate::store::Presented {
                     id: Pseudonym(u128::from(source * 4 + account % 4 + 1).to_be_bytes()),
                     generation: 0,
                     renewed: AT,
