@@ -203,7 +203,7 @@ pub struct HeaderFacts {
 pub struct Device {
     /// The id in the gate's signed cookie.
     pub id: Option<Pseudonym>,
-    /// Whether somebody succeeded with this cookie before, which the cookie itself says, signed. Until then it is strong
+    /// Whether somebody logged in with this cookie before, which the cookie itself says, signed. Until then it is strong
     /// evidence of nothing: cookies are given to everybody, and who throws them away to get another each time must not be
     /// another device each time.
     pub proven: bool,

@@ -51,10 +51,10 @@ impl Evidence {
         self.history.as_ref()?.holder.as_ref().filter(|holder| !holder.copied)
     }
 
-    /// Whether the account succeeded on this device before; where no account is named, whether anybody did.
+    /// Whether the account logged in on this device before; where no account is named, whether anybody did.
     pub fn knows_device(&self) -> bool {
         let named = self.attempt.identity.account.is_some();
-        self.holder().is_some_and(|holder| !named || holder.knows_account)
+        self.holder().is_some_and(|holder| if named { holder.knows_account } else { holder.logged_in })
     }
 }
 
@@ -157,7 +157,7 @@ pub enum ListEffect {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub network: Source,
-    /// The device cookie if somebody succeeded with it before, else the fingerprint within the ASN.
+    /// The device cookie if somebody logged in with it before, else the fingerprint within the ASN.
     pub device: Source,
     pub account: Account,
     /// What is known of the device whose cookie was brought; `None` without one, and until somebody succeeded on it.

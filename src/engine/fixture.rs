@@ -112,6 +112,7 @@ pub fn used_by_its_owner() -> Holder {
         days: 40,
         accounts: 1,
         account_counts: true,
+        logged_in: true,
         knows_account: true,
         copied: false,
     }

@@ -35,7 +35,9 @@ pub struct Holder {
     pub accounts: u32,
     /// Whether this attempt's account is among those.
     pub account_counts: bool,
-    /// Whether this attempt's account ever succeeded on it, as far as is remembered.
+    /// Whether somebody ever logged in on it. Registering is no proof: applications say yes to many a name that is taken.
+    pub logged_in: bool,
+    /// Whether this attempt's account ever logged in on it, as far as is remembered.
     pub knows_account: bool,
     /// Whether the cookie was seen in two places: it was given out anew, the new one was used, and the old one came again.
     pub copied: bool,

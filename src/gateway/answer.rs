@@ -185,7 +185,7 @@ async fn after_success(
 
 /// The device cookie, in an answer that the visitor gets.
 fn cookie(gate: &Gate, judged: &Judged, outcome: Outcome, response: &mut ResponseHeader) -> pingora::Result<()> {
-    let succeeded = outcome == Outcome::Succeeded && judged.route.event.admits();
+    let succeeded = outcome == Outcome::Succeeded && judged.route.event.has_after();
     let standing = Standing::of(&judged.evidence, succeeded);
     device::set(gate, &judged.live, &judged.device, standing, response)
 }

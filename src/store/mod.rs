@@ -93,7 +93,7 @@ pub struct Presented {
 /// What counts as one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKey {
-    /// The id in the gate's signed cookie, once somebody succeeded with it.
+    /// The id in the gate's signed cookie, once somebody logged in with it.
     Cookie(Pseudonym),
     /// Without such a cookie: all who run the same software in one network (0 where that is unknown).
     Fingerprint { hash: u64, asn: u32 },

@@ -175,7 +175,8 @@ struct Model {
 
 enum Told {
     Presented(Timestamp, Presented),
-    Succeeded(Timestamp, Pseudonym),
+    /// And whether by logging in.
+    Succeeded(Timestamp, Pseudonym, bool),
 }
 
 /// What stood against a source on an account when it was last refused.
@@ -271,12 +272,12 @@ impl Model {
         let told: Vec<&Told> = told.skip_while(|told| matches!(told, Told::Presented(..))).collect();
         let successes = || {
             told.iter().filter_map(|told| match told {
-                Told::Succeeded(at, account) => Some((*at, *account)),
+                Told::Succeeded(at, account, logged_in) => Some((*at, *account, *logged_in)),
                 Told::Presented(..) => None,
             })
         };
         let (mut days, mut latest) = (0, None);
-        for (at, _) in successes() {
+        for (at, ..) in successes() {
             days += u32::from(latest.is_none_or(|latest| day(at) > latest));
             latest = latest.max(Some(day(at)));
         }
@@ -292,15 +293,16 @@ impl Model {
             }
         }
         let within_a_week: BTreeSet<Pseudonym> =
-            successes().filter(|(then, _)| day(at) < day(*then) + 7).map(|(_, account)| account).collect();
-        let here = |account: &Pseudonym| successes().any(|(_, other)| other == *account);
+            successes().filter(|(then, ..)| day(at) < day(*then) + 7).map(|(_, account, _)| account).collect();
+        let here = |account: &Pseudonym| successes().any(|(_, other, logged_in)| logged_in && other == *account);
         Some(Holder {
-            first: successes().map(|(at, _)| at).min()?,
-            last: successes().map(|(at, _)| at).max()?,
+            first: successes().map(|(at, ..)| at).min()?,
+            last: successes().map(|(at, ..)| at).max()?,
             successes: successes().count() as u32,
             days,
             accounts: within_a_week.len() as u32,
             account_counts: account.is_some_and(|account| within_a_week.contains(account)),
+            logged_in: successes().any(|(.., logged_in)| logged_in),
             knows_account: account.is_some_and(here),
             copied,
         })
@@ -319,7 +321,7 @@ impl Model {
         if let (Settled::Counted, Outcome::Succeeded, true, Some(cookie), Some(account)) =
             (settled, outcome, admits, past.cookie, past.accounts.first())
         {
-            self.holders.push((cookie.id, Told::Succeeded(past.at, *account)));
+            self.holders.push((cookie.id, Told::Succeeded(past.at, *account, past.event != Event::Register)));
         }
         if settled == Settled::Counted && past.event.tries_a_secret() {
             past.landed |= match outcome {

@@ -494,8 +494,14 @@ impl Facts {
         let device = &mut evidence.attempt.device;
         device.id = self.flag(1).then_some(Pseudonym([1; 16]));
         device.issued = self.flag(1).then(|| Timestamp(evidence.attempt.at.0 - 5 * 86_400_000));
-        let holder =
-            Holder { last: evidence.attempt.at, days: 3, successes: 3, knows_account: true, ..Holder::default() };
+        let holder = Holder {
+            last: evidence.attempt.at,
+            days: 3,
+            successes: 3,
+            logged_in: true,
+            knows_account: true,
+            ..Holder::default()
+        };
         evidence.history.get_or_insert_default().holder = self.flag(1).then_some(holder);
         if self.flag(2) {
             evidence.attempt.event = Event::Register;

@@ -169,7 +169,7 @@ pub static VARIABLES: &[Variable] = &[
     variable!(
         "device.known",
         Kind::Flag(Flag::DeviceKnown),
-        "Whether the account succeeded on this device (by its signed cookie) before; if none is named, whether anybody did."
+        "Whether the account logged in on this device (by its signed cookie) before; if none is named, whether anybody did."
     ),
     variable!(
         "device.age_days",

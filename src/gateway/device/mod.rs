@@ -1,12 +1,12 @@
 //! The device cookie: by which the gate knows a browser again.
 //!
 //! **What it is.** A random id, sealed with the moment it was first given out, how often it was given out anew since, and
-//! whether somebody ever succeeded with it ([`token`]). Nothing in it is about the visitor, and the store knows it by a keyed
+//! whether somebody ever logged in with it ([`token`]). Nothing in it is about the visitor, and the store knows it by a keyed
 //! hash only. It opens under any signing key of the installation and is given out anew under the newest, so keys rotate
 //! without making a stranger of anybody.
 //!
-//! **It costs nothing, so it proves nothing.** Everybody gets one. Until somebody succeeded with it, its bearer counts by the
-//! fingerprint, like those without: who throws cookies away, or farms a thousand, is one crowd still. The success is noted
+//! **It costs nothing, so it proves nothing.** Everybody gets one. Until somebody logged in with it, its bearer counts by the
+//! fingerprint, like those without: who throws cookies away, or farms a thousand, is one crowd still. (Registering is not enough: that costs a robot nothing either.) The log-in is noted
 //! inside the cookie, under the seal, because whether to count by it must be known before the store is asked.
 //!
 //! **A stolen copy ages out.** It is given out anew after some days, at each success, and when the signing key changed; the
@@ -114,7 +114,7 @@ impl Finding {
 /// What is known of a device when its visitor is answered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standing {
-    /// The application said yes just now, or did before with this cookie.
+    /// Somebody logged in just now, or did before with this cookie.
     pub succeeded: bool,
     pub succeeded_now: bool,
     /// The cookie is in two places.
@@ -125,7 +125,7 @@ impl Standing {
     pub fn of(evidence: &Evidence, succeeded_now: bool) -> Standing {
         let holder = evidence.history.as_ref().and_then(|history| history.holder);
         Standing {
-            succeeded: succeeded_now || holder.is_some(),
+            succeeded: succeeded_now || holder.is_some_and(|holder| holder.logged_in),
             succeeded_now,
             copied: holder.is_some_and(|holder| holder.copied),
         }

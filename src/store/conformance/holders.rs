@@ -37,7 +37,9 @@ pub fn a_device_has_a_past_once_somebody_succeeded_on_it(make: impl Fn(Limits) -
     assert_eq!((known.first, known.last), (NOON, NOON));
     let stranger = attempt(Event::Register, bert, Some(Outcome::Succeeded)).unwrap();
     assert!(!stranger.knows_account && !stranger.account_counts);
-    assert_eq!(attempt(Event::Login, bert, None).unwrap().accounts, 2, "who registers is a user too");
+    let registered = attempt(Event::Login, bert, None).unwrap();
+    assert_eq!(registered.accounts, 2, "who registers is a user too");
+    assert!(registered.account_counts && !registered.knows_account, "and may have typed a stranger's name");
     let elsewhere = Presented { id: name(901), generation: 0, renewed: NOON };
     let other = Observation { cookie: Some(elsewhere), ..login(99, NOON, 1, &[]) };
     assert_eq!(see(&store, &Observation { accounts: &[anna], ..other }).holder, None);

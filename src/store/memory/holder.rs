@@ -39,6 +39,7 @@ pub struct HolderEntry {
     generation: u32,
     renewed: Timestamp,
     copied: bool,
+    logged_in: bool,
     accounts: Vec<Member>,
 }
 
@@ -48,6 +49,8 @@ struct Member {
     tag: u32,
     /// Since the epoch, of its last success.
     day: u32,
+    /// Not only registered.
+    logged_in: bool,
 }
 
 impl Member {
@@ -56,8 +59,8 @@ impl Member {
     }
 }
 
-kept!(Member { tag, day });
-kept!(HolderEntry { first, last, successes, days, generation, renewed, copied, accounts });
+kept!(Member { tag, day, logged_in });
+kept!(HolderEntry { first, last, successes, days, generation, renewed, copied, logged_in, accounts });
 
 impl Grown for HolderEntry {
     fn grown(&self) -> usize {
@@ -78,8 +81,8 @@ impl HolderEntry {
         self.renewed = self.renewed.max(cookie.renewed);
     }
 
-    /// An attempt of `at` on `account` succeeded.
-    pub fn succeed(&mut self, at: Timestamp, account: &Pseudonym) {
+    /// An attempt of `at` on `account` succeeded. `logged_in`: which proves that it is the sender's; else they registered.
+    pub fn succeed(&mut self, at: Timestamp, account: &Pseudonym, logged_in: bool) {
         let day = day(at);
         if self.successes == 0 {
             (self.first, self.last, self.days) = (at, at, 1);
@@ -89,16 +92,18 @@ impl HolderEntry {
         self.successes = self.successes.saturating_add(1);
         self.first = self.first.min(at);
         self.last = self.last.max(at);
+        self.logged_in |= logged_in;
         let tag = tag(account);
         self.accounts.retain(|member| member.is_remembered(day));
         if let Some(known) = self.accounts.iter_mut().find(|member| member.tag == tag) {
             known.day = known.day.max(day);
+            known.logged_in |= logged_in;
         } else if self.accounts.len() < MOST_ACCOUNTS {
-            self.accounts.push(Member { tag, day });
+            self.accounts.push(Member { tag, day, logged_in });
         } else if let Some(oldest) = self.accounts.iter_mut().min_by_key(|member| member.day)
             && oldest.day <= day
         {
-            *oldest = Member { tag, day };
+            *oldest = Member { tag, day, logged_in };
         }
     }
 
@@ -124,7 +129,8 @@ impl HolderEntry {
             days: self.days,
             accounts: self.accounts.iter().filter(counts).count() as u32,
             account_counts: here.as_ref().is_some_and(counts),
-            knows_account: here.is_some_and(|member| member.is_remembered(today)),
+            logged_in: self.logged_in,
+            knows_account: here.is_some_and(|member| member.logged_in && member.is_remembered(today)),
             copied: self.copied,
         })
     }
@@ -160,7 +166,7 @@ mod tests {
     /// What a device was brought, each with the day, the cookie's generation and the day it was given out.
     fn presented(sequence: &[(u64, u32, u64)]) -> bool {
         let mut entry = HolderEntry::default();
-        entry.succeed(NOON, &account(1));
+        entry.succeed(NOON, &account(1), true);
         for &(day, generation, renewed) in sequence {
             entry.present(days(day), &cookie(generation, days(renewed)));
         }
@@ -185,7 +191,7 @@ mod tests {
     #[test]
     fn what_one_browser_sends_at_once_is_no_copy() {
         let mut entry = HolderEntry::default();
-        entry.succeed(NOON, &account(1));
+        entry.succeed(NOON, &account(1), true);
         let at = |minutes: u64| NOON.after(Duration::from_secs(60 * minutes));
         // Two answers gave it the next generation, and requests from before are still under way.
         for (minute, generation, renewed) in [(100, 1, at(99)), (101, 0, NOON), (102, 1, at(101)), (109, 1, at(99))] {
@@ -200,18 +206,18 @@ mod tests {
     fn accounts_count_for_a_week_and_the_oldest_goes() {
         let mut entry = HolderEntry::default();
         for number in 0..16 {
-            entry.succeed(days(u64::from(number)), &account(number));
+            entry.succeed(days(u64::from(number)), &account(number), true);
         }
         let read = |entry: &HolderEntry, day, who| entry.read(days(day), Some(&account(who))).unwrap();
         assert_eq!(read(&entry, 15, 9).accounts, 7);
         assert!(read(&entry, 15, 9).account_counts && !read(&entry, 15, 8).account_counts);
         assert!(read(&entry, 15, 8).knows_account);
-        entry.succeed(days(16), &account(99));
+        entry.succeed(days(16), &account(99), true);
         assert!(!read(&entry, 16, 0).knows_account && read(&entry, 16, 1).knows_account);
         assert_eq!((read(&entry, 16, 0).days, read(&entry, 16, 0).successes), (17, 17));
-        assert!(entry.grown() <= MOST_ACCOUNTS * 8);
+        assert!(entry.grown() <= MOST_ACCOUNTS * 12);
         assert!(entry.forget(&account(99)) && !entry.forget(&account(99)));
-        entry.succeed(days(93), &account(50));
+        entry.succeed(days(93), &account(50), true);
         assert!(!read(&entry, 93, 2).knows_account && read(&entry, 93, 3).knows_account);
         assert_eq!(entry.accounts.len(), 14);
         assert_eq!(entry.read(days(184), None), None, "ninety days after the last success");
@@ -220,8 +226,8 @@ mod tests {
     #[test]
     fn a_success_told_late_changes_no_day_back() {
         let mut entry = HolderEntry::default();
-        entry.succeed(days(3), &account(1));
-        entry.succeed(days(1), &account(1));
+        entry.succeed(days(3), &account(1), true);
+        entry.succeed(days(1), &account(1), true);
         let read = entry.read(days(3), None).unwrap();
         assert_eq!((read.first, read.last, read.days, read.successes), (days(1), days(3), 1, 2));
         assert_eq!(read.accounts, 1);

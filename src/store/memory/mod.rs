@@ -13,8 +13,8 @@
 //! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168, holder 128
 //! bytes, open attempt 248. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 768
 //! (a source with more than 64 accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known
-//! ones), and 40 for each recent source of an account that was refused; 32 bytes for the first four accounts of a holder, at most
-//! 128. A test here holds the fixed sizes, another that
+//! ones), and 40 for each recent source of an account that was refused; 48 bytes for the first four accounts of a holder, at most
+//! 192. A test here holds the fixed sizes, another that
 //! a flood of entries as large as they get stays within [`Limits::bytes`]. `benches/state.rs` measures the whole,
 //! allocator included: a million networks, devices and accounts with one attempt each are 0.74 GiB resident (200, 208 and
 //! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made.
@@ -290,7 +290,8 @@ impl Memory {
         self.devices.existing(&open.device.key, open.device.serial, settle_source);
 
         if let (Some(holder), Some(account), Standing::Answered(Outcome::Succeeded)) = (open.holder, &account, to) {
-            self.holders.update(holder, HolderEntry::default, |entry| entry.succeed(open.at, account));
+            self.holders
+                .update(holder, HolderEntry::default, |entry| entry.succeed(open.at, account, open.proves_identity));
         }
 
         let here = self.here(open.network.key, open.device.key);

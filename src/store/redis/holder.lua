@@ -4,24 +4,24 @@
 -- ARGV[2]  instant of the attempt, milliseconds
 -- ARGV[3]  lifetime, milliseconds
 -- ARGV[4]  present: the cookie's generation; succeed: the account's tag, four bytes
--- ARGV[5]  present: when it was given out, milliseconds
+-- ARGV[5]  present: when it was given out, milliseconds; succeed: 'l' if they logged in, and did not only register
 -- Presenting answers with the entry, succeeding with nothing.
 local GRACE, DAY, MOST, MOST_ACCOUNTS, REMEMBERED = 600000, 86400000, 4294967295, 16, 90
-local HEAD = '<I8I8I4I4I4I8BI4'
+local HEAD, MEMBER = '<I8I8I4I4I4I8BBI4', '<c4I4B'
 
 local mode, at = ARGV[1], tonumber(ARGV[2])
-local first, last, successes, days, generation, renewed, copied = 0, 0, 0, 0, 0, 0, 0
--- { tag, day }
+local first, last, successes, days, generation, renewed, copied, logged_in = 0, 0, 0, 0, 0, 0, 0, 0
+-- { tag, day, whether they logged in }
 local accounts = {}
 
 local kept = redis.call('GET', KEYS[1])
 if kept then
   local length, next
-  first, last, successes, days, generation, renewed, copied, length, next = struct.unpack(HEAD, kept)
+  first, last, successes, days, generation, renewed, copied, logged_in, length, next = struct.unpack(HEAD, kept)
   for i = 1, length do
-    local tag, day
-    tag, day, next = struct.unpack('<c4I4', kept, next)
-    accounts[i] = { tag, day }
+    local tag, day, proof
+    tag, day, proof, next = struct.unpack(MEMBER, kept, next)
+    accounts[i] = { tag, day, proof }
   end
 elseif mode == 'present' then
   return false
@@ -46,6 +46,8 @@ else
   end
   successes = math.min(successes + 1, MOST)
   first, last = math.min(first, at), math.max(last, at)
+  local proof = ARGV[5] == 'l' and 1 or 0
+  logged_in = math.max(logged_in, proof)
   local still = {}
   for _, member in ipairs(accounts) do
     if day - member[2] <= REMEMBERED then still[#still + 1] = member end
@@ -57,16 +59,16 @@ else
     if not oldest or member[2] < oldest[2] then oldest = member end
   end
   if known then
-    known[2] = math.max(known[2], day)
+    known[2], known[3] = math.max(known[2], day), math.max(known[3], proof)
   elseif #accounts < MOST_ACCOUNTS then
-    accounts[#accounts + 1] = { tag, day }
+    accounts[#accounts + 1] = { tag, day, proof }
   elseif oldest[2] <= day then
-    oldest[1], oldest[2] = tag, day
+    oldest[1], oldest[2], oldest[3] = tag, day, proof
   end
 end
 
-local packed = { struct.pack(HEAD, first, last, successes, days, generation, renewed, copied, #accounts) }
-for _, member in ipairs(accounts) do packed[#packed + 1] = struct.pack('<c4I4', member[1], member[2]) end
+local packed = { struct.pack(HEAD, first, last, successes, days, generation, renewed, copied, logged_in, #accounts) }
+for _, member in ipairs(accounts) do packed[#packed + 1] = struct.pack(MEMBER, member[1], member[2], member[3]) end
 kept = table.concat(packed)
 redis.call('SET', KEYS[1], kept, 'PX', ARGV[3])
 return mode == 'present' and kept

@@ -495,7 +495,7 @@ impl Record {
             Call::turn_at_account(keys.account(account), at, turn, self.from())
         }));
         if let (true, Some(holder), Some(account)) = (succeeded, self.holder, self.accounts.first()) {
-            calls.push(Call::succeed(keys.holder(holder), at, account));
+            calls.push(Call::succeed(keys.holder(holder), at, account, self.proves_identity));
         }
         calls
     }

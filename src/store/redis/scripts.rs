@@ -158,13 +158,14 @@ impl Call {
             .with(number(cookie.renewed.0))
     }
 
-    /// An attempt with that cookie on this account succeeded.
-    pub fn succeed(key: Vec<u8>, at: Timestamp, account: &Pseudonym) -> Call {
+    /// An attempt with that cookie on this account succeeded; `logged_in`: and was no registration.
+    pub fn succeed(key: Vec<u8>, at: Timestamp, account: &Pseudonym, logged_in: bool) -> Call {
         Call::script(&HOLDER_SCRIPT, key)
             .with("succeed")
             .with(number(at.0))
             .with(millis(FORGOTTEN_AFTER))
             .with(&account.0[..4])
+            .with(if logged_in { "l" } else { "" })
     }
 
     /// Moves an attempt's record from one of the standings in `from` to `to`.

@@ -56,7 +56,7 @@ kept!(Presented { id, generation, renewed });
 kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
 kept!(Account { recent, from_here, refused_here, in_flight, known_source });
-kept!(Holder { first, last, successes, days, accounts, account_counts, knows_account, copied });
+kept!(Holder { first, last, successes, days, accounts, account_counts, logged_in, knows_account, copied });
 kept!(History { network, device, account, holder });
 
 impl Kept for Question {
