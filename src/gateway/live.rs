@@ -130,7 +130,11 @@ impl Live {
             upstreams: Upstreams::after(earlier.map(|live| &live.upstreams), &settings.upstreams),
             intel,
             challenges: Challenges::new(settings.challenge.clone(), secrets.clone()),
-            devices: Devices::new(settings.device_cookie.as_ref(), &settings.routes, secrets.clone()),
+            devices: Devices::new(
+                settings.device_cookie.as_ref(),
+                settings.routes.iter().flat_map(|route| &route.pages),
+                secrets.clone(),
+            ),
             secrets,
             token,
             client_ca,

@@ -35,8 +35,9 @@ use super::identity::Keys;
 use super::live::Live;
 use super::{is_tls, socket_peer};
 use crate::challenge::cookies;
-use crate::config::settings::{DeviceCookie, Route};
+use crate::config::settings::DeviceCookie;
 use crate::engine::evidence::Evidence;
+use crate::engine::pattern::Glob;
 use crate::engine::time::Timestamp;
 use crate::secrets::Secrets;
 use crate::store::Presented;
@@ -143,13 +144,18 @@ impl Brought {
 }
 
 impl Devices {
-    pub fn new(settings: Option<&DeviceCookie>, routes: &[Arc<Route>], secrets: Arc<Secrets>) -> Devices {
+    /// `pages`: where the forms of protected routes are shown.
+    pub fn new<'g>(
+        settings: Option<&DeviceCookie>,
+        pages: impl Iterator<Item = &'g Glob>,
+        secrets: Arc<Secrets>,
+    ) -> Devices {
         let cookie = settings.map(|settings| Named {
             settings: settings.clone(),
             host_name: settings.domain.is_none().then(|| format!("__Host-{}", settings.name)),
         });
         let pages = match cookie {
-            Some(_) => Pages::of(routes.iter().flat_map(|route| &route.pages)),
+            Some(_) => Pages::of(pages),
             None => Pages::default(),
         };
         Devices { cookie, pages, secrets }

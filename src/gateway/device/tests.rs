@@ -15,7 +15,7 @@ fn settings() -> DeviceCookie {
 }
 
 fn devices_with(secrets: Secrets, settings: &DeviceCookie) -> Devices {
-    Devices::new(Some(settings), &[], Arc::new(secrets))
+    Devices::new(Some(settings), std::iter::empty(), Arc::new(secrets))
 }
 
 fn devices() -> Devices {
@@ -218,7 +218,7 @@ fn keys_rotate_without_making_a_stranger_of_anybody() {
 #[test]
 fn switched_off_nothing_is_read_or_given() {
     let cookie = given(&devices());
-    let off = Devices::new(None, &[], Arc::new(secrets()));
+    let off = Devices::new(None, std::iter::empty(), Arc::new(secrets()));
     let brought = read(&off, &[&cookie], true, NOW);
     assert_eq!(brought.finding, Finding::Off);
     assert_eq!(off.answer(&brought, SUCCEEDED, NOW), None);
