@@ -52,7 +52,7 @@ fn a_cookie_is_locked_down_and_its_host_s_own() {
     assert!(plain.starts_with("tollgate_device="), "{plain}");
     assert_eq!(attributes(&plain), "Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax");
     let value = sent_back(&plain).len() - "tollgate_device=".len();
-    assert!(value <= LONGEST && value >= 100, "{value}");
+    assert!((100..=LONGEST).contains(&value), "{value}");
 
     let shared = DeviceCookie { domain: Some("shop.example".into()), ..settings() };
     let devices = devices_with(secrets(), &shared);
