@@ -105,6 +105,8 @@ async fn an_answer_is_held_and_released_once_over_http2() {
         let close = head.contains("close");
         let origin = Origin::start(move |_| Answer { bytes: format!("{answer}{wire}").into_bytes(), close }).await;
         let rule = abroad().replace("{ status: 302, set_cookie: \"session\" }", "{ set_cookie: session }");
+        // Every cookie that comes is then of the application or of the hold.
+        let rule = rule + "device: { cookie: false }\n";
         let secured = Secured::start(&rule, &origin).await;
         let client = secured.http2().await;
         let held = client.form("/login", RIGHT, &[VIETNAM]).await;
