@@ -221,6 +221,7 @@ impl BackgroundService for Farewell {
                 tokio::time::timeout(limits.grace, gone).await.is_ok()
             }
         };
+        self.gate.store.finish().await;
         self.gate.store.close();
         self.gate.sinks.shutdown();
         tracing::info!(in_time, "stopped");
