@@ -3,11 +3,17 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Version};
 use std::hint::black_box;
-use tollgate::config::settings::{FieldSource, IdentityRules};
+use std::sync::Arc;
+use std::time::Duration;
+use tollgate::config::settings::{DeviceCookie, FieldSource, IdentityRules};
 use tollgate::engine::attempt::Field;
+use tollgate::engine::pattern::Glob;
+use tollgate::engine::time::Timestamp;
+use tollgate::gateway::device::{Devices, Standing};
 use tollgate::gateway::form::{Values, Wanted};
 use tollgate::gateway::identity::{IdentityKey, Keys, PasswordKey};
 use tollgate::gateway::{fields, headers, identity};
+use tollgate::secrets::{Secrets, SystemRandomness};
 
 type Fields = Vec<(Field, Vec<FieldSource>)>;
 
@@ -116,5 +122,40 @@ fn identities(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, bodies, identities);
+/// What the device cookie costs: a request that brings one, one that does not, and a request on no route, whose address is
+/// looked up among the pages of ten thousand others.
+fn devices(c: &mut Criterion) {
+    const NOW: Timestamp = Timestamp(1_795_338_000_000);
+    let secrets = Arc::new(Secrets::ephemeral(Arc::new(SystemRandomness)).unwrap_or_else(|error| panic!("{error}")));
+    let settings =
+        DeviceCookie { name: "tollgate_device".into(), max_age: Duration::from_secs(400 * 86_400), domain: None };
+    let globs: Vec<Glob> = (0..10_000).map(|page| Glob::new(&format!("/shop{page}/login*"))).collect();
+    let devices = Devices::new(Some(&settings), globs.iter(), secrets);
+    let keys = keys();
+    let mut headers = typed("text/html");
+    headers.insert(http::header::COOKIE, HeaderValue::from_static("session=0123456789abcdef; theme=dark"));
+    let without = headers.clone();
+    let fresh = devices.read(&without, true, NOW);
+    let set = devices.answer(&fresh, Standing::default(), NOW).unwrap_or_default();
+    let pair = set.split(';').next().unwrap_or_default();
+    let value = HeaderValue::try_from(format!("session=0123456789abcdef; {pair}; theme=dark"));
+    headers.insert(http::header::COOKIE, value.unwrap_or_else(|error| panic!("{error}")));
+    assert!(devices.read(&headers, true, NOW).token.is_some());
+    c.bench_function("device/read", |b| {
+        b.iter(|| devices.read(black_box(&headers), true, NOW).presented(&keys));
+    });
+    c.bench_function("device/read_none", |b| {
+        b.iter(|| devices.read(black_box(&without), true, NOW).presented(&keys));
+    });
+    c.bench_function("device/issue", |b| {
+        b.iter(|| devices.answer(black_box(&fresh), Standing::default(), NOW));
+    });
+    c.bench_function("device/is_page_of_10000", |b| {
+        b.iter(|| {
+            devices.is_page(black_box("/assets/application.js")) || devices.is_page(black_box("/shop777/basket"))
+        });
+    });
+}
+
+criterion_group!(benches, bodies, identities, devices);
 criterion_main!(benches);

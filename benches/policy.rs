@@ -66,7 +66,7 @@ fn quiet() -> (Evidence, Assessment) {
         route: "sign-in".into(),
         request: RequestFacts::default(),
         client: Client { ip, network: Network::from(ip), headers: HeaderFacts::default() },
-        device: Device { id: None, fingerprint: 7, agent: Arc::new(agent) },
+        device: Device { id: None, proven: false, issued: None, fingerprint: 7, agent: Arc::new(agent) },
         identity: Identity::default(),
         form: FormFacts::default(),
         missing: Vec::new(),

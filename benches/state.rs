@@ -41,6 +41,7 @@ fn attempt(memory: &Memory, number: u64, source: u64, account: u64, denied: bool
         event: Event::Login,
         network: Network::from(IpAddr::from((source as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(source + (1 << 40))),
+        cookie: None,
         told_apart: true,
         accounts: &accounts,
     });

@@ -42,6 +42,7 @@ fn attempt(memory: &Memory, number: u64, keys: u64) {
         event: Event::Login,
         network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
+        cookie: None,
         told_apart: true,
         accounts: &accounts,
     };
@@ -150,6 +151,7 @@ async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
         event: Event::Login,
         network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
+        cookie: None,
         told_apart: true,
         accounts: &accounts,
     };

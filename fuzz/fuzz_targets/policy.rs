@@ -121,7 +121,12 @@ fn ask_cel(when: &str, evidence: &Evidence, assessment: &Assessment) -> Option<b
     );
     context.add_variable_from_value(
         "device",
-        members(vec![("known", attempt.device.id.is_some().into()), ("name", (&*attempt.device.agent.name).into())]),
+        members(vec![
+            ("known", evidence.knows_device().into()),
+            ("name", (&*attempt.device.agent.name).into()),
+            ("age_days", attempt.device.issued.map_or(0.0, |issued| (attempt.at.since(issued).as_secs() / 86_400) as f64).into()),
+            ("trust", evidence.holder().map_or(0.0, |holder| (holder.trust(attempt.at) * 10_000.0).round() / 100.0).into()),
+        ]),
     );
     let domain = attempt.identity.email.as_ref().map_or("", |email| &email.domain);
     context.add_variable_from_value("email", members(vec![("domain", domain.into())]));

@@ -14,6 +14,16 @@ const OWN: &[u8] = b"tollgate_";
 /// Most cookies of one name that are looked at.
 const CANDIDATES: usize = 8;
 
+/// The values that `headers` give for `name`, in order and of any length; at most eight.
+pub fn all_of<'a>(headers: &[&'a [u8]], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .iter()
+        .flat_map(|header| pairs(header))
+        .filter(move |(found, value)| *found == name.as_bytes() && !value.is_empty())
+        .map(|(_, value)| value)
+        .take(CANDIDATES)
+}
+
 /// The values that `headers` (each one `Cookie` header's value) give for `name`, in order; at most eight, none longer
 /// than `longest` bytes.
 pub(super) fn candidates<'a>(headers: &[&'a [u8]], name: &str, longest: usize) -> impl Iterator<Item = &'a [u8]> {
@@ -45,7 +55,7 @@ pub fn without_own(header: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A `Set-Cookie` value. Name, value and path must be plain text (they are base64, constants and our own paths).
-pub(super) fn set(name: &str, value: &str, path: &str, seconds: u64, secure: bool) -> String {
+pub fn set(name: &str, value: &str, path: &str, seconds: u64, secure: bool) -> String {
     let secure = if secure { "; Secure" } else { "" };
     format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }

@@ -29,7 +29,8 @@ impl Reply {
         self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn with_cookies(mut self, cookies: impl IntoIterator<Item = String>) -> Reply {
+    /// The same, which sets these cookies as well.
+    pub fn with_cookies(mut self, cookies: impl IntoIterator<Item = String>) -> Reply {
         self.headers.extend(cookies.into_iter().map(|cookie| ("set-cookie", cookie)));
         self
     }

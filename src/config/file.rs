@@ -483,6 +483,19 @@ pub(super) struct ProofOfWork {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Device {
+    /// Whether the gate gives each browser a cookie by which it knows it again: signed, random, and nothing about the
+    /// visitor in it. Without it a device is known by its headers only, which many share.
+    #[schemars(extend("default" = true))]
+    pub cookie: Slot<bool>,
+    /// The cookie's name; over TLS `__Host-` is put before it, unless there is a `domain`.
+    #[schemars(extend("default" = "tollgate_device"))]
+    pub name: Slot<String>,
+    /// How long a browser keeps the cookie after it was given out last; browsers stop at 400 days.
+    #[schemars(extend("default" = "400d"))]
+    pub max_age: Slot<Period>,
+    /// A domain whose hosts share the cookie; without it each host has its own, which no other host can set.
+    #[schemars(extend("examples" = serde_json::json!(["shop.example"])))]
+    pub domain: Slot<String>,
     /// Whether a script collects device facts on the form's pages. `true` is not available yet.
     #[schemars(extend("default" = false))]
     pub collect: Slot<bool>,

@@ -34,6 +34,8 @@ pub struct Settings {
     pub intel: IntelFiles,
     pub store: Store,
     pub challenge: Challenges,
+    /// `None`: the gate gives out no device cookie and reads none.
+    pub device_cookie: Option<DeviceCookie>,
     pub decision_log: Option<DecisionLog>,
     pub admin: Admin,
     pub limits: Limits,
@@ -70,6 +72,16 @@ impl Mode {
             Mode::Monitor => "monitor",
         }
     }
+}
+
+/// How the device cookie looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceCookie {
+    /// Without `__Host-`; a token (RFC 6265), and none of the gate's other cookies.
+    pub name: Box<str>,
+    pub max_age: Duration,
+    /// Canonical; `None`: of the host alone.
+    pub domain: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug)]

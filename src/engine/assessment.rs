@@ -382,7 +382,7 @@ mod tests {
         });
         assert_eq!(
             unknown.blind.names().collect::<Vec<_>>(),
-            ["credential_stuffing", "high_activity_ip", "tor_exit", "brute_force"]
+            ["credential_stuffing", "high_activity_ip", "multiple_accounts_per_device", "tor_exit", "brute_force"]
         );
         let Scores { risk, risk_low, risk_high, .. } = unknown.scores;
         assert!(unknown.fired.is_empty() && risk < 10.0, "blind is not guilty");
@@ -460,7 +460,12 @@ mod tests {
                 known_source,
             },
         );
-        (source(), source(), account).prop_map(|(network, device, account)| History { network, device, account })
+        (source(), source(), account).prop_map(|(network, device, account)| History {
+            network,
+            device,
+            account,
+            holder: None,
+        })
     }
 
     fn kind() -> impl Strategy<Value = AgentKind> {

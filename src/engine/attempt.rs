@@ -201,13 +201,26 @@ pub struct HeaderFacts {
 /// The device as far as it can be told.
 #[derive(Clone, Debug)]
 pub struct Device {
-    /// The id in the gate's signed cookie. Strong evidence.
+    /// The id in the gate's signed cookie.
     pub id: Option<Pseudonym>,
+    /// Whether somebody logged in with this cookie before, which the cookie itself says, signed. Until then it is strong
+    /// evidence of nothing: cookies are given to everybody, and who throws them away to get another each time must not be
+    /// another device each time.
+    pub proven: bool,
+    /// When the id was first given out.
+    pub issued: Option<Timestamp>,
     /// Hash of what the client reveals by itself: header set, order and case, HTTP version, User-Agent. Shared by all
     /// who run the same software, so weak evidence.
     pub fingerprint: u64,
     /// What the User-Agent says. Parsed once per distinct value and shared.
     pub agent: Arc<Agent>,
+}
+
+impl Device {
+    /// Who this is by a cookie that stands for one device; `None`: only the fingerprint tells, which is many people's.
+    pub fn by_cookie(&self) -> Option<Pseudonym> {
+        self.id.filter(|_| self.proven)
+    }
 }
 
 /// What a User-Agent header says about the software behind it.

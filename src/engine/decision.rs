@@ -125,7 +125,6 @@ pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
 pub(crate) mod tests {
     use super::*;
     use crate::engine::assessment::{Model, Scores};
-    use crate::engine::attempt::Device;
     use crate::engine::clearance::Clearance;
     use crate::engine::fixture;
     use crate::engine::policy::{Names, PolicySource, RuleSource};
@@ -137,7 +136,7 @@ pub(crate) mod tests {
         let mut evidence = fixture::evidence();
         let attempt = &mut evidence.attempt;
         attempt.at = Timestamp(1_795_309_323_456);
-        attempt.device = Device { id: None, fingerprint: 7, agent: Arc::new(fixture::library("curl on Linux")) };
+        attempt.device = fixture::device_without_cookie(7, fixture::library("curl on Linux"));
         if let Some(email) = &mut attempt.identity.email {
             email.domain = "example.com".into();
         }

@@ -62,6 +62,11 @@ impl Event {
         matches!(self, Event::Login | Event::Verification | Event::PasswordChange | Event::ResetComplete)
     }
 
+    /// Whether a success makes the sender a user of the account, on this device: they logged in to it, or made it.
+    pub fn admits(&self) -> bool {
+        matches!(self, Event::Login | Event::Verification | Event::Register)
+    }
+
     /// Whether a policy may judge again after success. Other events have already done something by then.
     pub fn has_after(&self) -> bool {
         matches!(self, Event::Login | Event::Verification)

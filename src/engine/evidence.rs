@@ -3,6 +3,7 @@
 
 use super::attempt::Attempt;
 use super::clearance::Clearance;
+use super::holder::Holder;
 use std::sync::Arc;
 
 /// Which of the two judgements this is.
@@ -41,6 +42,19 @@ impl Evidence {
     pub fn is_banned(&self) -> bool {
         let lists = &self.intel.lists;
         lists.iter().any(|hit| &*hit.list == BANNED) && !lists.iter().any(|hit| hit.effect == ListEffect::Allow)
+    }
+}
+
+impl Evidence {
+    /// The device whose cookie was brought, if somebody succeeded on it before and the cookie is in one place only.
+    pub fn holder(&self) -> Option<&Holder> {
+        self.history.as_ref()?.holder.as_ref().filter(|holder| !holder.copied)
+    }
+
+    /// Whether the account logged in on this device before; where no account is named, whether anybody did.
+    pub fn knows_device(&self) -> bool {
+        let named = self.attempt.identity.account.is_some();
+        self.holder().is_some_and(|holder| if named { holder.knows_account } else { holder.logged_in })
     }
 }
 
@@ -143,9 +157,11 @@ pub enum ListEffect {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub network: Source,
-    /// The device cookie if there is one, else the fingerprint within the ASN.
+    /// The device cookie if somebody logged in with it before, else the fingerprint within the ASN.
     pub device: Source,
     pub account: Account,
+    /// What is known of the device whose cookie was brought; `None` without one, and until somebody succeeded on it.
+    pub holder: Option<Holder>,
 }
 
 /// What one source (an address, a device) did lately.

@@ -10,6 +10,7 @@ use super::attempt::{
 use super::clearance::Clearance;
 use super::event::Event;
 use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source};
+use super::holder::Holder;
 use super::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub fn evidence() -> Evidence {
                 bytes: 61,
             },
             client: Client { ip, network: Network::from(ip), headers: browser_headers() },
-            device: Device { id: Some(Pseudonym([9; 16])), fingerprint: 0x5eed, agent: Arc::new(browser()) },
+            device: own_device(),
             identity: Identity {
                 account: Some(account),
                 aliases: vec![account],
@@ -59,7 +60,12 @@ pub fn evidence() -> Evidence {
             relay: false,
             lists: Vec::new(),
         },
-        history: Some(History { network: first_attempt(), device: first_attempt(), account: owner() }),
+        history: Some(History {
+            network: first_attempt(),
+            device: first_attempt(),
+            account: owner(),
+            holder: Some(used_by_its_owner()),
+        }),
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     }
@@ -69,7 +75,7 @@ pub fn evidence() -> Evidence {
 pub fn stuffing() -> Evidence {
     let mut evidence = evidence();
     evidence.attempt.client.headers = HeaderFacts { user_agent: true, accept: true, ..HeaderFacts::default() };
-    evidence.attempt.device = Device { id: None, fingerprint: 0xbad, agent: Arc::new(library("curl")) };
+    evidence.attempt.device = device_without_cookie(0xbad, library("curl"));
     evidence.intel.asn = Some(14061);
     evidence.intel.org = Some(Arc::from("DigitalOcean"));
     evidence.intel.datacenter = Known::Yes(Arc::from("DigitalOcean"));
@@ -77,8 +83,39 @@ pub fn stuffing() -> Evidence {
     let source =
         Source { minute: counts, hour: counts, accounts: 41, answered_accounts: 40, failed_accounts: 40, in_flight: 1 };
     let account = Account { known_source: false, ..owner() };
-    evidence.history = Some(History { network: source.clone(), device: source, account });
+    evidence.history = Some(History { network: source.clone(), device: source, account, holder: None });
     evidence
+}
+
+/// A browser with the gate's cookie for some months.
+fn own_device() -> Device {
+    Device {
+        id: Some(Pseudonym([9; 16])),
+        proven: true,
+        issued: Some(Timestamp::from_secs(1_785_000_000)),
+        fingerprint: 0x5eed,
+        agent: Arc::new(browser()),
+    }
+}
+
+/// Software that keeps no cookies.
+pub fn device_without_cookie(fingerprint: u64, agent: Agent) -> Device {
+    Device { id: None, proven: false, issued: None, fingerprint, agent: Arc::new(agent) }
+}
+
+/// A device on which one person has logged in to one account on forty days.
+pub fn used_by_its_owner() -> Holder {
+    Holder {
+        first: Timestamp::from_secs(1_785_000_000),
+        last: Timestamp::from_secs(1_795_222_000),
+        successes: 50,
+        days: 40,
+        accounts: 1,
+        account_counts: true,
+        logged_in: true,
+        knows_account: true,
+        copied: false,
+    }
 }
 
 /// What a browser's User-Agent says.

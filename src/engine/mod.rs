@@ -13,6 +13,7 @@ pub mod event;
 pub mod evidence;
 pub mod fixture;
 pub mod freeman;
+pub mod holder;
 pub mod outcome;
 pub mod parts;
 pub mod pattern;

@@ -191,6 +191,9 @@ impl<'a> DecisionRecord<'a> {
             },
             device: DevicePart {
                 device_id: attempt.device.id,
+                since: attempt.device.issued,
+                copied: evidence.history.as_ref().is_some_and(|history| history.holder.is_some_and(|h| h.copied)),
+                fingerprint: Some(Fingerprint(attempt.device.fingerprint)),
                 name: &attempt.device.agent.name,
                 ip: attempt.client.ip,
                 location: intel.location.as_deref(),
@@ -327,7 +330,15 @@ impl<'a> RefusalRecord<'a> {
             mode: context.mode,
             // Nobody is asked about a client that is refused.
             client: ClientPart { country: None, asn: None, org: None },
-            device: DevicePart { device_id: None, name: refusal.device, ip: refusal.ip, location: None },
+            device: DevicePart {
+                device_id: None,
+                since: None,
+                copied: false,
+                fingerprint: None,
+                name: refusal.device,
+                ip: refusal.ip,
+                location: None,
+            },
             request: RequestPart::of(refusal.request),
             config: context.config,
             version: context.version,
@@ -453,9 +464,27 @@ struct ClientPart<'a> {
 #[derive(Debug, Serialize)]
 struct DevicePart<'a> {
     device_id: Option<Pseudonym>,
+    /// Only where there is a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    copied: bool,
+    /// As `explain` and lists have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Fingerprint>,
     name: &'a str,
     ip: IpAddr,
     location: Option<&'a str>,
+}
+
+/// Sixteen hexadecimal digits: a number of 64 bits is more than JSON's readers can hold.
+#[derive(Clone, Copy, Debug)]
+struct Fingerprint(u64);
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:016x}", self.0))
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -7,6 +7,7 @@
 //! calls no body hook, so the exchange ends in an error of our own making, and `fail_to_proxy` writes the whole reply.
 
 use super::bans;
+use super::device::{self, Standing};
 use super::enforce::{self, Course};
 use super::gate::{Gate, Judged, upstream_fault};
 use super::judge::no_randomness;
@@ -102,13 +103,13 @@ pub async fn head(
         Verdict::Decided(outcome, rule) => (outcome, rule),
         Verdict::NeedsBody => {
             judged.answer = Answer::Reading(Box::new(Head { status, header: response.clone() }), BytesMut::new());
-            return Ok(());
+            return cookie(gate, judged, Outcome::Unknown, response);
         }
     };
     let finding = Finding { outcome, rule, status };
     if !is_judged_again(&judged.route, outcome) {
         judged.answer = Answer::Read(finding);
-        return Ok(());
+        return cookie(gate, judged, outcome, response);
     }
     after_success(gate, session, response, judged, finding).await
 }
@@ -130,7 +131,7 @@ async fn after_success(
             judged.answer = Answer::Read(finding);
             judged.decision = decision;
             judged.enforcement = enforcement;
-            return Ok(());
+            return cookie(gate, judged, Outcome::Succeeded, response);
         }
         refused => {
             let visit = own_pages::visit(gate, session);
@@ -147,6 +148,9 @@ async fn after_success(
         gate.metrics.refused_capture("answer_not_held");
     }
     let InPlace { reply, hold, enforcement, .. } = in_place;
+    // No success until the challenge is solved.
+    let standing = Standing::of(&judged.evidence, false);
+    let reply = reply.with_cookies(device::next(gate, &judged.live, &judged.device, standing));
     let whole_reply_due = is_bodiless(response, &session.req_header().method) || hold.is_none();
     let kept = Kept {
         finding,
@@ -177,6 +181,13 @@ async fn after_success(
         true => Err(Error::explain(ErrorType::Custom("answer kept"), "the gate answers in its place").into_in()),
         false => Ok(()),
     }
+}
+
+/// The device cookie, in an answer that the visitor gets.
+fn cookie(gate: &Gate, judged: &Judged, outcome: Outcome, response: &mut ResponseHeader) -> pingora::Result<()> {
+    let succeeded = outcome == Outcome::Succeeded && judged.route.event.has_after();
+    let standing = Standing::of(&judged.evidence, succeeded);
+    device::set(gate, &judged.live, &judged.device, standing, response)
 }
 
 /// What a visitor gets in place of an answer.

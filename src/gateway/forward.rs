@@ -17,22 +17,25 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 /// Facts about the visitor's connection that the application is told.
-pub struct Visitor {
+pub struct Visitor<'v> {
     /// The socket's peer.
     pub peer: IpAddr,
     /// Whether the peer is one of the operator's own proxies, whose word about the visitor is passed on.
     pub peer_is_trusted: bool,
     pub tls: bool,
     pub http2: bool,
+    /// The configured name of the device cookie.
+    pub device_cookie: Option<&'v str>,
     /// `Host` as the visitor sent it.
     pub host: Option<HeaderValue>,
 }
 
 /// Makes the request ready for the application. `fixed_host` replaces `Host`.
-pub fn request(header: &mut RequestHeader, visitor: &Visitor, fixed_host: Option<&str>) -> pingora::Result<()> {
+pub fn request(header: &mut RequestHeader, visitor: &Visitor<'_>, fixed_host: Option<&str>) -> pingora::Result<()> {
     remove_what_only_the_gate_may_say(header, visitor.peer_is_trusted);
     one_length(header)?;
-    let cookies = without_own_cookies(header).or_else(|| visitor.http2.then(|| joined_cookies(header)).flatten());
+    let cookies = without_own_cookies(header, visitor.device_cookie)
+        .or_else(|| visitor.http2.then(|| joined_cookies(header)).flatten());
     match cookies {
         Some(Some(rest)) => header.insert_header(COOKIE, rest)?,
         Some(None) => drop(header.remove_header(&COOKIE)),
@@ -175,8 +178,14 @@ fn one_length(header: &mut RequestHeader) -> pingora::Result<()> {
 }
 
 /// `None` if `Cookie` holds nothing of ours; else what is left of it, if anything is.
-fn without_own_cookies(header: &RequestHeader) -> Option<Option<HeaderValue>> {
-    let is_ours = |pair: &[u8]| pair.trim_ascii_start().starts_with(b"tollgate_");
+fn without_own_cookies(header: &RequestHeader, device_cookie: Option<&str>) -> Option<Option<HeaderValue>> {
+    // With the prefix or without: which of them is read depends on the listener, and neither is the application's.
+    let is_ours = |pair: &[u8]| {
+        let pair = pair.trim_ascii_start();
+        let pair = pair.strip_prefix(b"__Host-").unwrap_or(pair);
+        let name = || pair.split(|&b| b == b'=').next().unwrap_or(pair).trim_ascii_end();
+        pair.starts_with(b"tollgate_") || device_cookie.is_some_and(|device| name() == device.as_bytes())
+    };
     let lines = || header.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     if !lines().any(|line| line.split(|&b| b == b';').any(is_ours)) {
         return None;
@@ -226,9 +235,16 @@ mod tests {
         header
     }
 
-    fn visitor(peer_is_trusted: bool) -> Visitor {
+    fn visitor(peer_is_trusted: bool) -> Visitor<'static> {
         let host = Some(HeaderValue::from_static("shop.example"));
-        Visitor { peer: "203.0.113.7".parse().unwrap(), peer_is_trusted, tls: true, http2: false, host }
+        Visitor {
+            peer: "203.0.113.7".parse().unwrap(),
+            peer_is_trusted,
+            tls: true,
+            http2: false,
+            device_cookie: Some("shop_device"),
+            host,
+        }
     }
 
     #[test]
@@ -309,6 +325,9 @@ mod tests {
         for (sent, kept) in [
             ("a=1; tollgate_clearance=x; b=2", Some("a=1; b=2")),
             ("tollgate_hold=x", None),
+            ("__Host-tollgate_device=x; b=2", Some("b=2")),
+            ("shop_device=x;__Host-shop_device =y; shop_device", None),
+            ("shop_devices=1; xshop_device=2; c=shop_device", Some("shop_devices=1; xshop_device=2; c=shop_device")),
             ("a=1;  odd ; c", Some("a=1;  odd ; c")),
         ] {
             let mut header = header(&[("Cookie", sent)]);

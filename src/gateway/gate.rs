@@ -8,6 +8,7 @@
 use super::answer::{self, Answer};
 use super::client_ca::ClientCa;
 use super::clock::Clock;
+use super::device::{self, Brought};
 use super::door;
 use super::enforce;
 use super::forward::{self, Visitor};
@@ -96,6 +97,8 @@ pub struct Judged {
     /// When the gate was done with it.
     pub forwarded: Instant,
     pub answer: Answer,
+    /// The device cookie that came with it.
+    pub device: Brought,
     pub tries: usize,
 }
 
@@ -177,9 +180,11 @@ impl ProxyHttp for Hooks {
     ) -> pingora::Result<()> {
         let peer = socket_peer(session);
         let fixed_host = upstream(visit, session)?.fixed_host().map(str::to_owned);
+        let live = visit.live();
         let visitor = Visitor {
             peer,
-            peer_is_trusted: visit.live().is_some_and(|live| live.trusts(peer)),
+            peer_is_trusted: live.is_some_and(|live| live.trusts(peer)),
+            device_cookie: live.and_then(|live| live.devices.name()),
             tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
             http2: session.req_header().version == http::Version::HTTP_2,
             host: request.headers.get(http::header::HOST).cloned(),
@@ -225,7 +230,8 @@ impl ProxyHttp for Hooks {
     ) -> pingora::Result<()> {
         match visit {
             Visit::Judged(judged) => answer::head(&self.0, session, response, judged).await,
-            Visit::Arrived | Visit::Passing { .. } | Visit::Answered => Ok(()),
+            Visit::Passing { live, .. } => device::on_page(&self.0, live, session, response),
+            Visit::Arrived | Visit::Answered => Ok(()),
         }
     }
 

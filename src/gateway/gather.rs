@@ -1,9 +1,11 @@
 //! Everything a judgement may look at, brought together in one place: intelligence by look-up, history by one question
 //! to the store, which counts this attempt in the same step. What could not be had is named in `degraded`.
 
+use super::device::Brought;
 use super::fields::Captured;
 use super::headers;
 use super::host_of;
+use super::identity::Keys;
 use super::live::Live;
 use crate::config::settings::Route;
 use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Device, Network, RequestFacts};
@@ -36,21 +38,27 @@ pub struct Received<'r> {
     pub header: &'r RequestHeader,
     /// Of HTTP/1: as it was received.
     pub raw: Option<&'r [u8]>,
+    /// The device cookie that came with it.
+    pub device: Brought,
 }
 
 /// Makes the evidence of the moment before forwarding.
 pub async fn evidence(
     store: &Store,
+    keys: &Keys,
     live: &Live,
     request: Received<'_>,
     route: &Arc<Route>,
     captured: Captured,
     visitor: Visitor,
 ) -> Evidence {
-    let Received { header, raw: raw_head } = request;
+    let Received { header, raw: raw_head, device: brought } = request;
     let Captured { identity, form, missing, ambiguities, raw } = captured;
+    let cookie = brought.presented(keys);
     let device = Device {
-        id: None,
+        id: cookie.map(|cookie| cookie.id),
+        proven: brought.token.is_some_and(|token| token.proven),
+        issued: brought.token.map(|token| token.issued),
         fingerprint: headers::fingerprint(header.version, &header.headers, raw_head),
         agent: agent(live, header),
     };
@@ -78,6 +86,7 @@ pub async fn evidence(
         event: route.event.clone(),
         network,
         device: DeviceKey::of(&device, intel.asn),
+        cookie,
         told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
         accounts: &identity.aliases,
     };

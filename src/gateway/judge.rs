@@ -3,6 +3,7 @@
 
 use super::answer::Answer;
 use super::bans;
+use super::device::{self, Brought, Standing};
 use super::enforce::{self, Course};
 use super::fields::Captured;
 use super::form::{Unreadable, Values};
@@ -51,7 +52,10 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
     };
     gate.metrics.requested(true);
     gate.metrics.passed(Stage::Recognise, began.elapsed());
-    let call = Call { gate, live, began, id: new_id(gate.clock.now()), ip: IpAddr::from([0, 0, 0, 0]) };
+    let secure = device::is_secure(&live, session);
+    let device = live.devices.read(&session.req_header().headers, secure, gate.clock.now());
+    gate.metrics.device_cookie(device.finding.name());
+    let call = Call { gate, live, began, id: new_id(gate.clock.now()), ip: IpAddr::from([0, 0, 0, 0]), device };
     Box::pin(call.protected(session, candidates)).await
 }
 
@@ -84,6 +88,7 @@ struct Call<'g> {
     began: Instant,
     id: AttemptId,
     ip: IpAddr,
+    device: Brought,
 }
 
 impl Call<'_> {
@@ -154,8 +159,8 @@ impl Call<'_> {
     async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Evidence {
         let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes };
         let raw = raw_head(session);
-        let request = gather::Received { header: session.req_header(), raw: raw.as_deref() };
-        gather::evidence(&self.gate.store, &self.live, request, route, captured, visitor).await
+        let request = gather::Received { header: session.req_header(), raw: raw.as_deref(), device: self.device };
+        gather::evidence(&self.gate.store, &self.gate.keys, &self.live, request, route, captured, visitor).await
     }
 
     /// A solved challenge for this very account and route, burnt by asking.
@@ -193,6 +198,7 @@ impl Call<'_> {
                     held,
                     forwarded: Instant::now(),
                     answer: Answer::Awaited,
+                    device: self.device,
                     tries: 0,
                 })))
             }
@@ -203,17 +209,22 @@ impl Call<'_> {
                 let visit = own_pages::visit(self.gate, session);
                 let issued = self.live.challenges.issue(order, &visit).map_err(no_randomness)?;
                 self.gate.metrics.challenge(Some(kind), ChallengeStep::Offered);
-                reply::write(session, &issued.reply(&visit)).await?;
+                reply::write(session, &issued.reply(&visit).with_cookies(self.cookie(&evidence))).await?;
                 Ok(Visit::Answered)
             }
             Course::Deny => {
                 self.gate.withdraw(self.id, Withdrawal::Denied, now).await;
                 self.record(&route, &evidence, &decision, Enforcement::Denied);
                 let reply = enforce::denial(&route, &session.req_header().headers, &self.id.to_string());
-                reply::write(session, &reply).await?;
+                reply::write(session, &reply.with_cookies(self.cookie(&evidence))).await?;
                 Ok(Visit::Answered)
             }
         }
+    }
+
+    /// The device cookie for an answer of the gate's own.
+    fn cookie(&self, evidence: &Evidence) -> Option<String> {
+        device::next(self.gate, &self.live, &self.device, Standing::of(evidence, false))
     }
 
     fn record(&self, route: &Route, evidence: &Evidence, decision: &Decision, enforcement: Enforcement) {

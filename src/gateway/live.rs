@@ -3,6 +3,7 @@
 
 use super::client_ca::{self, Authority};
 use super::client_ip;
+use super::device::Devices;
 use super::form::Wanted;
 use super::identity;
 use super::recognize::{Candidates, Routes};
@@ -29,6 +30,7 @@ pub struct Live {
     pub upstreams: Upstreams,
     pub intel: Intel,
     pub challenges: Challenges,
+    pub devices: Devices,
     pub secrets: Arc<Secrets>,
     /// The token of the admin API, if it wants one.
     pub token: Option<AdminToken>,
@@ -128,6 +130,11 @@ impl Live {
             upstreams: Upstreams::after(earlier.map(|live| &live.upstreams), &settings.upstreams),
             intel,
             challenges: Challenges::new(settings.challenge.clone(), secrets.clone()),
+            devices: Devices::new(
+                settings.device_cookie.as_ref(),
+                settings.routes.iter().flat_map(|route| &route.pages),
+                secrets.clone(),
+            ),
             secrets,
             token,
             client_ca,

@@ -10,6 +10,7 @@ pub mod bans;
 pub mod client_ca;
 pub mod client_ip;
 pub mod clock;
+pub mod device;
 pub mod door;
 pub mod enforce;
 pub mod fields;

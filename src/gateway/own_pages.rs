@@ -1,5 +1,6 @@
 //! The gate's own addresses, under `/.tollgate/`: they never reach the application, also those that do not exist.
 
+use super::device::{self, Standing};
 use super::gate::Gate;
 use super::held::{self, HoldFault};
 use super::live::Live;
@@ -10,7 +11,7 @@ use crate::challenge::{self, HeldAnswer, Reply, Solution, Spend, Spent, Visit};
 use crate::engine::time::Timestamp;
 use crate::store::{Burn, Store};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, Method};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::proxy::Session;
@@ -34,7 +35,8 @@ pub async fn serve(gate: &Gate, live: &Live, session: &mut Session) -> pingora::
     match (ticket, &header.method) {
         (Some(ticket), &Method::GET | &Method::HEAD) => {
             let page = live.challenges.page(&ticket, &visit);
-            reply::write(session, &page).await
+            let cookie = device_cookie(gate, live, session, Standing::default());
+            reply::write(session, &page.with_cookies(cookie)).await
         }
         (Some(ticket), &Method::POST) => solve(gate, live, session, &ticket, &visit).await,
         (Some(_), _) => {
@@ -81,7 +83,10 @@ async fn solve(gate: &Gate, live: &Live, session: &mut Session, ticket: &str, vi
                     if let Some(waiting) = waiting {
                         released::record(gate, live, &waiting, visit.now).await;
                     }
-                    write_answer(session, &answer).await
+                    // What was held was a success.
+                    let standing = Standing { succeeded: true, succeeded_now: true, copied: false };
+                    let cookie = device_cookie(gate, live, session, standing);
+                    write_answer(session, &answer, cookie).await
                 }
                 Err(reply) => reply::write(session, &reply).await,
             }
@@ -90,7 +95,7 @@ async fn solve(gate: &Gate, live: &Live, session: &mut Session, ticket: &str, vi
 }
 
 /// Sends a held answer as the application gave it, with a length of its own.
-async fn write_answer(session: &mut Session, answer: &HeldAnswer) -> pingora::Result<()> {
+async fn write_answer(session: &mut Session, answer: &HeldAnswer, cookie: Option<String>) -> pingora::Result<()> {
     let mut header = ResponseHeader::build(answer.status, Some(answer.headers.len() + 1))?;
     for (name, value) in &answer.headers {
         header.append_header(name.clone(), &value[..])?;
@@ -101,11 +106,21 @@ async fn write_answer(session: &mut Session, answer: &HeldAnswer) -> pingora::Re
     if !matches!(answer.status, 204 | 304) {
         header.insert_header(CONTENT_LENGTH, answer.body.len())?;
     }
+    if let Some(cookie) = cookie {
+        header.append_header(SET_COOKIE, cookie)?;
+    }
     session.write_response_header(Box::new(header), answer.body.is_empty()).await?;
     if !answer.body.is_empty() {
         session.write_response_body(Some(answer.body.clone()), true).await?;
     }
     Ok(())
+}
+
+/// The device cookie for this visitor, if one is due.
+fn device_cookie(gate: &Gate, live: &Live, session: &Session, standing: Standing) -> Option<String> {
+    let secure = device::is_secure(live, session);
+    let brought = live.devices.read(&session.req_header().headers, secure, gate.clock.now());
+    device::next(gate, live, &brought, standing)
 }
 
 /// What challenges need to know of this request.

@@ -180,6 +180,12 @@ impl Secrets {
         Ok(sealed)
     }
 
+    /// Whether it was sealed under the key that seals now.
+    pub fn is_newest(&self, sealed: &[u8]) -> bool {
+        let id = sealed.get(1..HEADER);
+        self.signing.first().is_some_and(|key| id == Some(&key.id[..]))
+    }
+
     /// What was sealed for this purpose with any of the keys; `None` for everything else.
     pub fn open(&self, purpose: Purpose, sealed: &[u8]) -> Option<Vec<u8>> {
         let (header, rest) = sealed.split_at_checked(HEADER)?;

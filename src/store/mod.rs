@@ -25,6 +25,7 @@ pub mod shared;
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
 use crate::engine::evidence::{self, History};
+use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::{Book, Change, Refused};
@@ -63,6 +64,8 @@ pub struct Observation<'a> {
     pub event: Event,
     pub network: Network,
     pub device: DeviceKey,
+    /// The device cookie that was brought, proven or not.
+    pub cookie: Option<Presented>,
     /// Whether the route's outcome rules are known to tell answers apart (successes were recognised). Then an answer that
     /// none of them matches was an answer to nobody's password, and counts as none; else nobody knows, and it counts as
     /// one, so that an office behind rules that never match is not taken for a thief.
@@ -77,18 +80,28 @@ pub struct Observation<'a> {
     pub accounts: &'a [Pseudonym],
 }
 
+/// A device cookie as it was brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented {
+    pub id: Pseudonym,
+    /// How often it was given out anew.
+    pub generation: u32,
+    /// When it was given out in this generation.
+    pub renewed: Timestamp,
+}
+
 /// What counts as one device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKey {
-    /// The id in the gate's signed cookie.
+    /// The id in the gate's signed cookie, once somebody logged in with it.
     Cookie(Pseudonym),
-    /// Without a cookie: all who run the same software in one network (0 where that is unknown).
+    /// Without such a cookie: all who run the same software in one network (0 where that is unknown).
     Fingerprint { hash: u64, asn: u32 },
 }
 
 impl DeviceKey {
     pub fn of(device: &Device, asn: Option<u32>) -> DeviceKey {
-        match device.id {
+        match device.by_cookie() {
             Some(id) => DeviceKey::Cookie(id),
             None => DeviceKey::Fingerprint { hash: device.fingerprint, asn: asn.unwrap_or(0) },
         }
@@ -121,6 +134,8 @@ pub enum Entity {
     Network(Network),
     Device(DeviceKey),
     Account(Pseudonym),
+    /// A device by its cookie, and who succeeded on it.
+    Holder(Pseudonym),
 }
 
 /// What is known of an [`Entity`].
@@ -129,6 +144,8 @@ pub enum Known {
     Source(evidence::Source),
     /// As from nowhere in particular; and the number of known sources.
     Account(evidence::Account, u32),
+    /// To no account in particular.
+    Holder(Holder),
 }
 
 /// What became of a single-use token.
@@ -227,7 +244,7 @@ const FAULTS: &[(Failure, &str)] = &[
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `attempt`, `token`, `held`: label of the metrics.
+    /// `network`, `device`, `account`, `holder`, `attempt`, `token`, `held`: label of the metrics.
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,
@@ -538,9 +555,11 @@ mod tests {
     #[test]
     fn a_device_is_its_cookie_if_there_is_one() {
         let cookie = conformance::name(1);
-        let device = |id| Device { id, fingerprint: 7, agent: Default::default() };
+        let device = |id| Device { id, proven: true, issued: None, fingerprint: 7, agent: Default::default() };
         assert_eq!(DeviceKey::of(&device(Some(cookie)), Some(1)), DeviceKey::Cookie(cookie));
         assert_eq!(DeviceKey::of(&device(None), Some(1)), DeviceKey::Fingerprint { hash: 7, asn: 1 });
         assert_eq!(DeviceKey::of(&device(None), None), DeviceKey::Fingerprint { hash: 7, asn: 0 });
+        let fresh = Device { proven: false, ..device(Some(cookie)) };
+        assert_eq!(DeviceKey::of(&fresh, Some(1)), DeviceKey::Fingerprint { hash: 7, asn: 1 }, "cookies cost nothing");
     }
 }

@@ -5,6 +5,7 @@ use super::conformance::{NOON, limits, name, network, wait};
 use super::memory::Limits;
 use super::*;
 use crate::engine::evidence::{Account, Counts, Source};
+use crate::engine::holder::Holder;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -22,6 +23,8 @@ enum Step {
         device: u64,
         accounts: Vec<u64>,
         told_apart: bool,
+        /// Which, its generation, and when it was given out.
+        cookie: Option<(u64, u32, u64)>,
         passed: u64,
         lag: u64,
     },
@@ -72,12 +75,14 @@ fn step() -> impl Strategy<Value = Step> {
     use Outcome::*;
     let passed = prop_oneof![Just(0), 1..2_000u64, 1_000..400_000u64, Just(3_600_000)];
     let accounts = prop::collection::vec(0..4u64, 0..4);
-    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, any::<bool>(), passed, 0..5_000u64);
+    let given_out = prop::sample::select(vec![0, 300_000, 4_000_000, 80_000_000]);
+    let cookie = prop::option::of((0..2u64, 0..3u32, given_out));
+    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, any::<bool>(), cookie, passed, 0..5_000u64);
     let outcome = prop::sample::select(vec![Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
     let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
     prop_oneof![
-        3 => observe.prop_map(|(event, network, device, accounts, told_apart, passed, lag)| {
-            Step::Observe { event, network, device, accounts, told_apart, passed, lag }
+        3 => observe.prop_map(|(event, network, device, accounts, told_apart, cookie, passed, lag)| {
+            Step::Observe { event, network, device, accounts, told_apart, cookie, passed, lag }
         }),
         3 => (0..6usize, outcome).prop_map(|(back, outcome)| Step::Settle { back, outcome }),
         1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
@@ -95,7 +100,7 @@ fn follow(
     for (place, step) in steps.iter().enumerate() {
         store = between(place, store);
         match step {
-            Step::Observe { event, network: from, device, accounts, told_apart, passed, lag } => {
+            Step::Observe { event, network: from, device, accounts, told_apart, cookie, passed, lag } => {
                 present = present.after(Duration::from_millis(*passed));
                 let accounts: Vec<Pseudonym> = accounts.iter().map(|number| name(*number)).collect();
                 let observation = Observation {
@@ -108,6 +113,11 @@ fn follow(
                         odd if odd % 2 == 1 => DeviceKey::Fingerprint { hash: *odd, asn: 1 },
                         even => DeviceKey::Cookie(name(100 + even)),
                     },
+                    cookie: cookie.map(|(id, generation, given_out)| Presented {
+                        id: name(200 + id),
+                        generation,
+                        renewed: NOON.after(Duration::from_millis(given_out)),
+                    }),
                     told_apart: *told_apart,
                     accounts: &accounts,
                 };
@@ -146,7 +156,8 @@ pub fn same(a: &History, b: &History) -> bool {
             && (a.accounts, a.answered_accounts, a.failed_accounts, a.in_flight)
                 == (b.accounts, b.answered_accounts, b.failed_accounts, b.in_flight)
     };
-    source(&a.network, &b.network)
+    a.holder == b.holder
+        && source(&a.network, &b.network)
         && source(&a.device, &b.device)
         && counts(&a.account.recent, &b.account.recent)
         && counts(&a.account.from_here, &b.account.from_here)
@@ -158,6 +169,14 @@ pub fn same(a: &History, b: &History) -> bool {
 struct Model {
     attempts: Vec<Past>,
     refusals: Vec<Refusal>,
+    /// What happened to each device cookie, in the order in which it was told.
+    holders: Vec<(Pseudonym, Told)>,
+}
+
+enum Told {
+    Presented(Timestamp, Presented),
+    /// And whether by logging in.
+    Succeeded(Timestamp, Pseudonym, bool),
 }
 
 /// What stood against a source on an account when it was last refused.
@@ -190,6 +209,7 @@ struct Past {
     device: DeviceKey,
     accounts: Vec<Pseudonym>,
     told_apart: bool,
+    cookie: Option<Presented>,
     became: Became,
     /// Whether the application ever answered it.
     landed: bool,
@@ -211,6 +231,7 @@ impl Model {
             device: seen.device,
             accounts: seen.accounts.to_vec(),
             told_apart: seen.told_apart,
+            cookie: seen.cookie,
             became: Became::InFlight,
             landed: false,
         });
@@ -236,7 +257,55 @@ impl Model {
             network: self.source(|past| past.network == seen.network),
             device: self.source(|past| past.device == seen.device),
             account,
+            holder: seen.cookie.and_then(|cookie| {
+                self.holders.push((cookie.id, Told::Presented(seen.at, cookie)));
+                self.holder(cookie.id, seen.at, seen.accounts.first())
+            }),
         }
+    }
+
+    /// What all that was told of a device cookie comes to.
+    fn holder(&self, id: Pseudonym, at: Timestamp, account: Option<&Pseudonym>) -> Option<Holder> {
+        const GRACE: u64 = 600_000;
+        let day = |at: Timestamp| at.0 / 86_400_000;
+        let told = self.holders.iter().filter(|(other, _)| *other == id).map(|(_, told)| told);
+        let told: Vec<&Told> = told.skip_while(|told| matches!(told, Told::Presented(..))).collect();
+        let successes = || {
+            told.iter().filter_map(|told| match told {
+                Told::Succeeded(at, account, logged_in) => Some((*at, *account, *logged_in)),
+                Told::Presented(..) => None,
+            })
+        };
+        let (mut days, mut latest) = (0, None);
+        for (at, ..) in successes() {
+            days += u32::from(latest.is_none_or(|latest| day(at) > latest));
+            latest = latest.max(Some(day(at)));
+        }
+        // Of what was presented in order.
+        let (mut newest, mut generation, mut copied) = (0, 0, false);
+        for told in &told {
+            let Told::Presented(at, cookie) = told else { continue };
+            let out_of_order = cookie.renewed.0 + GRACE < newest;
+            let no_descendant = newest > 0 && cookie.renewed.0 > newest + GRACE && cookie.generation <= generation;
+            copied |= no_descendant || (out_of_order && at.0 > newest + GRACE);
+            if !out_of_order {
+                (newest, generation) = (newest.max(cookie.renewed.0), generation.max(cookie.generation));
+            }
+        }
+        let within_a_week: BTreeSet<Pseudonym> =
+            successes().filter(|(then, ..)| day(at) < day(*then) + 7).map(|(_, account, _)| account).collect();
+        let here = |account: &Pseudonym| successes().any(|(_, other, logged_in)| logged_in && other == *account);
+        Some(Holder {
+            first: successes().map(|(at, ..)| at).min()?,
+            last: successes().map(|(at, ..)| at).max()?,
+            successes: successes().count() as u32,
+            days,
+            accounts: within_a_week.len() as u32,
+            account_counts: account.is_some_and(|account| within_a_week.contains(account)),
+            logged_in: successes().any(|(.., logged_in)| logged_in),
+            knows_account: account.is_some_and(here),
+            copied,
+        })
     }
 
     fn settle(&mut self, place: usize, outcome: Outcome, present: Timestamp) -> Settled {
@@ -248,6 +317,12 @@ impl Model {
             _ => false,
         };
         let settled = turn(past, Became::Answered(outcome), open, present);
+        let admits = matches!(past.event, Event::Login | Event::Verification | Event::Register);
+        if let (Settled::Counted, Outcome::Succeeded, true, Some(cookie), Some(account)) =
+            (settled, outcome, admits, past.cookie, past.accounts.first())
+        {
+            self.holders.push((cookie.id, Told::Succeeded(past.at, *account, past.event != Event::Register)));
+        }
         if settled == Settled::Counted && past.event.tries_a_secret() {
             past.landed |= match outcome {
                 Outcome::Aborted => false,

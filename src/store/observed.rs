@@ -1,7 +1,7 @@
 //! An observation that outlives its request: what is told later (to a shared store that was away) or elsewhere (to the
 //! process that took over) is this.
 
-use super::{DeviceKey, MOST_ALIASES, Observation};
+use super::{DeviceKey, MOST_ALIASES, Observation, Presented};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::event::Event;
 use crate::engine::time::Timestamp;
@@ -14,6 +14,7 @@ pub struct Observed {
     pub(super) event: Event,
     pub(super) network: Network,
     pub(super) device: DeviceKey,
+    pub(super) cookie: Option<Presented>,
     pub(super) told_apart: bool,
     /// At most [`MOST_ALIASES`].
     pub(super) accounts: Vec<Pseudonym>,
@@ -27,6 +28,7 @@ impl Observed {
             event: seen.event.clone(),
             network: seen.network,
             device: seen.device,
+            cookie: seen.cookie,
             told_apart: seen.told_apart,
             accounts: seen.accounts[..seen.accounts.len().min(MOST_ALIASES)].to_vec(),
         }
@@ -39,6 +41,7 @@ impl Observed {
             event: self.event.clone(),
             network: self.network,
             device: self.device,
+            cookie: self.cookie,
             told_apart: self.told_apart,
             accounts: &self.accounts,
         }

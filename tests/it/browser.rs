@@ -113,10 +113,14 @@ fn expect(records: &[(String, String)], expected: &[(&str, &str)]) {
 async fn a_person_signs_in_and_notices_nothing() {
     let scene = Scene::open(HOME).await;
     scene.browser.go(&scene.page("/login")).await;
+    let device = scene.browser.cookie("tollgate_device").await.expect("with the form");
     scene.sign_in().await;
     scene.arrives_at("/").await;
     assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
     expect(&scene.records(2).await, &[("$attempted", "forwarded"), ("$succeeded", "forwarded")]);
+    assert_ne!(scene.browser.cookie("tollgate_device").await.expect("proven by then"), device);
+    let record = &scene.gate.records(1).await[0];
+    assert!(record["device"]["device_id"].is_string() && record["device"]["since"].is_string(), "{record}");
 }
 
 #[tokio::test]
@@ -170,7 +174,12 @@ async fn session_after_the_challenge(scene: Scene, http: &str) {
     assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
     assert_eq!(browser.console().await, [""; 0], "the challenge's page complains");
     expect(&scene.records(3).await, &RELEASED);
-    assert_eq!(scene.gate.records(1).await[0]["request"]["http"], http);
+    let record = &scene.gate.records(1).await[0];
+    assert_eq!(record["request"]["http"], http);
+    // Over TLS the browser itself takes care that no other host sets it.
+    let name = if http == "2" { "__Host-tollgate_device" } else { "tollgate_device" };
+    assert!(browser.cookie(name).await.is_some());
+    assert!(record["device"]["device_id"].is_string(), "{record}");
 }
 
 #[tokio::test]

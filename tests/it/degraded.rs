@@ -63,6 +63,7 @@ async fn failures_known(witness: &Gate) -> f64 {
         event: Event::Login,
         network: Network::from(FROM),
         device: DeviceKey::Fingerprint { hash: 1, asn: 0 },
+        cookie: None,
         told_apart: true,
         accounts: &[],
     };

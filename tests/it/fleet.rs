@@ -12,13 +12,13 @@ use tollgate::store::shared::State;
 const PROGRAM: &str = "User-Agent: curl/8.5.0\r\nAccept: */*\r\n";
 
 /// Gates of one installation: the same secrets, the same store.
-struct Fleet {
+pub struct Fleet {
     gates: Vec<Gate>,
     _dir: tempfile::TempDir,
 }
 
 impl Fleet {
-    async fn start(count: usize, yaml: &str, store: &str, origin: &Origin) -> Fleet {
+    pub async fn start(count: usize, yaml: &str, store: &str, origin: &Origin) -> Fleet {
         let dir = tempfile::tempdir().unwrap();
         let secret = format!("{}/secret", dir.path().display());
         assert!(yaml.contains("{dir}/secret"));
@@ -31,7 +31,7 @@ impl Fleet {
     }
 
     /// Once each has its connection: a gate does not wait for one, and what comes before it is not counted there.
-    async fn connected(self) -> Fleet {
+    pub async fn connected(self) -> Fleet {
         for gate in &self.gates {
             let there = || gate.inner.store.stats().shared.is_none_or(|shared| shared.state == State::Closed);
             within("a connection to the store", until(there)).await;
@@ -39,13 +39,13 @@ impl Fleet {
         self
     }
 
-    fn gate(&self, number: usize) -> &Gate {
+    pub fn gate(&self, number: usize) -> &Gate {
         &self.gates[number % self.gates.len()]
     }
 }
 
 /// With a patience for machines that do other things as well.
-fn on(server: &Server) -> String {
+pub fn on(server: &Server) -> String {
     format!("{{ kind: redis, url: \"{}\", deadline: 1s }}", server.url())
 }
 

@@ -174,7 +174,7 @@ async fn an_answer_too_large_to_be_held_is_refused_and_not_let_through() {
     let headers = format!("{BROWSER}{FROM_VIETNAM}");
     let answer = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
     assert_eq!(answer.status, 403);
-    assert!(answer.header("set-cookie").is_none());
+    assert!(answer.all("set-cookie").iter().all(|cookie| !cookie.contains("session")));
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_denial_after_success_drops_the_session() {
     let headers = format!("{BROWSER}{FROM_VIETNAM}");
     let answer = send(gate.address, post("/login", "login=anna&password=right", &headers)).await;
     assert_eq!(answer.status, 403);
-    assert!(answer.header("set-cookie").is_none(), "the session got out");
+    assert!(answer.all("set-cookie").iter().all(|cookie| !cookie.contains("session")), "the session got out");
     assert!(answer.text().contains("refused"));
     let records = gate.records(2).await;
     assert_eq!((records[1]["status"].as_str(), records[1]["enforced"].as_str()), (Some("$succeeded"), Some("denied")));

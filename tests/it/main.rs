@@ -11,6 +11,7 @@ mod capture;
 mod challenge;
 mod checking;
 mod degraded;
+mod device;
 mod documentation;
 mod examples;
 mod explain;

@@ -54,7 +54,7 @@ impl Program {
     }
 
     /// A metric's value; 0 while there is none.
-    async fn metric(&self, name: &str) -> u64 {
+    pub async fn metric(&self, name: &str) -> u64 {
         let text = send(self.admin, get("/metrics", "")).await.text();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |value| value.parse().unwrap())
@@ -78,7 +78,7 @@ impl Program {
     }
 
     /// `tollgate reload` as an operator runs it: exit code, standard output, standard error.
-    async fn reload(&self) -> (i32, String, String) {
+    pub async fn reload(&self) -> (i32, String, String) {
         let output =
             Command::new(env!("CARGO_BIN_EXE_tollgate")).args(["reload", "--config"]).arg(self.file()).output();
         let output = within("the reload", output).await.unwrap();

@@ -108,6 +108,8 @@ struct About {
     value: Option<String>,
     /// What was counted at this address (for IPv6: its /64) or device lately; null if nothing was.
     source: Option<Source>,
+    /// Of a device: who succeeded on it; null while nobody did.
+    holder: Option<Holder>,
     /// What was counted for the account, once for each hash that the name may stand for and that is known.
     accounts: Vec<Account>,
     /// Of an address.
@@ -146,6 +148,23 @@ struct Source {
     failed_accounts: u32,
     /// Forwarded and not yet answered.
     in_flight: u32,
+}
+
+/// What is remembered of a device by its cookie.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Holder {
+    /// The first success on it, and the last.
+    first: String,
+    last: String,
+    successes: u32,
+    /// Days (UTC) on which there was one.
+    days: u32,
+    /// Distinct accounts that logged in or registered on it within seven days; 16 may be more.
+    accounts: u32,
+    /// 0 to 100, as `device.trust` in rules.
+    trust: f64,
+    /// Whether its cookie was seen in two places: then it is worth nothing any more.
+    copied: bool,
 }
 
 /// What happened to one account lately.
@@ -291,7 +310,16 @@ async fn of_address(api: &Api, live: &Live, ip: IpAddr, at: Timestamp) -> Result
     let filter = Filter { ip: value.clone(), ..Filter::default() };
     let intelligence = Some(intelligence);
     Ok((
-        About { kind: "ip", value, source, accounts: Vec::new(), intelligence, lists, decisions: Page::default() },
+        About {
+            kind: "ip",
+            value,
+            source,
+            holder: None,
+            accounts: Vec::new(),
+            intelligence,
+            lists,
+            decisions: Page::default(),
+        },
         filter,
     ))
 }
@@ -303,7 +331,11 @@ async fn of_device(api: &Api, live: &Live, id: Pseudonym, at: Timestamp) -> Resu
     let value = Some(id.to_string());
     let filter = Filter { device: value.clone(), ..Filter::default() };
     let (accounts, intelligence) = (Vec::new(), None);
-    Ok((About { kind: "device", value, source, accounts, intelligence, lists, decisions: Page::default() }, filter))
+    let holder = holder(api, id, at).await?;
+    Ok((
+        About { kind: "device", value, source, holder, accounts, intelligence, lists, decisions: Page::default() },
+        filter,
+    ))
 }
 
 async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Result<(About, Filter), Problem> {
@@ -311,6 +343,7 @@ async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Res
         kind: "account",
         value: None,
         source: None,
+        holder: None,
         accounts: accounts(api, meant, at).await?,
         intelligence: None,
         lists: api.lists_naming(live, meant),
@@ -324,7 +357,22 @@ async fn source(api: &Api, entity: Entity, at: Timestamp) -> Result<Option<Sourc
     api.gate.store.knows_all().map_err(unanswered)?;
     match api.gate.store.look_up(entity, at).await.map_err(unanswered)? {
         Some(Known::Source(source)) => Ok(Some((&source).into())),
-        Some(Known::Account(..)) | None => Ok(None),
+        Some(Known::Account(..) | Known::Holder(_)) | None => Ok(None),
+    }
+}
+
+async fn holder(api: &Api, id: Pseudonym, at: Timestamp) -> Result<Option<Holder>, Problem> {
+    match api.gate.store.look_up(Entity::Holder(id), at).await.map_err(unanswered)? {
+        Some(Known::Holder(holder)) => Ok(Some(Holder {
+            first: holder.first.to_string(),
+            last: holder.last.to_string(),
+            successes: holder.successes,
+            days: holder.days,
+            accounts: holder.accounts,
+            trust: (holder.trust(at) * 10_000.0).round() / 100.0,
+            copied: holder.copied,
+        })),
+        Some(Known::Source(_) | Known::Account(..)) | None => Ok(None),
     }
 }
 

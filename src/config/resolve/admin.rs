@@ -7,11 +7,6 @@ use crate::config::tree::NodeId;
 
 impl Resolver<'_, '_> {
     pub(super) fn admin(&self, file: &File, listen: &[Listener]) -> Admin {
-        if let Some((_, device)) = file.device.good()
-            && let Some((node, true)) = device.collect.good()
-        {
-            self.error(node, "`collect: true` is not available yet", None);
-        }
         let Some((node, admin)) = file.admin.good() else { return Admin::default() };
         let mut settings = Admin {
             address: None,

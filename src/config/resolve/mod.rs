@@ -6,6 +6,7 @@
 
 mod admin;
 mod challenge;
+mod device;
 mod fields;
 mod files;
 mod intel;
@@ -98,6 +99,7 @@ pub(super) fn resolve(
         intel: to.intel(&file.intel),
         store: to.store(file),
         challenge,
+        device_cookie: to.device_cookie(&file.device),
         decision_log: to.decision_log(file),
         admin,
         limits: to.limits(&file.limits),

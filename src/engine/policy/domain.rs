@@ -20,6 +20,7 @@ pub(super) fn unit(unit: Unit) -> &'static str {
         Unit::Hour => "an hour",
         Unit::Asn => "a network's number",
         Unit::Amount => "an amount",
+        Unit::Days => "a number of days",
         Unit::Count => "a number of elements",
     }
 }
@@ -37,6 +38,7 @@ pub(super) fn check_number(unit: Unit, value: f64) -> Result<(), String> {
         Unit::Score => Ok(()),
         Unit::Hour => whole(23.0, "hour of a day"),
         Unit::Asn => whole(f64::from(u32::MAX), "network's number"),
+        Unit::Days => whole(1_000_000.0, "number of days"),
         Unit::Count => whole(255.0, "length of a list"),
         Unit::Amount if value.is_finite() => Ok(()),
         Unit::Amount => Err(format!("{value} is no amount")),
@@ -60,6 +62,7 @@ pub(super) fn idle_comparison(
         Unit::Score => ("scores go from 0 to 100", 100.0),
         Unit::Hour => ("hours go from 0 to 23", 23.0),
         Unit::Asn => ("networks' numbers begin at 0", f64::from(u32::MAX)),
+        Unit::Days => ("days are counted from 0", f64::INFINITY),
         Unit::Count => ("no list has fewer than 0 elements", f64::INFINITY),
         Unit::Amount => return None,
     };

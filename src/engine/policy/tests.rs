@@ -8,6 +8,7 @@ use crate::engine::clearance::{ChallengeKind, Clearance};
 use crate::engine::decision::tests::{assessment, evidence, model};
 use crate::engine::event::Event;
 use crate::engine::evidence::{Country, ListEffect, ListHit};
+use crate::engine::holder::Holder;
 use crate::engine::signals::{SignalId, SignalSet};
 use crate::engine::time::Timestamp;
 use proptest::prelude::*;
@@ -408,7 +409,7 @@ fn rule() -> impl Strategy<Value = String> {
             "event == \"login\"", "event != \"register\"", "moment == \"before\"", "severity in [\"low\", \"high\"]",
             "severity != 'critical'", "route.startsWith(\"sign\")", "email.domain.endsWith(\"e.com\")", "currency == \"EUR\"",
             "client.ip == \"203.0.113.7\"", "client.ip.startsWith(\"203.\")", "client.org != \"\"", "campaign == \"\"",
-            "true", "false", "device.known == false",
+            "true", "false", "device.known == false", "device.age_days >= 3", "device.age_days < 1", "device.trust > 10.5",
         ]).prop_map(str::to_owned),
     ];
     leaf.prop_recursive(4, 24, 2, |inner| {
@@ -490,7 +491,18 @@ impl Facts {
         if self.solved {
             evidence.clearance = Clearance::of_solved(ChallengeKind::ProofOfWork);
         }
-        evidence.attempt.device.id = self.flag(1).then_some(Pseudonym([1; 16]));
+        let device = &mut evidence.attempt.device;
+        device.id = self.flag(1).then_some(Pseudonym([1; 16]));
+        device.issued = self.flag(1).then(|| Timestamp(evidence.attempt.at.0 - 5 * 86_400_000));
+        let holder = Holder {
+            last: evidence.attempt.at,
+            days: 3,
+            successes: 3,
+            logged_in: true,
+            knows_account: true,
+            ..Holder::default()
+        };
+        evidence.history.get_or_insert_default().holder = self.flag(1).then_some(holder);
         if self.flag(2) {
             evidence.attempt.event = Event::Register;
         }
@@ -566,9 +578,14 @@ impl Facts {
         ]
         .into();
         context.add_variable_from_value("client", client);
-        let device: HashMap<String, cel::Value> =
-            [("known".to_owned(), self.flag(1).into()), ("name".to_owned(), (&*attempt.device.agent.name).into())]
-                .into();
+        let (age, trust) = if self.flag(1) { (5.0, 50.0) } else { (0.0, 0.0) };
+        let device: HashMap<String, cel::Value> = [
+            ("known".to_owned(), self.flag(1).into()),
+            ("name".to_owned(), (&*attempt.device.agent.name).into()),
+            ("age_days".to_owned(), age.into()),
+            ("trust".to_owned(), trust.into()),
+        ]
+        .into();
         context.add_variable_from_value("device", device);
         let domain = attempt.identity.email.as_ref().map_or("", |email| &email.domain);
         context.add_variable_from_value("email", HashMap::from([("domain".to_owned(), domain.to_owned())]));

@@ -54,6 +54,8 @@ pub enum Quantity {
     Asn,
     Amount,
     Hour,
+    DeviceAge,
+    DeviceTrust,
 }
 
 /// What a number counts, which says what it can be compared with.
@@ -67,6 +69,8 @@ pub enum Unit {
     Asn,
     /// In the currency's own units.
     Amount,
+    /// Whole days.
+    Days,
     /// The length of a list.
     Count,
 }
@@ -165,7 +169,17 @@ pub static VARIABLES: &[Variable] = &[
     variable!(
         "device.known",
         Kind::Flag(Flag::DeviceKnown),
-        "Whether the client brought the gate's signed device cookie."
+        "Whether the account logged in on this device (by its signed cookie) before; if none is named, whether anybody did."
+    ),
+    variable!(
+        "device.age_days",
+        Kind::Number(Quantity::DeviceAge, Unit::Days),
+        "Whole days since the device got its cookie; 0 without one."
+    ),
+    variable!(
+        "device.trust",
+        Kind::Number(Quantity::DeviceTrust, Unit::Score),
+        "0 to 100: grows with the days on which somebody succeeded on the device, whoever it was; 0 without a cookie, and once it was copied."
     ),
     variable!(
         "device.name",
@@ -208,7 +222,7 @@ pub(super) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub fn flag(&self, flag: Flag) -> bool {
         match flag {
-            Flag::DeviceKnown => self.evidence.attempt.device.id.is_some(),
+            Flag::DeviceKnown => self.evidence.knows_device(),
         }
     }
 
@@ -223,6 +237,13 @@ impl<'a> Scene<'a> {
             Quantity::Score(ScoreName::AccountAbuse) => two_decimals(scores.account_abuse),
             Quantity::Asn => self.evidence.intel.asn.map_or(0.0, f64::from),
             Quantity::Amount => self.amount().unwrap_or(0.0),
+            Quantity::DeviceAge => {
+                let age = attempt.device.issued.map(|issued| attempt.at.since(issued));
+                age.map_or(0.0, |age| (age.as_secs() / 86_400) as f64)
+            }
+            Quantity::DeviceTrust => {
+                two_decimals(self.evidence.holder().map_or(0.0, |holder| 100.0 * holder.trust(attempt.at)))
+            }
             Quantity::Hour => (attempt.at.0 / 3_600_000 % 24) as f64,
         }
     }

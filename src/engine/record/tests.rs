@@ -67,7 +67,7 @@ fn a_decision_prints_as_documented() {
         r#""enforced":"challenged","mode":"enforce","severity":"critical","campaign":null,"cleared":[],"#,
         &format!(r#""user":{{"user_id":"{key}","email_domain":"example.com"}},"#),
         r#""client":{"country":"DE","asn":14061,"org":"DigitalOcean"},"#,
-        r#""device":{"device_id":null,"name":"curl on Linux","ip":"203.0.113.7","location":"Frankfurt, HE, DE"},"#,
+        r#""device":{"device_id":null,"fingerprint":"0000000000000007","name":"curl on Linux","ip":"203.0.113.7","location":"Frankfurt, HE, DE"},"#,
         r#""request":{"method":"POST","host":"shop.example","path":"/accounts/login","http":"2","bytes":61},"#,
         r#""missing":[],"degraded":[],"config":"0123456789ab","version":"0.1.0","latency_us":41}"#,
     ]

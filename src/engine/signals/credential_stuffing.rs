@@ -104,7 +104,7 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
         return Reading::Quiet;
     }
     let Some(history) = &evidence.history else { return Reading::Blind };
-    let is_strong = evidence.attempt.device.id.is_some();
+    let is_strong = evidence.attempt.device.by_cookie().is_some();
     let needed_of_device = if is_strong { failed_accounts } else { failed_accounts * fingerprint_factor };
     let network = Accounts::of(&history.network, prior_share);
     let device = Accounts::of(&history.device, prior_share);
@@ -194,7 +194,7 @@ mod tests {
     /// What a stranger meets whose network, or device, did this.
     fn evidence(network: Source, device: Source) -> Evidence {
         let account = Account { known_source: false, ..Account::default() };
-        Evidence { history: Some(History { network, device, account }), ..fixture::evidence() }
+        Evidence { history: Some(History { network, device, account, holder: None }), ..fixture::evidence() }
     }
 
     /// A source whose attempts were answered one after the other; the present one, on a new account, is in flight.

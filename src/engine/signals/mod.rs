@@ -16,6 +16,7 @@ mod disposable_email_domain;
 mod high_activity_ip;
 mod http_client_library;
 mod invalid_email;
+mod multiple_accounts_per_device;
 mod tor_exit;
 mod vpn_ip;
 mod web_crawler;
@@ -30,6 +31,7 @@ use std::ops::RangeInclusive;
 pub static SIGNALS: &[&Signal] = &[
     &credential_stuffing::SIGNAL,
     &high_activity_ip::SIGNAL,
+    &multiple_accounts_per_device::SIGNAL,
     &http_client_library::SIGNAL,
     &web_crawler::SIGNAL,
     &disposable_email_domain::SIGNAL,

@@ -17,8 +17,14 @@ use std::path::{Path, PathBuf};
 
 /// What of a record tells of a person beside the pseudonym: the key, and its parent. The pseudonym goes last: a line that
 /// was broken off at is found by it again.
-const PERSONAL: &[(&str, &str)] =
-    &[("user", "email_domain"), ("device", "device_id"), ("device", "ip"), ("device", "location")];
+const PERSONAL: &[(&str, &str)] = &[
+    ("user", "email_domain"),
+    ("device", "device_id"),
+    ("device", "since"),
+    ("device", "fingerprint"),
+    ("device", "ip"),
+    ("device", "location"),
+];
 /// A longer line is no record of ours; only the pseudonym in it is overwritten.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -130,7 +136,7 @@ mod tests {
 
     fn record(user: &str, number: usize) -> String {
         format!(
-            r#"{{"id":"{number}","evidence":{{"disposable_email_domain":{{"domain":"ex.example"}}}},"user":{{"user_id":"{user}","email_domain":"ex.example"}},"client":{{"country":"DE"}},"device":{{"device_id":null,"name":"Chrome","ip":"203.0.113.7","location":"Köln, NW, DE"}}}}"#
+            r#"{{"id":"{number}","evidence":{{"disposable_email_domain":{{"domain":"ex.example"}}}},"user":{{"user_id":"{user}","email_domain":"ex.example"}},"client":{{"country":"DE"}},"device":{{"device_id":"00112233445566778899aabbccddeeff","since":"2026-11-22T01:02:03.456Z","fingerprint":"0123456789abcdef","name":"Chrome","ip":"203.0.113.7","location":"Köln, NW, DE"}}}}"#
         )
     }
 
@@ -147,6 +153,9 @@ mod tests {
         for pointer in [
             "/user/user_id",
             "/user/email_domain",
+            "/device/device_id",
+            "/device/since",
+            "/device/fingerprint",
             "/device/ip",
             "/device/location",
             "/evidence/disposable_email_domain/domain",

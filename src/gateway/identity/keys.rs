@@ -63,6 +63,11 @@ impl Keys {
         self.pseudonym("card", &[bin.as_bytes(), last4.as_bytes()])
     }
 
+    /// The pseudonym of a device, from the id in its cookie.
+    pub fn device(&self, id: &[u8; 16]) -> Pseudonym {
+        self.pseudonym("device", &[id])
+    }
+
     /// How the audit log calls somebody or something: a hash that matches none of the others.
     pub fn audit(&self, kind: &str, value: &str) -> Pseudonym {
         self.pseudonym("audit", &[kind.as_bytes(), value.as_bytes()])

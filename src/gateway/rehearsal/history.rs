@@ -5,6 +5,8 @@
 //! enough, and no history is told that could not be.
 
 use crate::engine::evidence::{Counts, History};
+use crate::engine::holder::Holder;
+use crate::engine::time::Timestamp;
 use std::fmt;
 
 /// One thing that can be told.
@@ -38,6 +40,39 @@ static DEVICE: [HistoryFact; 4] = source_facts! { device,
     "device.failed_accounts", "of those, answered with failure", |s, n| raise_failed(s, n as u32);
     "device.in_flight", "attempts of this device that wait for an answer", |s, n| raise_in_flight(s, n as u32);
 };
+
+/// What is known of a device by its cookie.
+static HOLDER: [HistoryFact; 3] = [
+    HistoryFact {
+        name: "device.users",
+        summary: "distinct accounts that succeeded on this device, by its cookie, within seven days",
+        set: |history, number| holder(history).accounts = number as u32,
+    },
+    HistoryFact {
+        name: "device.days",
+        summary: "days on which somebody succeeded on this device",
+        set: |history, number| {
+            let holder = holder(history);
+            holder.days = number as u32;
+            holder.successes = holder.successes.max(number as u32);
+        },
+    },
+    HistoryFact {
+        name: "device.knows_account",
+        summary: "1: the account has succeeded on this device before",
+        set: |history, number| {
+            let holder = holder(history);
+            (holder.knows_account, holder.account_counts) = (number > 0.0, number > 0.0);
+            holder.accounts = holder.accounts.max(u32::from(number > 0.0));
+        },
+    },
+];
+
+fn holder(history: &mut History) -> &mut Holder {
+    // Whatever is told of it was just now.
+    let recent = || Holder { successes: 1, days: 1, last: Timestamp(u64::MAX), ..Holder::default() };
+    history.holder.get_or_insert_with(recent)
+}
 
 static ACCOUNT: [HistoryFact; 9] = [
     HistoryFact {
@@ -101,7 +136,7 @@ static ACCOUNT: [HistoryFact; 9] = [
 
 /// All that can be told, in the order of help texts.
 pub fn facts() -> impl Iterator<Item = &'static HistoryFact> {
-    IP.iter().chain(&DEVICE).chain(&ACCOUNT)
+    IP.iter().chain(&DEVICE).chain(&HOLDER).chain(&ACCOUNT)
 }
 
 fn set_failed(counts: &mut Counts, failed: f64) {

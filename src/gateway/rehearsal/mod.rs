@@ -17,6 +17,7 @@ pub mod wire;
 mod words;
 
 use super::answer::{self, is_judged_again};
+use super::device;
 use super::enforce;
 use super::form::{Values, Wanted};
 use super::gather::{self, Received};
@@ -222,9 +223,11 @@ impl Rehearsal {
         explanation.recognition = recognition(Some((&route, &captured.ambiguities)), fits);
         let (account, email) = (captured.raw.account().map(str::to_owned), captured.raw.email().map(str::to_owned));
         let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)).into());
-        let received = Received { header: &arrived.header, raw: arrived.raw.as_deref() };
+        let secure = facts.tls || self.live.trusts(facts.peer) && device::says_https(headers);
+        let device = self.live.devices.read(headers, secure, facts.at);
+        let received = Received { header: &arrived.header, raw: arrived.raw.as_deref(), device };
         let visitor = gather::Visitor { id: new_id(facts.at), at: facts.at, ip, bytes: arrived.body.len() };
-        let mut evidence = gather::evidence(&store, &self.live, received, &route, captured, visitor).await;
+        let mut evidence = gather::evidence(&store, &self.keys, &self.live, received, &route, captured, visitor).await;
         self.tell_the_past(&mut evidence, &facts.history);
         explanation.captured = Some(self.captured(&route, &evidence, account.as_deref(), email.as_deref()));
 

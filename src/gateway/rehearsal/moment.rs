@@ -207,6 +207,7 @@ impl Stage<'_> {
             peer: self.peer,
             peer_is_trusted: self.live.trusts(self.peer),
             tls: self.tls,
+            device_cookie: self.live.devices.name(),
             http2: header.version == http::Version::HTTP_2,
             host: header.headers.get(http::header::HOST).cloned(),
         };

@@ -1,6 +1,7 @@
 //! What every store promises, as tests that every store runs: [`suite!`] makes one test a promise and store.
 
 mod bounds;
+mod holders;
 mod known;
 mod refusals;
 mod tokens;
@@ -12,6 +13,7 @@ use super::redis::tests::{redis_on, store_in, store_on};
 use super::*;
 use crate::engine::evidence::{Account, Counts, Source};
 use bounds::*;
+use holders::*;
 use known::*;
 use refusals::*;
 use std::net::IpAddr;
@@ -102,7 +104,10 @@ every_store!(
     a_clock_set_back_keeps_counting,
     a_token_burns_exactly_once,
     an_answer_is_taken_exactly_once,
-    looking_up_counts_nothing_and_sees_what_an_attempt_would;
+    looking_up_counts_nothing_and_sees_what_an_attempt_would,
+    a_device_has_a_past_once_somebody_succeeded_on_it,
+    accounts_of_a_device_count_for_seven_days,
+    a_device_cookie_in_two_places_is_noticed;
     not without the remote:
     a_forgotten_account_is_one_that_never_was,
 );
@@ -164,6 +169,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         event: Event::Login,
         network: network(from),
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
+        cookie: None,
         told_apart: false,
         accounts: whom,
     }

@@ -16,6 +16,7 @@ impl Memory {
         match entity {
             Entity::Network(network) => self.networks.peek(&network, |entry| Known::Source(entry.read_at(at))),
             Entity::Device(device) => self.devices.peek(&device, |entry| Known::Source(entry.read_at(at))),
+            Entity::Holder(id) => self.holders.peek(&id, |entry| entry.read(at, None))?.map(Known::Holder),
             Entity::Account(account) => self.accounts.peek(&account, |entry| {
                 let (account, sources) = entry.read_at(at);
                 Known::Account(account, sources)
@@ -27,6 +28,7 @@ impl Memory {
     pub fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
         let known = self.accounts.remove(&account);
         self.open.forget(account);
+        self.holders.revise(|entry| entry.forget(&account));
         self.write_without_history()?;
         Ok(known)
     }

@@ -1,6 +1,6 @@
 //! The store in this process's memory: the default, and the fallback of a shared one.
 //!
-//! Counters live in LRU caches, one a kind (address, device, account), each cut into shards behind a mutex of their own:
+//! Counters live in LRU caches, one a kind (address, device, account, and what is known of a device by its cookie), each cut into shards behind a mutex of their own:
 //! a request holds a lock for the few hundred nanoseconds of one entry's update, and never two at once, so there is no
 //! lock order to get wrong. Every kind is bounded by entries and every entry by bytes; what does not fit is dropped,
 //! least recently used first, and counted. No thread tidies up: whatever expires does so when it is next looked at, or
@@ -10,10 +10,11 @@
 //! counted in. That makes settling idempotent (the first to take the attempt off the table counts) and exact (each entry
 //! has a serial: one that was evicted and made anew in the meantime is left alone).
 //!
-//! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168 bytes, open
-//! attempt 232. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 768
+//! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168, holder 128
+//! bytes, open attempt 248. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 768
 //! (a source with more than 64 accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known
-//! ones), and 40 for each recent source of an account that was refused. A test here holds the fixed sizes, another that
+//! ones), and 40 for each recent source of an account that was refused; 48 bytes for the first four accounts of a holder, at most
+//! 192. A test here holds the fixed sizes, another that
 //! a flood of entries as large as they get stays within [`Limits::bytes`]. `benches/state.rs` measures the whole,
 //! allocator included: a million networks, devices and accounts with one attempt each are 0.74 GiB resident (200, 208 and
 //! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made.
@@ -24,6 +25,7 @@ pub(super) mod decay;
 mod distinct;
 pub mod heir;
 mod held;
+pub(super) mod holder;
 mod in_flight;
 mod known;
 pub(super) mod open;
@@ -35,6 +37,7 @@ mod turnstile;
 use self::account::{AccountEntry, Here};
 use self::burnt::Burnt;
 use self::held::Held;
+use self::holder::HolderEntry;
 use self::open::{Counted, Open, OpenAttempts, Standing, Turn};
 use self::sharded::Sharded;
 use self::source::SourceEntry;
@@ -94,6 +97,7 @@ pub struct Memory {
     networks: Sharded<Network, SourceEntry>,
     devices: Sharded<DeviceKey, SourceEntry>,
     accounts: Sharded<Pseudonym, AccountEntry>,
+    holders: Sharded<Pseudonym, HolderEntry>,
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
@@ -124,6 +128,7 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
+            holders: Sharded::new("holder", limits.entries, limits.bytes, noting),
             open: OpenAttempts::new(limits.open, noting),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
@@ -172,6 +177,14 @@ impl Memory {
             account = if place == 0 { read } else { larger(&account, &read) };
         }
 
+        let holder = seen.cookie.and_then(|cookie| {
+            let read = |entry: &mut HolderEntry| {
+                entry.present(at, &cookie);
+                entry.read(at, accounts.first())
+            };
+            self.holders.known(&cookie.id, read).flatten()
+        });
+
         self.open.insert(
             seen.id,
             Open {
@@ -182,10 +195,11 @@ impl Memory {
                 proves_identity: seen.event.has_after(),
                 network: Counted { key: seen.network, serial: network_serial },
                 device: Counted { key: seen.device, serial: device_serial },
+                holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
                 accounts: aliases,
             },
         );
-        History { network, device, account }
+        History { network, device, account, holder }
     }
 
     pub fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Settled {
@@ -243,6 +257,7 @@ impl Memory {
                 self.networks.stats(),
                 self.devices.stats(),
                 self.accounts.stats(),
+                self.holders.stats(),
                 self.open.stats(),
                 self.burnt.stats(),
                 held,
@@ -273,6 +288,11 @@ impl Memory {
         };
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
         self.devices.existing(&open.device.key, open.device.serial, settle_source);
+
+        if let (Some(holder), Some(account), Standing::Answered(Outcome::Succeeded)) = (open.holder, &account, to) {
+            self.holders
+                .update(holder, HolderEntry::default, |entry| entry.succeed(open.at, account, open.proves_identity));
+        }
 
         let here = self.here(open.network.key, open.device.key);
         for (place, alias) in open.accounts.iter().enumerate() {
@@ -345,6 +365,11 @@ mod tests {
                 event: Event::Login,
                 network: Network::from_bits(source.into()),
                 device: DeviceKey::Fingerprint { hash: source, asn: 1 },
+                cookie: Some(crate::store::Presented {
+                    id: Pseudonym(u128::from(source * 4 + account % 4 + 1).to_be_bytes()),
+                    generation: 0,
+                    renewed: AT,
+                }),
                 told_apart: true,
                 accounts: &[Pseudonym(
                     u128::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),
@@ -360,7 +385,7 @@ mod tests {
             // More accounts than are told apart, and each account from many sources.
             (0..80).for_each(|account| attempt(source, source / 20 * 80 + account));
         }
-        for kind in &memory.stats().kinds[..3] {
+        for kind in &memory.stats().kinds[..4] {
             assert!(kind.bytes <= limits.bytes as u64, "{kind:?}");
             assert!(kind.evicted > 0 && kind.entries > 100, "{kind:?}");
         }
@@ -375,6 +400,7 @@ mod tests {
             ("network", 184, sharded::entry_size::<Network, SourceEntry>()),
             ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
             ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
+            ("holder", 128, sharded::entry_size::<Pseudonym, HolderEntry>()),
             // Less the serial and the mark of a counted entry.
             ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),
         ] {

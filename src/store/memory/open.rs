@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
 pub const LONGEST: Duration = Duration::from_secs(600);
 /// Bytes of one; a test beside the maps holds it.
-pub const BYTES: usize = 232;
+pub const BYTES: usize = 248;
 /// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
 const REAPED: usize = 4;
 
@@ -116,6 +116,8 @@ pub struct Open {
     pub proves_identity: bool,
     pub network: Counted<Network>,
     pub device: Counted<DeviceKey>,
+    /// The device cookie on which a success counts.
+    pub holder: Option<Pseudonym>,
     /// By place in the observation.
     pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
 }
@@ -322,7 +324,7 @@ impl OpenAttempts {
 }
 
 kept!(Counted<K> { key, serial });
-kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, accounts });
+kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts });
 
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {

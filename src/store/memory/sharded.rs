@@ -125,6 +125,34 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
         (answer, serial)
     }
 
+    /// As [`Sharded::update`], of an entry that is there.
+    pub fn known<R>(&self, key: &K, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        let mut shard = self.shard(key).lock();
+        let Shard { cache, changed, grown } = &mut *shard;
+        let entry = cache.get_mut(key)?;
+        self.note(entry, *key, changed);
+        let before = entry.value.grown();
+        let answer = change(&mut entry.value);
+        *grown = *grown + entry.value.grown() - before;
+        self.make_room(&mut shard);
+        Some(answer)
+    }
+
+    /// Changes every entry that `change` says it changed. Takes its time, a shard under its lock after another.
+    pub fn revise(&self, mut change: impl FnMut(&mut V) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let Shard { cache, changed, grown } = &mut *shard;
+            for (key, entry) in cache.iter_mut() {
+                let before = entry.value.grown();
+                if change(&mut entry.value) {
+                    *grown = *grown + entry.value.grown() - before;
+                    self.note(entry, *key, changed);
+                }
+            }
+        }
+    }
+
     /// Drops the least recently used entries until the rest is no larger than it may be.
     fn make_room(&self, shard: &mut Shard<K, V>) {
         while shard.bytes() > self.most_bytes_in_shard && shard.cache.len() > 1 {

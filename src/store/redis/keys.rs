@@ -1,7 +1,7 @@
 //! What things are called in the shared store.
 //!
 //! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `n` network, `d` device,
-//! `a` account, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
+//! `a` account, `q` what is known of a device by its cookie, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
@@ -27,6 +27,7 @@ pub enum Kind {
     Attempt,
     Token,
     Held,
+    Holder,
 }
 
 impl Kind {
@@ -38,6 +39,7 @@ impl Kind {
             Kind::Attempt => b't',
             Kind::Token => b'b',
             Kind::Held => b'h',
+            Kind::Holder => b'q',
         }
     }
 }
@@ -80,6 +82,11 @@ impl Keys {
                 self.source(b"fingerprint", &hash.to_be_bytes(), &asn.to_be_bytes())
             }
         }
+    }
+
+    /// Under another hash than the id's own: who reads the store cannot tell which cookies there are.
+    pub fn holder(&self, id: Pseudonym) -> Vec<u8> {
+        self.key(Kind::Holder, &self.device(DeviceKey::Cookie(id)).id)
     }
 
     pub fn account(&self, account: &Pseudonym) -> Vec<u8> {

@@ -45,15 +45,18 @@ use self::link::{Asker, Link, Timing};
 use self::record::Record;
 use self::scripts::{Answered, Arrival, Call, From, TurnAtAccount, TurnAtSource, millis};
 use super::memory::account::{AccountEntry, Here};
+use super::memory::holder::HolderEntry;
 use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::{
-    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal, memory,
+    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Stats, StoreError, Withdrawal,
+    memory,
 };
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::{Account, History};
+use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use ::redis::Value;
@@ -126,7 +129,11 @@ impl Redis {
         let mut calls = vec![arrival.record(&self.keys)];
         calls.extend(arrival.counts(&self.keys, Arrival::Now));
         let answers = self.link.asker().ask(&calls, self.deadline, "attempt").await?;
-        let [_, network, device, accounts @ ..] = &answers[..] else { return Err(nonsense("too few answers")) };
+        let (answers, holder) = match (arrival.cookie, answers.split_last()) {
+            (Some(_), Some((holder, answers))) => (answers, read_holder(holder, seen.at, seen.accounts.first())?),
+            _ => (&answers[..], None),
+        };
+        let [_, network, device, accounts @ ..] = answers else { return Err(nonsense("too few answers")) };
         let here = arrival.record.here();
         let mut account = Account::default();
         for (place, answer) in accounts.iter().enumerate() {
@@ -134,7 +141,7 @@ impl Redis {
             account = if place == 0 { read } else { memory::larger(&account, &read) };
         }
         let source = |answer| entry::<SourceEntry>(answer).map(|entry| entry.read());
-        Ok(History { network: source(network)?, device: source(device)?, account })
+        Ok(History { network: source(network)?, device: source(device)?, account, holder })
     }
 
     /// Counts an attempt that was made while the store could not be asked, at the weight of its age, unless it was
@@ -222,10 +229,12 @@ impl Redis {
             Entity::Network(network) => self.keys.key(Kind::Network, &self.keys.network(network).id),
             Entity::Device(device) => self.keys.key(Kind::Device, &self.keys.device(device).id),
             Entity::Account(account) => self.keys.account(&account),
+            Entity::Holder(id) => self.keys.holder(id),
         };
         let answers = self.link.asker().ask(&[Call::command("GET", key)], PATIENCE, "question").await?;
         match (&answers[..], entity) {
             ([Value::Nil], _) => Ok(None),
+            ([answer], Entity::Holder(_)) => Ok(read_holder(answer, at, None)?.map(Known::Holder)),
             ([answer], Entity::Account(_)) => {
                 let (account, sources) = entry::<AccountEntry>(answer)?.read_at(at);
                 Ok(Some(Known::Account(account, sources)))
@@ -395,6 +404,7 @@ impl Drop for UnderWay {
 struct Arriving {
     id: AttemptId,
     record: Record,
+    cookie: Option<Presented>,
 }
 
 impl Arriving {
@@ -414,9 +424,10 @@ impl Arriving {
             device_is_proof: matches!(seen.device, DeviceKey::Cookie(_)),
             network: keys.network(seen.network),
             device: keys.device(seen.device),
+            holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
             accounts,
         };
-        Arriving { id: seen.id, record }
+        Arriving { id: seen.id, record, cookie: seen.cookie }
     }
 
     /// Never over another of the same attempt: it may be settled already.
@@ -428,7 +439,7 @@ impl Arriving {
             .with(millis(RECORD))
     }
 
-    /// Network, device, each name.
+    /// Network, device, each name, and the cookie if one was brought.
     fn counts(&self, keys: &Keys, how: Arrival) -> Vec<Call> {
         let Record { at, secret, network, device, accounts, .. } = &self.record;
         let arrived = Standing::InFlight.at_source(*secret);
@@ -439,6 +450,7 @@ impl Arriving {
             let arrived = Standing::InFlight.at_account(*secret, place == 0);
             Call::arrive_at_account(keys.account(account), how, *at, arrived, self.record.from())
         }));
+        calls.extend(self.cookie.map(|cookie| Call::present(keys.holder(cookie.id), *at, &cookie)));
         calls
     }
 }
@@ -482,6 +494,9 @@ impl Record {
             };
             Call::turn_at_account(keys.account(account), at, turn, self.from())
         }));
+        if let (true, Some(holder), Some(account)) = (succeeded, self.holder, self.accounts.first()) {
+            calls.push(Call::succeed(keys.holder(holder), at, account, self.proves_identity));
+        }
         calls
     }
 }
@@ -492,6 +507,18 @@ fn entry<E: Kept>(answer: &Value) -> Result<E, StoreError> {
     let mut from = &bytes[..];
     let read = u64::take(&mut from).and_then(|_born| E::take(&mut from));
     read.filter(|_| from.is_empty()).ok_or_else(|| nonsense("an entry that cannot be read"))
+}
+
+/// What the server answers of a device cookie: nothing, while nobody succeeded with it.
+fn read_holder(answer: &Value, at: Timestamp, account: Option<&Pseudonym>) -> Result<Option<Holder>, StoreError> {
+    let bytes = match answer {
+        Value::Nil => return Ok(None),
+        Value::BulkString(bytes) => bytes,
+        other => return Err(nonsense(&format!("{other:?} for a device"))),
+    };
+    let mut from = &bytes[..];
+    let read = HolderEntry::take(&mut from).filter(|_| from.is_empty());
+    read.map(|entry| entry.read(at, account)).ok_or_else(|| nonsense("a device that cannot be read"))
 }
 
 fn nonsense(what: &str) -> StoreError {

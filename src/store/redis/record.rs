@@ -28,6 +28,7 @@ const SECRET: u8 = 1;
 const TOLD_APART: u8 = 2;
 const PROVES_IDENTITY: u8 = 4;
 const DEVICE_IS_PROOF: u8 = 8;
+const HOLDER: u8 = 16;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -43,6 +44,8 @@ pub struct Record {
     pub device_is_proof: bool,
     pub network: Source,
     pub device: Source,
+    /// The device cookie on which a success counts.
+    pub holder: Option<Pseudonym>,
     /// Each name once, the login identifier first.
     pub accounts: Vec<Pseudonym>,
 }
@@ -59,7 +62,7 @@ pub fn reachable_from(next: Standing) -> Vec<u8> {
 
 impl Record {
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(10 + 48 + 16 * self.accounts.len());
+        let mut bytes = Vec::with_capacity(10 + 48 + 16 * (self.accounts.len() + 1));
         bytes.push(code(self.standing));
         bytes.extend_from_slice(&self.at.0.to_le_bytes());
         let flags = [
@@ -67,13 +70,15 @@ impl Record {
             (self.told_apart, TOLD_APART),
             (self.proves_identity, PROVES_IDENTITY),
             (self.device_is_proof, DEVICE_IS_PROOF),
+            (self.holder.is_some(), HOLDER),
         ];
         bytes.push(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
         for source in [self.network, self.device] {
             bytes.extend_from_slice(&source.id);
             bytes.extend_from_slice(&source.tag);
         }
-        for account in &self.accounts {
+        // A gate that does not know of it takes it for a name of which nothing is known.
+        for account in self.accounts.iter().chain(&self.holder) {
             bytes.extend_from_slice(&account.0);
         }
         bytes
@@ -88,7 +93,12 @@ impl Record {
         let [flags] = *array(from)?;
         let mut source = || Some(Source { id: *array(from)?, tag: *array(from)? });
         let (network, device) = (source()?, source()?);
-        let (accounts, rest) = bytes.as_chunks::<16>();
+        let (mut accounts, rest) = bytes.as_chunks::<16>();
+        let mut holder = None;
+        if flags & HOLDER != 0 {
+            let (last, others) = accounts.split_last()?;
+            (holder, accounts) = (Some(Pseudonym(*last)), others);
+        }
         if !rest.is_empty() || accounts.len() > MOST_ALIASES {
             return None;
         }
@@ -101,6 +111,7 @@ impl Record {
             device_is_proof: flags & DEVICE_IS_PROOF != 0,
             network,
             device,
+            holder,
             accounts: accounts.iter().map(|account| Pseudonym(*account)).collect(),
         })
     }
@@ -129,6 +140,7 @@ mod tests {
                 device_is_proof: place % 5 == 0,
                 network: source(1),
                 device: source(7),
+                holder: (place % 2 == 1).then_some(Pseudonym([9; 16])),
                 accounts: (0..place.min(MOST_ALIASES)).map(|account| Pseudonym([account as u8; 16])).collect(),
             };
             let bytes = record.to_bytes();

@@ -6,7 +6,10 @@
 //! fail-overs.
 
 use super::keys::Source;
+use crate::engine::attempt::Pseudonym;
+use crate::engine::holder::FORGOTTEN_AFTER;
 use crate::engine::time::Timestamp;
+use crate::store::Presented;
 use crate::store::memory::decay::Change;
 use redis::{Cmd, Script};
 use std::sync::LazyLock;
@@ -25,6 +28,7 @@ static SOURCE_SCRIPT: LazyLock<Counting> =
     LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("source.lua"))));
 static ACCOUNT_SCRIPT: LazyLock<Counting> =
     LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("account.lua"))));
+static HOLDER_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("holder.lua")));
 static ATTEMPT_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("attempt.lua")));
 
 static BURN_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("burn.lua")));
@@ -142,6 +146,26 @@ impl Call {
         let does = [(turn.landed, 'l'), (turn.refused, 'r'), (turn.forgiven, 'f'), (turn.known, 'k')];
         let does: String = does.into_iter().filter(|(does, _)| *does).map(|(_, letter)| letter).collect();
         Call::at_account(key, "turn", at, turn.change, from).with(does)
+    }
+
+    /// A device cookie came with an attempt.
+    pub fn present(key: Vec<u8>, at: Timestamp, cookie: &Presented) -> Call {
+        Call::script(&HOLDER_SCRIPT, key)
+            .with("present")
+            .with(number(at.0))
+            .with(millis(FORGOTTEN_AFTER))
+            .with(number(cookie.generation.into()))
+            .with(number(cookie.renewed.0))
+    }
+
+    /// An attempt with that cookie on this account succeeded; `logged_in`: and was no registration.
+    pub fn succeed(key: Vec<u8>, at: Timestamp, account: &Pseudonym, logged_in: bool) -> Call {
+        Call::script(&HOLDER_SCRIPT, key)
+            .with("succeed")
+            .with(number(at.0))
+            .with(millis(FORGOTTEN_AFTER))
+            .with(&account.0[..4])
+            .with(if logged_in { "l" } else { "" })
     }
 
     /// Moves an attempt's record from one of the standings in `from` to `to`.

@@ -31,6 +31,7 @@ async fn see(store: &Store, id: u128, network: u128, account: u8) -> History {
         network: Network::from_bits(network),
         device: DeviceKey::Fingerprint { hash: network as u64, asn: 1 },
         accounts: &[Pseudonym([account; 16])],
+        cookie: None,
         told_apart: true,
     };
     store.observe(&seen).await.unwrap().history

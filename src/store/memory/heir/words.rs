@@ -3,12 +3,13 @@
 use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
 use crate::engine::evidence::{Account, History, Source};
+use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
 use crate::store::memory::state::kept::{Kept, kept};
 use crate::store::observed::Observed;
-use crate::store::{Burn, Observation, Settled, StoreError, Withdrawal};
+use crate::store::{Burn, Observation, Presented, Settled, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -51,10 +52,12 @@ impl Answer {
     }
 }
 
-kept!(Observed { id, at, event, network, device, told_apart, accounts });
+kept!(Presented { id, generation, renewed });
+kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
 kept!(Account { recent, from_here, refused_here, in_flight, known_source });
-kept!(History { network, device, account });
+kept!(Holder { first, last, successes, days, accounts, account_counts, logged_in, knows_account, copied });
+kept!(History { network, device, account, holder });
 
 impl Kept for Question {
     fn put(&self, to: &mut Vec<u8>) {

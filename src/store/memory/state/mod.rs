@@ -33,6 +33,7 @@ use self::file::{Directory, Generation, LONGEST_BATCH};
 use self::kept::Kept;
 use super::account::AccountEntry;
 use super::heir::Line;
+use super::holder::HolderEntry;
 use super::open::{LONGEST, Open};
 use super::sharded::{Grown, Sharded};
 use super::source::SourceEntry;
@@ -66,6 +67,7 @@ const CLOSED: u8 = 5;
 const SPENT: u8 = 6;
 const HELD: u8 = 7;
 const HANDED_OUT: u8 = 8;
+const HOLDER: u8 = 60;
 
 /// What changed, on its way to where it outlives the moment.
 #[derive(Debug, Default)]
@@ -210,8 +212,7 @@ impl Memory {
             let written = self.write_changes(Some(keeping));
             return self.written(keeping, written);
         }
-        // Every one is asked, so that none is asked about the same again.
-        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
+        let missed = self.missed();
         let due = missed.contains(&true) || {
             let output = keeping.output.lock();
             match (&output.generation, output.whole) {
@@ -326,6 +327,13 @@ impl Memory {
         forget(&self.networks);
         forget(&self.devices);
         forget(&self.accounts);
+        forget(&self.holders);
+    }
+
+    /// Whether changes of any kind were not noted. Every one is asked, so that none is asked about the same again.
+    fn missed(&self) -> [bool; 5] {
+        let Memory { open, networks, devices, accounts, holders, .. } = self;
+        [open.missed(), networks.missed(), devices.missed(), accounts.missed(), holders.missed()]
     }
 
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
@@ -344,6 +352,7 @@ impl Memory {
         all_of(NETWORK, &self.networks, batch, put)?;
         all_of(DEVICE, &self.devices, batch, put)?;
         all_of(ACCOUNT, &self.accounts, batch, put)?;
+        all_of(HOLDER, &self.holders, batch, put)?;
         for part in 0..self.open.parts() {
             for ids in self.open.ids(part).chunks(AT_ONCE) {
                 self.open.show(part, ids, |id, open| attempt(batch, id, open));
@@ -377,6 +386,7 @@ impl Memory {
         changes_of(NETWORK, &self.networks, &mut batch, &mut put_if_long)?;
         changes_of(DEVICE, &self.devices, &mut batch, &mut put_if_long)?;
         changes_of(ACCOUNT, &self.accounts, &mut batch, &mut put_if_long)?;
+        changes_of(HOLDER, &self.holders, &mut batch, &mut put_if_long)?;
         put(&mut batch, 1)
     }
 
@@ -536,6 +546,7 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         NETWORK => memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
+        HOLDER => memory.holders.restore(Pseudonym::take(from)?, u32::take(from)?, HolderEntry::take(from)?),
         OPEN => {
             let (id, open) = (AttemptId::take(from)?, Open::take(from)?);
             memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));

@@ -64,7 +64,7 @@ impl Memory {
             None => self.write_changes(None)?,
         }
         let meanwhile = self.collecting.meanwhile.lock().replace(Vec::new()).unwrap_or_default();
-        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
+        let missed = self.missed();
         self.with_line(|line| {
             line.send(&meanwhile);
             if missed.contains(&true) {
@@ -129,6 +129,7 @@ impl Memory {
         self.networks.clear();
         self.devices.clear();
         self.accounts.clear();
+        self.holders.clear();
         self.open.clear();
         self.burnt.clear();
         self.held.clear();
@@ -138,6 +139,7 @@ impl Memory {
         self.networks.note_changes(noting);
         self.devices.note_changes(noting);
         self.accounts.note_changes(noting);
+        self.holders.note_changes(noting);
         self.open.note_changes(noting);
     }
 }

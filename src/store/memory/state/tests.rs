@@ -46,6 +46,7 @@ fn see(memory: &Memory, id: u128, at: Timestamp, network: u128, account: u8) -> 
         network: Network::from_bits(network),
         device: DeviceKey::Fingerprint { hash: network as u64, asn: 1 },
         accounts: &[Pseudonym([account; 16])],
+        cookie: None,
         told_apart: true,
     })
 }

@@ -226,6 +226,7 @@ fn observation(id: u128, at: Timestamp, from: u32, accounts: &[Pseudonym], event
         event: [Event::Login, Event::Verification, Event::Register][event].clone(),
         network: network(from),
         device: DeviceKey::Cookie(name(100 + u64::from(from))),
+        cookie: None,
         told_apart: false,
         accounts,
     }
