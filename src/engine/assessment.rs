@@ -75,6 +75,16 @@ impl Model {
     }
 }
 
+impl Tuned {
+    /// What the signal could take away from each score, and add, were it not blind.
+    pub(super) fn reach(&self, id: SignalId) -> (Weights, Weights) {
+        match id.is_graded() {
+            true => (self.weights.map(|weight| -weight.abs()), self.weights.map(f64::abs)),
+            false => (self.weights.map(|weight| weight.min(0.0)), self.weights.map(|weight| weight.max(0.0))),
+        }
+    }
+}
+
 /// The table as it is.
 impl Default for Model {
     fn default() -> Model {
@@ -105,7 +115,7 @@ pub struct Assessment {
     pub scores: Scores,
     pub fired: SignalSet,
     pub blind: SignalSet,
-    /// Findings of the fired signals, in table order.
+    /// Findings of the signals that fired or were weighed, in table order.
     pub readings: Vec<(SignalId, Reading)>,
 }
 
@@ -123,8 +133,15 @@ pub fn assess(evidence: &Evidence, model: &Model) -> Assessment {
             Reading::Quiet => {}
             Reading::Blind => {
                 blind.insert(id);
-                down = down.plus(tuned.weights.map(|weight| weight.min(0.0)));
-                up = up.plus(tuned.weights.map(|weight| weight.max(0.0)));
+                let (less, more) = tuned.reach(id);
+                (down, up) = (down.plus(less), up.plus(more));
+            }
+            reading @ Reading::Weighed { share, fires, .. } => {
+                if fires {
+                    fired.insert(id);
+                }
+                sum = sum.plus(tuned.weights.map(|weight| weight * share));
+                readings.push((id, reading));
             }
             reading @ Reading::Fired(_) => {
                 fired.insert(id);
@@ -168,14 +185,24 @@ impl Assessment {
         !self.fired.names().any(|name| name.starts_with("high_activity_"))
     }
 
-    /// Log-odds by contributor for one score: `("intercept", …)` first, then fired signals with a weight, in table order.
+    /// Log-odds by contributor for one score: `("intercept", …)` first, then what fired or was weighed, in table order.
     /// Added up in this order they are exactly the score's logit.
     pub fn contributions(&self, model: &Model, score: ScoreName) -> Vec<(&'static str, f64)> {
-        let fired = self.fired.iter().filter_map(|id| {
-            let weight = model.signals.get(usize::from(id.0))?.weights.of(score);
+        let shares = SignalId::all().filter_map(|id| {
+            let share = self.share(id)?;
+            let weight = model.signals.get(usize::from(id.0))?.weights.of(score) * share;
             (weight != 0.0).then_some((id.name(), weight))
         });
-        std::iter::once(("intercept", model.intercepts.of(score))).chain(fired).collect()
+        std::iter::once(("intercept", model.intercepts.of(score))).chain(shares).collect()
+    }
+
+    /// By which share a signal's weights count: whole if it fired, unless it was weighed. `None`: not at all.
+    pub(super) fn share(&self, id: SignalId) -> Option<f64> {
+        let weighed = self.readings.iter().find_map(|(read, reading)| match reading {
+            Reading::Weighed { share, .. } if *read == id => Some(*share),
+            _ => None,
+        });
+        weighed.or_else(|| self.fired.contains(id).then_some(1.0))
     }
 }
 

@@ -160,7 +160,7 @@ pub fn device_kind(agent: &Agent) -> &'static str {
 }
 
 /// What is known of the account's owner at the moment after success; this login is not part of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ownership {
     /// The account's own logins, decayed (half-life sixty days). 0: none is known.
     pub logins: f64,
@@ -174,6 +174,8 @@ pub struct Ownership {
     pub device: Option<KnownDevice>,
     /// How many devices the account is known to have.
     pub devices: u32,
+    /// This very login.
+    pub here: Success,
     /// The latest login that was let through.
     pub last: Option<Success>,
     /// Logins that succeeded at about the same time, and are not through yet.
@@ -188,7 +190,7 @@ pub struct Ownership {
 }
 
 /// A login that succeeded.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Success {
     pub at: Timestamp,
     pub from: Whence,

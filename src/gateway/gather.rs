@@ -102,7 +102,7 @@ pub async fn evidence(
         missing,
         ambiguities,
     };
-    Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+    Evidence { attempt, moment: Moment::Before, intel, history, owner: None, clearance: Clearance::NONE, degraded }
 }
 
 /// What the client calls itself.

@@ -255,6 +255,7 @@ impl Profile {
             seen: Seen(seen),
             devices: devices.clone().count() as u32,
             device: self.devices.iter().find(device).map(DeviceSeen::known),
+            here: Success::of(login),
             last: self.last,
             parallel: parallel.filter(on_its_way).map(|other| other.success).collect(),
             suspected: (self.suspected > 0).then(|| Timestamp::from_secs(self.suspected.into())),
