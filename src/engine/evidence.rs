@@ -3,7 +3,7 @@
 
 use super::attempt::Attempt;
 use super::clearance::Clearance;
-use super::ownership::{Ownership, Place};
+use super::ownership::{Login, Ownership, Place};
 use std::sync::Arc;
 
 /// Which of the two judgements this is.
@@ -32,6 +32,8 @@ pub struct Evidence {
     pub intel: Intel,
     /// Counters of the source and the account, this attempt included. `None`: the store did not answer in time.
     pub history: Option<History>,
+    /// Of an event that proves who the sender is, on an account: what its profile is compared with, and learns.
+    pub login: Option<Login>,
     /// What the account's own history says of this login, at the moment after success. `None`: it is the moment before, or
     /// the store could not say.
     pub owner: Option<Box<Ownership>>,

@@ -62,6 +62,7 @@ pub fn evidence() -> Evidence {
             lists: Vec::new(),
         },
         history: Some(History { network: first_attempt(), device: first_attempt(), account: owner() }),
+        login: None,
         owner: None,
         clearance: Clearance::NONE,
         degraded: Vec::new(),

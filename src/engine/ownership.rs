@@ -16,7 +16,7 @@ pub const AGENT_LEVELS: usize = 4;
 pub const LEVELS: usize = ADDRESS_LEVELS + AGENT_LEVELS;
 
 /// A login whose password was right, as the account's profile learns it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Login {
     /// Of the attempt.
     pub id: AttemptId,
@@ -27,7 +27,7 @@ pub struct Login {
 }
 
 /// What a login shows of whoever made it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traits {
     /// Keyed hashes, one a level: values that are equal under one key are equal, and none of two levels are.
     pub values: [u64; LEVELS],
@@ -39,7 +39,7 @@ pub struct Traits {
 }
 
 /// Where a login came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Whence {
     pub place: Option<Place>,
     pub country: Option<Country>,

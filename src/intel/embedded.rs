@@ -6,13 +6,16 @@
 //! at most sixteen delta-coded ones. Decoding the half million country ranges into columns took 11 MB and, unoptimised, a
 //! third of a second in every test process, to make a look-up faster by less than it costs to allocate its answer.
 
+use crate::engine::evidence::Country;
+use crate::engine::ownership::Place;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// Where one embedded file comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedData {
-    /// `disposable`, `agents`, `addresses` or `countries`.
+    /// `disposable`, `agents`, `addresses`, `countries` or `places`.
     pub name: &'static str,
     /// The package it was made from.
     pub source: &'static str,
@@ -43,11 +46,26 @@ pub(super) fn agent_rows() -> impl Iterator<Item = &'static str> {
     lines(FILES[3])
 }
 
-static FILES: [&[u8]; 4] = [
+/// Where a country is: a circle around its outline. `None` for what is no country of the table.
+pub(super) fn place(country: Country) -> Option<Place> {
+    static PLACES: LazyLock<HashMap<Country, Place>> = LazyLock::new(|| {
+        let row = |line: &str| {
+            let mut cells = line.split(' ');
+            let country = Country::new(cells.next()?)?;
+            let mut number = || cells.next()?.parse().ok();
+            Some((country, Place::new(number()?, number()?, number()?)?))
+        };
+        lines(FILES[4]).filter_map(row).collect()
+    });
+    PLACES.get(&country).copied()
+}
+
+static FILES: [&[u8]; 5] = [
     include_bytes!("../../conf/data/addresses.ranges"),
     include_bytes!("../../conf/data/countries.ranges"),
     include_bytes!("../../conf/data/disposable.txt"),
     include_bytes!("../../conf/data/agents.tsv"),
+    include_bytes!("../../conf/data/places.txt"),
 ];
 
 fn lines(file: &'static [u8]) -> impl Iterator<Item = &'static str> {

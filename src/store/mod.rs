@@ -19,6 +19,7 @@ pub mod memory;
 #[cfg(test)]
 mod model;
 mod observed;
+pub mod owner;
 pub mod redis;
 pub mod shared;
 
@@ -30,6 +31,7 @@ use crate::engine::time::Timestamp;
 use crate::lists::{Book, Change, Refused};
 use bytes::Bytes;
 use memory::heir::{Answer, Question};
+use owner::{KnownOwner, Proof, Proven, Taught};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,12 +108,14 @@ pub struct Settlement {
     /// Whether what was seen may teach what is usual: not while a signal of unusual activity fired, or whoever is
     /// unusual for long enough would be so no longer.
     pub teaches: bool,
+    /// Of a success that was let through: what its account's profile learns of it.
+    pub owner: Option<Taught>,
 }
 
 impl Settlement {
     /// Of an attempt that nothing unusual was seen of.
     pub fn new(id: AttemptId, outcome: Outcome, at: Timestamp) -> Settlement {
-        Settlement { id, outcome, at, teaches: true }
+        Settlement { id, outcome, at, teaches: true, owner: None }
     }
 }
 
@@ -141,6 +145,8 @@ pub enum Entity {
     Network(Network),
     Device(DeviceKey),
     Account(Pseudonym),
+    /// Whose account it is.
+    Owner(Pseudonym),
 }
 
 /// What is known of an [`Entity`].
@@ -149,6 +155,7 @@ pub enum Known {
     Source(evidence::Source),
     /// As from nowhere in particular; and the number of known sources.
     Account(evidence::Account, u32),
+    Owner(KnownOwner),
 }
 
 /// What became of a single-use token.
@@ -328,6 +335,29 @@ impl Store {
             },
             Store::Redis(redis) => Box::pin(redis.settle(settlement)).await,
             Store::Shared(shared) => Ok(Box::pin(shared.settle(settlement)).await),
+        }
+    }
+
+    /// What is known of the account's owner, now that the password was right: asked before the answer is let through. From
+    /// now on the login is on its way, and whoever succeeds on the account meanwhile is told of it. Asked again it is
+    /// answered again; nothing is counted until it is settled.
+    pub async fn prove(&self, proof: &Proof) -> Result<Proven, StoreError> {
+        match self {
+            Store::Memory(memory) => {
+                let owner = match memory.if_here(|memory| memory.prove(proof)) {
+                    Some(owner) => Box::new(owner),
+                    None => match Box::pin(memory.elsewhere(Question::Prove(Box::new(*proof)))).await? {
+                        Answer::Owner(owner) => owner,
+                        other => return Err(other.unfit()),
+                    },
+                };
+                Ok(Proven { owner, missing: None })
+            }
+            Store::Redis(redis) => {
+                let owner = Box::pin(redis.prove(proof)).await?;
+                Ok(Proven { owner: Box::new(owner), missing: None })
+            }
+            Store::Shared(shared) => Ok(Box::pin(shared.prove(proof)).await),
         }
     }
 

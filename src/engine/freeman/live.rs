@@ -266,7 +266,7 @@ impl Profile {
     /// `own`: the account's own counts, as of its latest day.
     fn likelihood(&self, own: &[f64; LEVELS], shown: &[Shown; LEVELS], totals: &Totals, today: u16) -> Option<f64> {
         let (own_logins, now) = (f64::from(self.logins) * left(today - self.day), weight(today));
-        if own_logins <= 0.0 || totals.logins <= 0.0 || totals.accounts <= 0.0 {
+        if today - self.day > FADES || own_logins <= 0.0 || totals.logins <= 0.0 || totals.accounts <= 0.0 {
             return None;
         }
         let left = left(today - self.day);
@@ -368,6 +368,11 @@ impl Value {
             true => (weight(today) - weight(self.day)).max(0.0),
             false => weight(today),
         }
+    }
+
+    /// What a login shows below `level`, as it is told apart.
+    pub fn below(login: &Login, level: usize) -> impl Iterator<Item = u32> {
+        login.shows.values[below(level)].iter().map(|value| short(*value))
     }
 
     /// As a value of `level`.

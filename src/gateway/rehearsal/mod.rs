@@ -224,7 +224,7 @@ impl Rehearsal {
         let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)).into());
         let received = Received { header: &arrived.header, raw: arrived.raw.as_deref() };
         let visitor = gather::Visitor { id: new_id(facts.at), at: facts.at, ip, bytes: arrived.body.len() };
-        let mut evidence = gather::evidence(&store, &self.live, received, &route, captured, visitor).await;
+        let mut evidence = gather::evidence(&store, &self.keys, &self.live, received, &route, captured, visitor).await;
         self.tell_the_past(&mut evidence, &facts.history);
         explanation.captured = Some(self.captured(&route, &evidence, account.as_deref(), email.as_deref()));
 
@@ -267,6 +267,13 @@ impl Rehearsal {
         });
         if again {
             evidence.moment = Moment::After;
+            if evidence.history.is_some() {
+                // Nothing is known of anybody's logins here; what was told of the account holds after success as well.
+                let _ = gather::owner(&store, &mut evidence, false, facts.at).await;
+            }
+            if let (Some(owner), Some(history)) = (&mut evidence.owner, &evidence.history) {
+                owner.account = history.account.clone();
+            }
             let decision = crate::engine::decide(&evidence, &route.policy.rules);
             let after = stage.after(&evidence, &decision, &answered.header).map_err(|error| system(&error))?;
             explanation.judgements.push(after);

@@ -27,6 +27,7 @@ mod held;
 mod in_flight;
 mod known;
 pub(super) mod open;
+pub(super) mod owners;
 mod sharded;
 pub(super) mod source;
 pub mod state;
@@ -40,15 +41,19 @@ use self::sharded::Sharded;
 use self::source::SourceEntry;
 use self::state::{Collecting, Keeping};
 use self::turnstile::Turnstile;
+use super::owner::Taught;
 use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
+use crate::engine::freeman::live::{Profile, Totals, Value};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::Book;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -94,6 +99,13 @@ pub struct Memory {
     networks: Sharded<Network, SourceEntry>,
     devices: Sharded<DeviceKey, SourceEntry>,
     accounts: Sharded<Pseudonym, AccountEntry>,
+    /// Whose account it is; of those that ever succeeded.
+    profiles: Sharded<Pseudonym, Profile>,
+    /// Everybody's logins by what they show.
+    values: Sharded<u64, Value>,
+    totals: Mutex<Totals>,
+    /// Whether they changed since they were last written.
+    totals_changed: AtomicBool,
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
@@ -124,6 +136,10 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
+            profiles: Sharded::new("profile", limits.entries, limits.bytes, noting),
+            values: Sharded::new("value", limits.entries, limits.bytes, noting),
+            totals: Mutex::default(),
+            totals_changed: AtomicBool::new(false),
             open: OpenAttempts::new(limits.open, noting),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
@@ -189,12 +205,12 @@ impl Memory {
     }
 
     pub fn settle(&self, settlement: &Settlement) -> Settled {
-        let Settlement { id, outcome, at, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), at)
+        let Settlement { id, outcome, at, owner, .. } = *settlement;
+        self.turn(id, Standing::Answered(outcome), at, owner)
     }
 
     pub fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {
-        self.turn(id, Standing::Withdrawn(how), at)
+        self.turn(id, Standing::Withdrawn(how), at, None)
     }
 
     pub fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
@@ -244,6 +260,8 @@ impl Memory {
                 self.networks.stats(),
                 self.devices.stats(),
                 self.accounts.stats(),
+                self.profiles.stats(),
+                self.values.stats(),
                 self.open.stats(),
                 self.burnt.stats(),
                 held,
@@ -257,13 +275,16 @@ impl Memory {
     }
 
     /// Moves an open attempt to another standing, and every counter it stands in with it.
-    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp) -> Settled {
+    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp, owner: Option<Taught>) -> Settled {
         let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
         let landed = from == Standing::InFlight;
         let failed = to == Standing::Answered(Outcome::Failed);
         let answered = open.secret && to.tells(open.told_apart);
         let refused = open.secret && to.is_refusal();
         let account = open.accounts[0].map(|alias| alias.key);
+        // Not of one that was forgotten meanwhile.
+        let owner = owner.filter(|taught| open.proves_identity && account == Some(taught.login.account));
+        let suspect = owner.is_some_and(|taught| taught.suspect);
 
         let change = to.at_source(open.secret) - from.at_source(open.secret);
         let settle_source = |entry: &mut SourceEntry| {
@@ -290,11 +311,16 @@ impl Memory {
                     if open.secret {
                         entry.forgive(here);
                     }
-                    if open.proves_identity {
+                    if open.proves_identity && !suspect {
                         entry.know(here);
                     }
                 }
             });
+        }
+        match (to, account) {
+            (Standing::Answered(Outcome::Succeeded), _) => owner.iter().for_each(|taught| self.learn(taught)),
+            (Standing::Withdrawn(_), Some(account)) if open.proves_identity => self.drop_pending(account, id),
+            _ => {}
         }
         Settled::Counted
     }

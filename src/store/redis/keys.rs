@@ -1,7 +1,7 @@
 //! What things are called in the shared store.
 //!
 //! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `n` network, `d` device,
-//! `a` account, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
+//! `a` account, `t` attempt, `b` burnt token, `h` held answer, `p` profile of an account, `w` value that logins show. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
@@ -27,6 +27,8 @@ pub enum Kind {
     Attempt,
     Token,
     Held,
+    Profile,
+    Value,
 }
 
 impl Kind {
@@ -38,6 +40,8 @@ impl Kind {
             Kind::Attempt => b't',
             Kind::Token => b'b',
             Kind::Held => b'h',
+            Kind::Profile => b'p',
+            Kind::Value => b'w',
         }
     }
 }

@@ -46,6 +46,7 @@ use self::pending::{Backlog, HeldHere, SpentHere, Told, When};
 use self::remote::Mark;
 use super::memory::{Limits, Memory};
 use super::observed::Observed;
+use super::owner::{Proof, Proven};
 use super::{Burn, Entity, Known, Observation, Seen, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::config::settings::Tokens;
 use crate::engine::attempt::{AttemptId, Pseudonym};
@@ -189,6 +190,19 @@ impl Shared {
     pub async fn settle(self: &Arc<Self>, settlement: &Settlement) -> Settled {
         let here = self.local.settle(settlement);
         self.turn(Told::Settle(*settlement), here).await
+    }
+
+    /// What the fleet knows of the owner; while the remote is away, what this gate does. Nothing is told later: what is
+    /// learnt is told with the outcome.
+    pub async fn prove(self: &Arc<Self>, proof: &Proof) -> Proven {
+        let here = Box::new(self.local.prove(proof));
+        if !self.breaker.is_closed() {
+            return Proven { owner: here, missing: Some(self.breaker.cause()) };
+        }
+        match self.noted(self.remote.prove(proof).await) {
+            Ok(owner) => Proven { owner: Box::new(owner), missing: None },
+            Err(why) => Proven { owner: here, missing: Some(why) },
+        }
     }
 
     pub async fn withdraw(self: &Arc<Self>, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {

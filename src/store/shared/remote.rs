@@ -9,7 +9,9 @@ use super::pending::Told;
 use super::scripted::Scripted;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::History;
+use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
+use crate::store::owner::Proof;
 use crate::store::redis::Redis;
 use crate::store::{Burn, Entity, Known, Observation, ServerStats, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
@@ -50,6 +52,14 @@ impl Remote {
             Remote::Redis(redis) => redis.settle(settlement).await,
             #[cfg(test)]
             Remote::Scripted(scripted) => scripted.settle(settlement).await,
+        }
+    }
+
+    pub async fn prove(&self, proof: &Proof) -> Result<Ownership, StoreError> {
+        match self {
+            Remote::Redis(redis) => redis.prove(proof).await,
+            #[cfg(test)]
+            Remote::Scripted(scripted) => scripted.prove(proof).await,
         }
     }
 

@@ -4,8 +4,10 @@ use super::pending::Told;
 use super::remote::Mark;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::History;
+use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
 use crate::store::memory::{Limits, Memory};
+use crate::store::owner::Proof;
 use crate::store::{Burn, Entity, Known, Observation, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -113,6 +115,10 @@ impl Scripted {
 
     pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         self.carry_out(false, |server| server.memory.settle(settlement)).await
+    }
+
+    pub async fn prove(&self, proof: &Proof) -> Result<Ownership, StoreError> {
+        self.carry_out(false, |server| server.memory.prove(proof)).await
     }
 
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {

@@ -3,10 +3,12 @@
 use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
 use crate::engine::evidence::{Account, History, Source};
+use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
 use crate::store::memory::state::kept::{Kept, kept};
 use crate::store::observed::Observed;
+use crate::store::owner::Proof;
 use crate::store::{Burn, Observation, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
@@ -20,6 +22,7 @@ pub enum Question {
     Hold([u8; 16], Bytes, Duration, Timestamp),
     Take([u8; 16], Timestamp),
     ChangeLists(Vec<Change>),
+    Prove(Box<Proof>),
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly all are histories")]
@@ -31,6 +34,7 @@ pub enum Answer {
     Held,
     Taken(Option<Bytes>),
     ListsChanged,
+    Owner(Box<Ownership>),
     Refused(StoreError),
 }
 
@@ -50,7 +54,7 @@ impl Answer {
     }
 }
 
-kept!(Settlement { id, outcome, at, teaches });
+kept!(Settlement { id, outcome, at, teaches, owner });
 kept!(Observed { id, at, event, network, device, told_apart, accounts });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
 kept!(Account { recent, from_here, refused_here, in_flight, known_source });
@@ -95,6 +99,10 @@ impl Kept for Question {
                 to.push(6);
                 changes.put(to);
             }
+            Question::Prove(proof) => {
+                to.push(50);
+                proof.put(to);
+            }
         }
     }
 
@@ -107,6 +115,7 @@ impl Kept for Question {
             4 => Question::Hold(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
             5 => Question::Take(Kept::take(from)?, Kept::take(from)?),
             6 => Question::ChangeLists(Kept::take(from)?),
+            50 => Question::Prove(Kept::take(from)?),
             _ => return None,
         })
     }
@@ -137,6 +146,10 @@ impl Kept for Answer {
                 error.put(to);
             }
             Answer::ListsChanged => to.push(6),
+            Answer::Owner(owner) => {
+                to.push(50);
+                owner.put(to);
+            }
         }
     }
 
@@ -149,6 +162,7 @@ impl Kept for Answer {
             4 => Answer::Taken(Kept::take(from)?),
             5 => Answer::Refused(Kept::take(from)?),
             6 => Answer::ListsChanged,
+            50 => Answer::Owner(Kept::take(from)?),
             _ => return None,
         })
     }

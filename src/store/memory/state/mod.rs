@@ -38,6 +38,7 @@ use super::sharded::{Grown, Sharded};
 use super::source::SourceEntry;
 use super::{Limits, Memory};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::freeman::live::{Profile, Totals, Value};
 use crate::engine::time::Timestamp;
 use crate::store::{DeviceKey, KeepingStats, StoreError};
 use bytes::Bytes;
@@ -66,6 +67,9 @@ const CLOSED: u8 = 5;
 const SPENT: u8 = 6;
 const HELD: u8 = 7;
 const HANDED_OUT: u8 = 8;
+const PROFILE: u8 = 50;
+const VALUE: u8 = 51;
+const TOTALS: u8 = 52;
 
 /// What changed, on its way to where it outlives the moment.
 #[derive(Debug, Default)]
@@ -211,8 +215,7 @@ impl Memory {
             return self.written(keeping, written);
         }
         // Every one is asked, so that none is asked about the same again.
-        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
-        let due = missed.contains(&true) || {
+        let due = self.missed() || {
             let output = keeping.output.lock();
             match (&output.generation, output.whole) {
                 (Some(generation), Some(whole)) => {
@@ -326,6 +329,21 @@ impl Memory {
         forget(&self.networks);
         forget(&self.devices);
         forget(&self.accounts);
+        forget(&self.profiles);
+        forget(&self.values);
+    }
+
+    /// Whether something changed and was not noted. Every kind is asked, so that none is asked about the same again.
+    fn missed(&self) -> bool {
+        let missed = [
+            self.open.missed(),
+            self.networks.missed(),
+            self.devices.missed(),
+            self.accounts.missed(),
+            self.profiles.missed(),
+            self.values.missed(),
+        ];
+        missed.contains(&true)
     }
 
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
@@ -344,6 +362,10 @@ impl Memory {
         all_of(NETWORK, &self.networks, batch, put)?;
         all_of(DEVICE, &self.devices, batch, put)?;
         all_of(ACCOUNT, &self.accounts, batch, put)?;
+        all_of(PROFILE, &self.profiles, batch, put)?;
+        all_of(VALUE, &self.values, batch, put)?;
+        totals(batch, &self.totals.lock());
+        put(batch)?;
         for part in 0..self.open.parts() {
             for ids in self.open.ids(part).chunks(AT_ONCE) {
                 self.open.show(part, ids, |id, open| attempt(batch, id, open));
@@ -377,6 +399,11 @@ impl Memory {
         changes_of(NETWORK, &self.networks, &mut batch, &mut put_if_long)?;
         changes_of(DEVICE, &self.devices, &mut batch, &mut put_if_long)?;
         changes_of(ACCOUNT, &self.accounts, &mut batch, &mut put_if_long)?;
+        changes_of(PROFILE, &self.profiles, &mut batch, &mut put_if_long)?;
+        changes_of(VALUE, &self.values, &mut batch, &mut put_if_long)?;
+        if self.totals_changed.swap(false, Ordering::Relaxed) {
+            totals(&mut batch, &self.totals.lock());
+        }
         put(&mut batch, 1)
     }
 
@@ -502,6 +529,11 @@ fn entry<K: Kept, V: Kept>(batch: &mut Vec<u8>, kind: u8, key: &K, serial: u32, 
     value.put(batch);
 }
 
+fn totals(batch: &mut Vec<u8>, totals: &Totals) {
+    batch.push(TOTALS);
+    totals.put(batch);
+}
+
 fn attempt(batch: &mut Vec<u8>, id: AttemptId, open: Option<&Open>) {
     batch.push(if open.is_some() { OPEN } else { CLOSED });
     id.put(batch);
@@ -536,6 +568,9 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         NETWORK => memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
+        PROFILE => memory.profiles.restore(Pseudonym::take(from)?, u32::take(from)?, Profile::take(from)?),
+        VALUE => memory.values.restore(u64::take(from)?, u32::take(from)?, Value::take(from)?),
+        TOTALS => *memory.totals.lock() = Totals::take(from)?,
         OPEN => {
             let (id, open) = (AttemptId::take(from)?, Open::take(from)?);
             memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));

@@ -6,6 +6,7 @@
 //! slowly: it is put aside, and shown at the next turn.
 
 use super::{BATCH, held, spent};
+use crate::engine::freeman::live::Totals;
 use crate::store::memory::Memory;
 use crate::store::memory::heir::Line;
 use std::io;
@@ -64,10 +65,10 @@ impl Memory {
             None => self.write_changes(None)?,
         }
         let meanwhile = self.collecting.meanwhile.lock().replace(Vec::new()).unwrap_or_default();
-        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
+        let missed = self.missed();
         self.with_line(|line| {
             line.send(&meanwhile);
-            if missed.contains(&true) {
+            if missed {
                 line.fail(io::Error::other("more changed at once than is noted"));
             }
             line.failure()?;
@@ -129,6 +130,9 @@ impl Memory {
         self.networks.clear();
         self.devices.clear();
         self.accounts.clear();
+        self.profiles.clear();
+        self.values.clear();
+        *self.totals.lock() = Totals::default();
         self.open.clear();
         self.burnt.clear();
         self.held.clear();
@@ -138,6 +142,8 @@ impl Memory {
         self.networks.note_changes(noting);
         self.devices.note_changes(noting);
         self.accounts.note_changes(noting);
+        self.profiles.note_changes(noting);
+        self.values.note_changes(noting);
         self.open.note_changes(noting);
     }
 }
