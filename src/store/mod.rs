@@ -254,7 +254,7 @@ const FAULTS: &[(Failure, &str)] = &[
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `attempt`, `token`, `held`: label of the metrics.
+    /// `network`, `device`, `account`, `profile`, `value`, `attempt`, `token`, `held`: label of the metrics.
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,

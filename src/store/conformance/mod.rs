@@ -2,6 +2,7 @@
 
 mod bounds;
 mod known;
+pub(in crate::store) mod owners;
 mod refusals;
 mod tokens;
 mod unmatched;
@@ -13,6 +14,7 @@ use super::*;
 use crate::engine::evidence::{Account, Counts, Source};
 use bounds::*;
 use known::*;
+use owners::*;
 use refusals::*;
 use std::net::IpAddr;
 use std::sync::Barrier;
@@ -102,9 +104,15 @@ every_store!(
     a_clock_set_back_keeps_counting,
     a_token_burns_exactly_once,
     an_answer_is_taken_exactly_once,
-    looking_up_counts_nothing_and_sees_what_an_attempt_would;
+    looking_up_counts_nothing_and_sees_what_an_attempt_would,
+    what_was_let_through_is_learnt_and_nothing_else,
+    successes_in_parallel_see_each_other,
+    who_guessed_it_is_remembered_and_not_learnt,
+    what_failed_meanwhile_is_read_again,
+    any_logins_are_learnt_as_the_pure_form_learns_them;
     not without the remote:
     a_forgotten_account_is_one_that_never_was,
+    forgetting_forgets_the_owner,
 );
 
 /// Promises about the bounds that a store in this process is given; a server has its own, see `store::redis`.

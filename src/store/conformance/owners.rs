@@ -156,7 +156,7 @@ pub(super) fn forgetting_forgets_the_owner(make: impl Fn(Limits) -> Store) {
 pub(super) fn any_logins_are_learnt_as_the_pure_form_learns_them(make: impl Fn(Limits) -> Store) {
     use proptest::prelude::*;
     let config = ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() };
-    let step = (0..3u64, 0..20u64, 0..10u64, prop_oneof![Just(0u64), 0..3_600, 0..100 * 86_400], 0..4u8);
+    let step = (0..3u64, 0..20u64, 0..10u64, prop_oneof![Just(0u64), 0..3_600u64, 0..100 * 86_400u64], 0..4u8);
     proptest!(config, |(steps in prop::collection::vec(step, 1..24))| {
         let store = make(limits());
         let mut live = Live::default();

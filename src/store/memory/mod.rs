@@ -16,7 +16,8 @@
 //! ones), and 40 for each recent source of an account that was refused. A test here holds the fixed sizes, another that
 //! a flood of entries as large as they get stays within [`Limits::bytes`]. `benches/state.rs` measures the whole,
 //! allocator included: a million networks, devices and accounts with one attempt each are 0.74 GiB resident (200, 208 and
-//! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made.
+//! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made. What is
+//! learnt of owners is told in [`owners`], and bounded by a third of that on top.
 
 pub(super) mod account;
 mod burnt;
@@ -62,7 +63,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Entries of each counted kind: networks, devices, accounts.
     pub entries: usize,
-    /// Bytes of each counted kind: entries that grew leave room for fewer.
+    /// Bytes of each counted kind: entries that grew leave room for fewer. Profiles and values have half as much each.
     pub bytes: usize,
     /// Attempts whose outcome is awaited.
     pub open: usize,
@@ -136,8 +137,8 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
-            profiles: Sharded::new("profile", limits.entries, limits.bytes, noting),
-            values: Sharded::new("value", limits.entries, limits.bytes, noting),
+            profiles: Sharded::new("profile", limits.entries, limits.bytes / 2, noting),
+            values: Sharded::new("value", limits.entries, limits.bytes / 2, noting),
             totals: Mutex::default(),
             totals_changed: AtomicBool::new(false),
             open: OpenAttempts::new(limits.open, noting),
@@ -402,6 +403,8 @@ mod tests {
             ("network", 184, sharded::entry_size::<Network, SourceEntry>()),
             ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
             ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
+            ("profile", 184, sharded::entry_size::<Pseudonym, Profile>()),
+            ("value", 88, sharded::entry_size::<u64, Value>()),
             // Less the serial and the mark of a counted entry.
             ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),
         ] {

@@ -307,3 +307,42 @@ fn what_is_forgotten_is_in_no_file_and_comes_back_with_no_restart() {
     assert_eq!(see(&memory, 99, NOW, 2, 0xaa).account.recent.attempts, 1.0);
     assert_eq!(see(&memory, 98, NOW, 2, 0xbb).account.in_flight, 11);
 }
+
+#[test]
+fn what_is_known_of_owners_outlives_the_process() {
+    use crate::engine::outcome::Outcome;
+    use crate::store::conformance::owners::{owner_login, proof};
+    use crate::store::owner::Taught;
+    let directory = tempfile::tempdir().unwrap();
+    let open = || super::open(Limits::of_entries(1_000), directory.path(), [7; 16], NOW).unwrap().0;
+    let memory = open();
+    for id in 0..20u64 {
+        let login = owner_login(id.into(), NOW, id % 3, 8 + id, 8);
+        memory.observe(&Observation {
+            accounts: &[login.account],
+            ..crate::store::conformance::login(id.into(), NOW, 1, &[])
+        });
+        memory.settle(&Settlement {
+            owner: Some(Taught { login, suspect: id == 19 }),
+            ..Settlement::new(AttemptId(id.into()), Outcome::Succeeded, NOW)
+        });
+    }
+    let asked = [0, 1, 2].map(|account| proof(owner_login(100, NOW, account, 9, 8)));
+    let before = asked.map(|proof| memory.prove(&proof));
+    assert!(before.iter().all(|owner| owner.logins > 4.0 && owner.population == 19.0));
+    assert!(before[1].suspected.is_some());
+    memory.close();
+    drop(memory);
+    let after = asked.map(|proof| open_again(&open, &proof));
+    assert_eq!(before, after);
+
+    fn open_again(
+        open: &impl Fn() -> Arc<Memory>,
+        proof: &crate::store::owner::Proof,
+    ) -> crate::engine::ownership::Ownership {
+        let memory = open();
+        let owner = memory.prove(proof);
+        memory.close();
+        owner
+    }
+}
