@@ -403,7 +403,7 @@ mod tests {
             ("network", 184, sharded::entry_size::<Network, SourceEntry>()),
             ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
             ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
-            ("profile", 184, sharded::entry_size::<Pseudonym, Profile>()),
+            ("profile", 176, sharded::entry_size::<Pseudonym, Profile>()),
             ("value", 88, sharded::entry_size::<u64, Value>()),
             // Less the serial and the mark of a counted entry.
             ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),

@@ -1,7 +1,7 @@
 //! Whose account it is, in memory: a profile for each account that ever succeeded, everybody's counts of each value, and
 //! their sums. See [`freeman::live`](crate::engine::freeman::live) for what they hold and why that is enough.
 //!
-//! Only a success makes an entry here, so that nobody fills these maps without knowing passwords. A profile takes 184 bytes
+//! Only a success makes an entry here, so that nobody fills these maps without knowing passwords. A profile takes 176 bytes
 //! and grows by 84 with the first login (seven values of twelve bytes, and a device of sixteen), by 12 with each new value,
 //! and to 2.9 KB at most (32 values of each of seven levels, eight devices, four logins on their way); a value takes 88.
 
@@ -86,12 +86,6 @@ impl Memory {
 
     pub(super) fn known_owner(&self, account: Pseudonym, at: Timestamp) -> Option<KnownOwner> {
         self.profiles.peek(&account, |profile| KnownOwner::of(profile, at))
-    }
-
-    /// Bytes of an account's profile, and of a value, on average: for benches.
-    pub fn bytes_of_owners(&self) -> (f64, f64) {
-        let average = |stats: crate::store::KindStats| stats.bytes as f64 / (stats.entries as f64).max(1.0);
-        (average(self.profiles.stats()), average(self.values.stats()))
     }
 }
 
