@@ -24,7 +24,7 @@ use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::engine::{self};
 use crate::secrets::NoRandomness;
-use crate::store::owner::Taught;
+use crate::store::Taught;
 use crate::store::{Settlement, Withdrawal};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};

@@ -9,7 +9,7 @@ use crate::engine::ownership::Login;
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::store::Settlement;
-use crate::store::owner::Taught;
+use crate::store::Taught;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
 

@@ -19,9 +19,11 @@ pub mod memory;
 #[cfg(test)]
 mod model;
 mod observed;
-pub mod owner;
+mod owner;
 pub mod redis;
 pub mod shared;
+
+pub use owner::{KnownOwner, Proof, Proven, Taught};
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -31,7 +33,6 @@ use crate::engine::time::Timestamp;
 use crate::lists::{Book, Change, Refused};
 use bytes::Bytes;
 use memory::heir::{Answer, Question};
-use owner::{KnownOwner, Proof, Proven, Taught};
 use std::sync::Arc;
 use std::time::Duration;
 

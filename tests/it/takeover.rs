@@ -52,7 +52,8 @@ async fn a_login_from_abroad_right_after_one_at_home_is_challenged_and_teaches_n
     let records = gate.records(7).await;
     assert_eq!(records[6]["enforced"], "released");
     // What was released counts at the time of its attempt: the last login is still the one from Vietnam.
-    assert_eq!(login(&gate, FROM_GERMANY).await.status, 303);
+    let status = login(&gate, FROM_GERMANY).await.status;
+    assert_eq!(status, 303, "{:#}", gate.records(9).await[8]);
 }
 
 /// An application that keeps the first login's body back until it is told.

@@ -13,7 +13,7 @@ use crate::engine::freeman::live::instant;
 use crate::engine::time::Timestamp;
 use crate::gateway::live::Live;
 use crate::intel::Subject;
-use crate::store::owner::KnownOwner;
+use crate::store::KnownOwner;
 use crate::store::{DeviceKey, Entity, Known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

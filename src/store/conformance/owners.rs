@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::freeman::live::Live;
 use crate::engine::ownership::{Login, NetworkKind, Ownership, Place, Traits, Whence};
-use crate::store::owner::{Proof, Taught};
+use crate::store::{Proof, Taught};
 
 /// A login of account `account` that shows the same at every level of each hierarchy, but for the country.
 pub fn owner_login(id: u128, at: Timestamp, account: u64, address: u64, agent: u64) -> Login {

@@ -15,7 +15,7 @@ use crate::engine::ownership::{
     KnownDevice, LEVELS, Login, NetworkKind, Ownership, Place, Seen, Success, Traits, Whence,
 };
 use crate::engine::time::Timestamp;
-use crate::store::owner::{KnownOwner, Proof, Taught};
+use crate::store::{KnownOwner, Proof, Taught};
 
 impl Grown for Profile {
     fn grown(&self) -> usize {

@@ -47,11 +47,11 @@ use self::link::{Asker, Link, Timing};
 use self::owners::Learning;
 use self::record::Record;
 use self::scripts::{Answered, Arrival, Call, From, TurnAtAccount, TurnAtSource, millis};
+use super::Taught;
 use super::memory::account::{AccountEntry, Here};
 use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
-use super::owner::Taught;
 use super::{
     Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal,
     memory,

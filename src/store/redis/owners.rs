@@ -27,8 +27,8 @@ use crate::engine::time::Timestamp;
 use crate::store::memory::account::{AccountEntry, Here};
 use crate::store::memory::owners::account_from;
 use crate::store::memory::state::kept::Kept;
-use crate::store::owner::{KnownOwner, Proof, Taught};
 use crate::store::{DeviceKey, StoreError};
+use crate::store::{KnownOwner, Proof, Taught};
 use redis::Value;
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::History;
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
-use crate::store::owner::Proof;
+use crate::store::Proof;
 use crate::store::redis::Redis;
 use crate::store::{Burn, Entity, Known, Observation, ServerStats, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;

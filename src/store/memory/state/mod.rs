@@ -25,6 +25,7 @@
 pub mod file;
 pub mod kept;
 mod lists;
+mod owners;
 mod showing;
 
 pub use self::file::StateError;
@@ -69,7 +70,6 @@ const HELD: u8 = 7;
 const HANDED_OUT: u8 = 8;
 const PROFILE: u8 = 50;
 const VALUE: u8 = 51;
-const TOTALS: u8 = 52;
 
 /// What changed, on its way to where it outlives the moment.
 #[derive(Debug, Default)]
@@ -333,19 +333,6 @@ impl Memory {
         forget(&self.values);
     }
 
-    /// Whether something changed and was not noted. Every kind is asked, so that none is asked about the same again.
-    fn missed(&self) -> bool {
-        let missed = [
-            self.open.missed(),
-            self.networks.missed(),
-            self.devices.missed(),
-            self.accounts.missed(),
-            self.profiles.missed(),
-            self.values.missed(),
-        ];
-        missed.contains(&true)
-    }
-
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
         self.write_lists(keeping)?;
         let mut batch = Vec::new();
@@ -364,7 +351,7 @@ impl Memory {
         all_of(ACCOUNT, &self.accounts, batch, put)?;
         all_of(PROFILE, &self.profiles, batch, put)?;
         all_of(VALUE, &self.values, batch, put)?;
-        totals(batch, &self.totals.lock());
+        self.write_totals(batch);
         put(batch)?;
         for part in 0..self.open.parts() {
             for ids in self.open.ids(part).chunks(AT_ONCE) {
@@ -402,7 +389,7 @@ impl Memory {
         changes_of(PROFILE, &self.profiles, &mut batch, &mut put_if_long)?;
         changes_of(VALUE, &self.values, &mut batch, &mut put_if_long)?;
         if self.totals_changed.swap(false, Ordering::Relaxed) {
-            totals(&mut batch, &self.totals.lock());
+            self.write_totals(&mut batch);
         }
         put(&mut batch, 1)
     }
@@ -529,11 +516,6 @@ fn entry<K: Kept, V: Kept>(batch: &mut Vec<u8>, kind: u8, key: &K, serial: u32, 
     value.put(batch);
 }
 
-fn totals(batch: &mut Vec<u8>, totals: &Totals) {
-    batch.push(TOTALS);
-    totals.put(batch);
-}
-
 fn attempt(batch: &mut Vec<u8>, id: AttemptId, open: Option<&Open>) {
     batch.push(if open.is_some() { OPEN } else { CLOSED });
     id.put(batch);
@@ -570,7 +552,7 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
         PROFILE => memory.profiles.restore(Pseudonym::take(from)?, u32::take(from)?, Profile::take(from)?),
         VALUE => memory.values.restore(u64::take(from)?, u32::take(from)?, Value::take(from)?),
-        TOTALS => *memory.totals.lock() = Totals::take(from)?,
+        owners::TOTALS => *memory.totals.lock() = Totals::take(from)?,
         OPEN => {
             let (id, open) = (AttemptId::take(from)?, Open::take(from)?);
             memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));

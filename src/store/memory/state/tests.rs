@@ -311,8 +311,8 @@ fn what_is_forgotten_is_in_no_file_and_comes_back_with_no_restart() {
 #[test]
 fn what_is_known_of_owners_outlives_the_process() {
     use crate::engine::outcome::Outcome;
+    use crate::store::Taught;
     use crate::store::conformance::owners::{owner_login, proof};
-    use crate::store::owner::Taught;
     let directory = tempfile::tempdir().unwrap();
     let open = || super::open(Limits::of_entries(1_000), directory.path(), [7; 16], NOW).unwrap().0;
     let memory = open();
@@ -336,10 +336,7 @@ fn what_is_known_of_owners_outlives_the_process() {
     let after = asked.map(|proof| open_again(&open, &proof));
     assert_eq!(before, after);
 
-    fn open_again(
-        open: &impl Fn() -> Arc<Memory>,
-        proof: &crate::store::owner::Proof,
-    ) -> crate::engine::ownership::Ownership {
+    fn open_again(open: &impl Fn() -> Arc<Memory>, proof: &crate::store::Proof) -> crate::engine::ownership::Ownership {
         let memory = open();
         let owner = memory.prove(proof);
         memory.close();
