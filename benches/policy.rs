@@ -78,6 +78,8 @@ fn quiet() -> (Evidence, Assessment) {
         moment: Moment::Before,
         intel,
         history: None,
+        login: None,
+        owner: None,
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     };

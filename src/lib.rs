@@ -70,7 +70,8 @@
 //!     [`parts`](engine::parts): what can be missing among them.
 //!   - [`signals`](engine::signals): one file a signal, one table.
 //!   - [`assessment`](engine::assessment): three scorecards in log-odds, and `risk`.
-//!   - [`freeman`](engine::freeman): whose login it is, by the published statistical model (not asked by a signal yet).
+//!   - [`freeman`](engine::freeman): whose login it is, by the published statistical model exactly and live;
+//!     [`ownership`](engine::ownership): what is known of an account's owner at the moment after success.
 //!   - [`policy`](engine::policy): the rule language: CEL's grammar, a type checker of our own, a tree that cannot fail.
 //!   - [`decision`](engine::decision), [`record`](engine::record): the ruling, and its public shape.
 //!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.

@@ -26,17 +26,19 @@ impl Imagined {
         let mut sum = model.intercepts;
         let (mut down, mut up) = (Weights::default(), Weights::default());
         for (id, tuned) in SignalId::all().zip(&model.signals).filter(|(_, tuned)| tuned.enabled) {
-            let fires = (assessment.fired.contains(id) && !self.quiet.contains(id)) || self.fired.contains(id);
-            if fires {
-                fired.insert(id);
-                sum = sum.plus(tuned.weights);
+            let stays = assessment.share(id).filter(|_| !self.quiet.contains(id));
+            if let Some(share) = stays.or_else(|| self.fired.contains(id).then_some(1.0)) {
+                if assessment.fired.contains(id) || self.fired.contains(id) {
+                    fired.insert(id);
+                }
+                sum = sum.plus(tuned.weights.map(|weight| weight * share));
             } else if assessment.blind.contains(id) {
                 blind.insert(id);
-                down = down.plus(tuned.weights.map(|weight| weight.min(0.0)));
-                up = up.plus(tuned.weights.map(|weight| weight.max(0.0)));
+                let (less, more) = tuned.reach(id);
+                (down, up) = (down.plus(less), up.plus(more));
             }
         }
-        let readings = assessment.readings.iter().filter(|(id, _)| fired.contains(*id)).cloned().collect();
+        let readings = assessment.readings.iter().filter(|(id, _)| !self.quiet.contains(*id)).cloned().collect();
         let range = (!blind.is_empty()).then_some((down, up));
         Assessment { scores: scores(sum, range), fired, blind, readings }
     }

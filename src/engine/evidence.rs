@@ -4,6 +4,7 @@
 use super::attempt::Attempt;
 use super::clearance::Clearance;
 use super::holder::Holder;
+use super::ownership::{Login, Ownership, Place};
 use std::sync::Arc;
 
 /// Which of the two judgements this is.
@@ -32,6 +33,11 @@ pub struct Evidence {
     pub intel: Intel,
     /// Counters of the source and the account, this attempt included. `None`: the store did not answer in time.
     pub history: Option<History>,
+    /// Of an event that proves who the sender is, on an account: what its profile is compared with, and learns.
+    pub login: Option<Login>,
+    /// What the account's own history says of this login, at the moment after success. `None`: it is the moment before, or
+    /// the store could not say.
+    pub owner: Option<Box<Ownership>>,
     pub clearance: Clearance,
     /// Names of the parts that could not be asked (`store`, `country`), as the record prints them.
     pub degraded: Vec<&'static str>,
@@ -91,6 +97,8 @@ pub struct Intel {
     pub country: Option<Country>,
     /// `Frankfurt, HE, DE` where a city database is configured.
     pub location: Option<Box<str>>,
+    /// Where that is: of a city database, or of the country.
+    pub place: Option<Place>,
     pub asn: Option<u32>,
     /// The name of the network's operator.
     pub org: Option<Arc<str>>,
@@ -186,7 +194,7 @@ pub struct Source {
 }
 
 /// What happened to one account lately.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Account {
     /// Half-life of ten minutes, from all sources; only attempts that reached the application.
     pub recent: Counts,

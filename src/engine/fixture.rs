@@ -11,6 +11,7 @@ use super::clearance::Clearance;
 use super::event::Event;
 use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source};
 use super::holder::Holder;
+use super::ownership::{NetworkKind, Ownership, Place, Seen, Success, Whence};
 use super::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub fn evidence() -> Evidence {
         intel: Intel {
             country: Country::new("DE"),
             location: None,
+            place: None,
             asn: Some(3320),
             org: Some(Arc::from("Deutsche Telekom AG")),
             datacenter: Known::No,
@@ -66,9 +68,34 @@ pub fn evidence() -> Evidence {
             account: owner(),
             holder: Some(used_by_its_owner()),
         }),
+        login: None,
+        owner: None,
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     }
+}
+
+/// The same person, whose password was right: at home, where they always are.
+pub fn after() -> Evidence {
+    let mut evidence = evidence();
+    let at = evidence.attempt.at;
+    let place = Place::new(52.52, 13.40, 20.0);
+    let from = Whence { place, country: evidence.intel.country, asn: 3320, network: NetworkKind::Access };
+    let here = Success { at, from, cookie: Some(9) };
+    let account = evidence.history.as_ref().map(|history| history.account.clone()).unwrap_or_default();
+    evidence.moment = Moment::After;
+    evidence.owner = Some(Box::new(Ownership {
+        logins: 12.0,
+        population: 40_000.0,
+        likelihood: Some(0.02),
+        seen: Seen(0x7f),
+        devices: 1,
+        here,
+        last: Some(Success { at: Timestamp(at.0 - 86_400_000), ..here }),
+        account,
+        ..Ownership::default()
+    }));
+    evidence
 }
 
 /// The 41st account that one program tries from one rented server, forty having failed.

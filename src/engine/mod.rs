@@ -15,6 +15,7 @@ pub mod fixture;
 pub mod freeman;
 pub mod holder;
 pub mod outcome;
+pub mod ownership;
 pub mod parts;
 pub mod pattern;
 pub mod policy;

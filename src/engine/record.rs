@@ -144,7 +144,7 @@ impl<'a> DecisionRecord<'a> {
         let Decision { moment, assessment, policy, ruling, ban } = decision;
         let scores = assessment.scores;
         let findings = assessment.readings.iter().filter_map(|(id, reading)| match reading {
-            Reading::Fired(findings) => Some((name(*id), findings)),
+            Reading::Fired(findings) | Reading::Weighed { findings, .. } => Some((name(*id), findings)),
             Reading::Quiet | Reading::Blind => None,
         });
         DecisionRecord {

@@ -10,6 +10,7 @@ use super::bans;
 use super::device::{self, Standing};
 use super::enforce::{self, Course};
 use super::gate::{Gate, Judged, upstream_fault};
+use super::gather;
 use super::judge::no_randomness;
 use super::own_pages;
 use super::released::Waiting;
@@ -17,14 +18,15 @@ use super::reply;
 use crate::admin::metrics::ChallengeStep;
 use crate::challenge::{Challenges, HeldAnswer, HoldError, Issued, MOST_BODY, Reply, Visit};
 use crate::config::settings::Route;
-use crate::engine::decision::Decision;
+use crate::engine::decision::{Action, Decision};
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::outcome::{AnswerHead, BODY_PREFIX, Outcome, OutcomeRule, Verdict};
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::engine::{self};
 use crate::secrets::NoRandomness;
-use crate::store::Withdrawal;
+use crate::store::Taught;
+use crate::store::{Settlement, Withdrawal};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
@@ -122,6 +124,10 @@ async fn after_success(
     finding: Finding,
 ) -> pingora::Result<()> {
     judged.evidence.moment = Moment::After;
+    let unrecognised = judged.live.metrics_of(&judged.route).mostly_unrecognised();
+    if let Some(fault) = gather::owner(&gate.store, &mut judged.evidence, unrecognised, gate.clock.now()).await {
+        gate.metrics.store_failed(&fault);
+    }
     let mut decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
     gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
     let mode = enforce::mode(judged.live.settings.mode, &judged.route);
@@ -336,8 +342,24 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
             Finding { outcome, rule: None, status: 0 }
         }
     };
-    gate.settle(id, finding.outcome, now).await;
+    let teaches = judged.decision.assessment.teaches();
+    let owner = taught(judged).filter(|_| finding.outcome == Outcome::Succeeded);
+    gate.settle(&Settlement { id, outcome: finding.outcome, at: now, teaches, owner }).await;
     gate.record_outcome(judged, &finding, took);
+}
+
+/// What the account's profile learns of a login that was let through: nothing of one that would have been refused were it
+/// not for monitor mode. One that would have been challenged there is taken for its owner's, who would have passed: else
+/// whoever has a new telephone would stay a stranger for as long as the gate only watches.
+fn taught(judged: &Judged) -> Option<Taught> {
+    let lets = match judged.enforcement {
+        Enforcement::Forwarded | Enforcement::Released => true,
+        Enforcement::Monitored(action) => action != Action::Deny,
+        Enforcement::Challenged | Enforcement::Denied | Enforcement::Refused(_) | Enforcement::Unscored(_) => false,
+    };
+    let login = judged.evidence.login.filter(|_| lets)?;
+    let suspect = judged.decision.assessment.fired.names().any(|name| name == "takeover_success");
+    Some(Taught { login, suspect })
 }
 
 /// What an exchange comes to that ended in an error before the answer told.
@@ -356,7 +378,7 @@ async fn hold(gate: &Gate, judged: &Judged, issued: &Issued, answer: &HeldAnswer
         return gate.metrics.refused_capture("answer_not_held");
     };
     let record = gate.release_record(judged, finding, took).into();
-    let waiting = Waiting { attempt: judged.evidence.attempt.id, record, sealed };
+    let waiting = Waiting { attempt: judged.evidence.attempt.id, login: judged.evidence.login, record, sealed };
     if let Err(error) = gate.store.hold(id, waiting.to_bytes(), issued.expires.since(now), now).await {
         tracing::error!(%error, "an answer could not be stored; the visitor has to sign in again");
         gate.metrics.refused_capture("answer_not_held");

@@ -10,10 +10,12 @@ use super::live::Live;
 use crate::config::settings::Route;
 use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Device, Network, RequestFacts};
 use crate::engine::clearance::Clearance;
-use crate::engine::evidence::{Evidence, Moment};
+use crate::engine::evidence::{Evidence, Intel, Moment};
+use crate::engine::ownership::{Login, NetworkKind, Ownership, Traits, Whence, device_kind};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
-use crate::store::{DeviceKey, Observation, Seen, Store};
+use crate::store::{DeviceKey, Observation, Seen, Store, StoreError};
+use crate::store::{Proof, Proven};
 use http::Version;
 use pingora::http::RequestHeader;
 use std::net::IpAddr;
@@ -98,6 +100,12 @@ pub async fn evidence(
         // Told in metrics and, once, in the log: a line for each attempt would bury everything else.
         degraded.extend(["store", fault.part()]);
     }
+    let login = identity.account.filter(|_| route.event.has_after()).map(|account| Login {
+        id: visitor.id,
+        account,
+        at: visitor.at,
+        shows: traits(keys, &network, &device, header, &intel),
+    });
     let attempt = Attempt {
         id: visitor.id,
         at: visitor.at,
@@ -111,7 +119,74 @@ pub async fn evidence(
         missing,
         ambiguities,
     };
-    Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+    Evidence {
+        attempt,
+        moment: Moment::Before,
+        intel,
+        history,
+        login,
+        owner: None,
+        clearance: Clearance::NONE,
+        degraded,
+    }
+}
+
+/// What a login shows of whoever makes it. Hashes under the installation's key: what is unknown is a value like any other,
+/// and the same for all.
+fn traits(keys: &Keys, network: &Network, device: &Device, header: &RequestHeader, intel: &Intel) -> Traits {
+    let agent = &device.agent;
+    let user_agent = header.headers.get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
+    let country = intel.country.map(|country| country.0);
+    let (tag, cookie) = match device.id {
+        Some(id) => (keys.shown(COOKIE, &id.0), true),
+        None => (keys.shown(FINGERPRINT, &device.fingerprint.to_be_bytes()), false),
+    };
+    let from = Whence {
+        place: intel.place,
+        country: intel.country,
+        asn: intel.asn.unwrap_or(0),
+        network: NetworkKind::of(intel),
+    };
+    Traits {
+        values: [
+            keys.shown(0, &network.bits().to_be_bytes()),
+            keys.shown(1, &from.asn.to_be_bytes()),
+            keys.shown(2, country.as_ref().map_or(&[], |code| &code[..])),
+            keys.shown(3, user_agent.unwrap_or_default()),
+            // Without its version: a browser that was updated is no other.
+            keys.shown(4, agent.browser.as_deref().unwrap_or(&agent.name).as_bytes()),
+            keys.shown(5, agent.os.as_deref().unwrap_or_default().as_bytes()),
+            keys.shown(6, device_kind(agent).as_bytes()),
+        ],
+        from,
+        device: tag,
+        device_is_proof: cookie,
+    }
+}
+
+/// Levels of their own, for devices.
+const COOKIE: u8 = 64;
+const FINGERPRINT: u8 = 65;
+
+/// Asks whose login it was, now that the password was right.
+pub async fn owner(store: &Store, evidence: &mut Evidence, unrecognised: bool, at: Timestamp) -> Option<StoreError> {
+    let login = evidence.login?;
+    let attempt = &evidence.attempt;
+    let device = DeviceKey::of(&attempt.device, evidence.intel.asn);
+    let proof = Proof { login, network: attempt.client.network, device, at };
+    let (owner, fault) = match store.prove(&proof).await {
+        Ok(Proven { owner, missing }) => (Some(owner), missing),
+        Err(fault) => (None, Some(fault)),
+    };
+    evidence.owner = owner.map(|owner| Box::new(Ownership { unrecognised, ..*owner }));
+    if let Some(fault) = &fault {
+        for part in ["store", fault.part()] {
+            if !evidence.degraded.contains(&part) {
+                evidence.degraded.push(part);
+            }
+        }
+    }
+    fault
 }
 
 /// What the client calls itself.

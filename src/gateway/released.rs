@@ -5,8 +5,11 @@ use super::gate::Gate;
 use super::live::Live;
 use crate::engine::attempt::AttemptId;
 use crate::engine::outcome::Outcome;
+use crate::engine::ownership::Login;
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
+use crate::store::Settlement;
+use crate::store::Taught;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
 
@@ -14,17 +17,25 @@ use std::time::Duration;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub attempt: AttemptId,
+    /// What its account's profile learns when the challenge was solved.
+    pub login: Option<Login>,
     /// The record to write on release, as JSON.
     pub record: Bytes,
     pub sealed: Bytes,
 }
 
+/// Set in the length of the record where a login follows it: what was held by an earlier version has none.
+const WITH_LOGIN: u32 = 1 << 31;
+
 impl Waiting {
     pub fn to_bytes(&self) -> Bytes {
-        let mut bytes = BytesMut::with_capacity(20 + self.record.len() + self.sealed.len());
+        let login = self.login.as_ref().map(Login::to_bytes).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(24 + self.record.len() + login.len() + self.sealed.len());
         bytes.put_u128(self.attempt.0);
-        bytes.put_u32(self.record.len() as u32);
+        bytes.put_u32(self.record.len() as u32 | WITH_LOGIN);
         bytes.put_slice(&self.record);
+        bytes.put_u32(login.len() as u32);
+        bytes.put_slice(&login);
         bytes.put_slice(&self.sealed);
         bytes.freeze()
     }
@@ -32,9 +43,18 @@ impl Waiting {
     fn from_bytes(mut bytes: Bytes) -> Option<Waiting> {
         let head = (bytes.len() >= 20).then(|| bytes.split_to(20))?;
         let attempt = AttemptId(u128::from_be_bytes(head[..16].try_into().ok()?));
-        let length = u32::from_be_bytes(head[16..].try_into().ok()?) as usize;
-        let record = (bytes.len() >= length).then(|| bytes.split_to(length))?;
-        Some(Waiting { attempt, record, sealed: bytes })
+        let length = u32::from_be_bytes(head[16..].try_into().ok()?);
+        let mut piece = |length: u32| (bytes.len() >= length as usize).then(|| bytes.split_to(length as usize));
+        let record = piece(length & !WITH_LOGIN)?;
+        let login = match length & WITH_LOGIN {
+            0 => None,
+            _ => {
+                let length = piece(4)?;
+                let login = piece(u32::from_be_bytes(length[..].try_into().ok()?))?;
+                if login.is_empty() { None } else { Some(Login::from_bytes(&login)?) }
+            }
+        };
+        Some(Waiting { attempt, login, record, sealed: bytes })
     }
 }
 
@@ -55,7 +75,8 @@ pub async fn take(gate: &Gate, id: [u8; 16], now: Timestamp) -> Option<Waiting> 
 
 /// The owner has proven to be one: the success counts, and the record says so.
 pub async fn record(gate: &Gate, live: &Live, waiting: &Waiting, now: Timestamp) {
-    gate.settle(waiting.attempt, Outcome::Succeeded, now).await;
+    let owner = waiting.login.map(|login| Taught { login, suspect: false });
+    gate.settle(&Settlement { owner, ..Settlement::new(waiting.attempt, Outcome::Succeeded, now) }).await;
     if let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(&waiting.record) {
         if let Some(metrics) = record["route"].as_str().and_then(|route| live.metrics_by_name(route)) {
             gate.metrics.enforced(metrics, Enforcement::Released);
@@ -68,15 +89,34 @@ pub async fn record(gate: &Gate, live: &Live, waiting: &Waiting, now: Timestamp)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::attempt::Pseudonym;
+    use crate::engine::ownership::Traits;
 
     #[test]
     fn what_waits_reads_back_and_a_torn_piece_does_not() {
-        let waiting =
-            Waiting { attempt: AttemptId(7), record: Bytes::from_static(b"{}"), sealed: Bytes::from_static(b"sealed") };
-        let bytes = waiting.to_bytes();
-        assert_eq!(Waiting::from_bytes(bytes.clone()), Some(waiting));
-        for length in 0..22 {
-            assert_eq!(Waiting::from_bytes(bytes.slice(..length)), None);
+        let evidence = crate::engine::fixture::after();
+        let shows = Traits {
+            values: [1, 2, 3, 4, 5, 6, 7],
+            from: evidence.owner.as_ref().unwrap().here.from,
+            device: 8,
+            device_is_proof: true,
+        };
+        let login = Login { id: AttemptId(7), account: Pseudonym([7; 16]), at: evidence.attempt.at, shows };
+        for login in [None, Some(login)] {
+            let waiting = Waiting {
+                attempt: AttemptId(7),
+                login,
+                record: Bytes::from_static(b"{}"),
+                sealed: Bytes::from_static(b"sealed"),
+            };
+            let bytes = waiting.to_bytes();
+            assert_eq!(Waiting::from_bytes(bytes.clone()), Some(waiting));
+            for length in 0..bytes.len() - b"sealed".len() {
+                assert_eq!(Waiting::from_bytes(bytes.slice(..length)), None);
+            }
         }
+        let earlier = [&7u128.to_be_bytes()[..], &2u32.to_be_bytes(), b"{}sealed"].concat();
+        let read = Waiting::from_bytes(earlier.into()).unwrap();
+        assert_eq!((read.login, &read.sealed[..]), (None, &b"sealed"[..]), "held before an upgrade");
     }
 }

@@ -6,13 +6,16 @@
 //! at most sixteen delta-coded ones. Decoding the half million country ranges into columns took 11 MB and, unoptimised, a
 //! third of a second in every test process, to make a look-up faster by less than it costs to allocate its answer.
 
+use crate::engine::evidence::Country;
+use crate::engine::ownership::Place;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// Where one embedded file comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedData {
-    /// `disposable`, `agents`, `addresses` or `countries`.
+    /// `disposable`, `agents`, `addresses`, `countries` or `places`.
     pub name: &'static str,
     /// The package it was made from.
     pub source: &'static str,
@@ -43,11 +46,26 @@ pub(super) fn agent_rows() -> impl Iterator<Item = &'static str> {
     lines(FILES[3])
 }
 
-static FILES: [&[u8]; 4] = [
+/// Where a country is: a circle around its outline. `None` for what is no country of the table.
+pub(super) fn place(country: Country) -> Option<Place> {
+    static PLACES: LazyLock<HashMap<Country, Place>> = LazyLock::new(|| {
+        let row = |line: &str| {
+            let mut cells = line.split(' ');
+            let country = Country::new(cells.next()?)?;
+            let mut number = || cells.next()?.parse().ok();
+            Some((country, Place::new(number()?, number()?, number()?)?))
+        };
+        lines(FILES[4]).filter_map(row).collect()
+    });
+    PLACES.get(&country).copied()
+}
+
+static FILES: [&[u8]; 5] = [
     include_bytes!("../../conf/data/addresses.ranges"),
     include_bytes!("../../conf/data/countries.ranges"),
     include_bytes!("../../conf/data/disposable.txt"),
     include_bytes!("../../conf/data/agents.tsv"),
+    include_bytes!("../../conf/data/places.txt"),
 ];
 
 fn lines(file: &'static [u8]) -> impl Iterator<Item = &'static str> {
@@ -215,7 +233,7 @@ mod tests {
                 assert!(notice.contains(value), "NOTICE.md does not tell the {key} of {}: {value}", file.name);
             }
             assert_eq!(file.date.len(), "2026-01-01".len(), "{file:?}");
-            assert!(file.entries > 1000, "{file:?}");
+            assert!(file.entries > 200, "{file:?}");
         }
     }
 
@@ -226,6 +244,22 @@ mod tests {
         assert_eq!(COUNTRIES.len(), entries("countries"));
         assert_eq!(DISPOSABLE.len(), entries("disposable"));
         assert_eq!(agent_rows().count(), entries("agents"));
+        let codes = lines(FILES[4]).filter_map(|line| Country::new(line.split(' ').next()?));
+        assert_eq!(codes.filter(|country| place(*country).is_some()).count(), entries("places"));
+    }
+
+    /// But for an island of seals.
+    #[test]
+    fn every_country_that_an_address_can_be_in_is_somewhere() {
+        for code in &COUNTRIES.labels {
+            if let Some(country) = Country::new(code).filter(|_| !["EU", "AP", "ZZ", "BV"].contains(&&**code)) {
+                assert!(place(country).is_some(), "{code}");
+            }
+        }
+        let of = |code| place(Country::new(code).unwrap()).unwrap();
+        assert_eq!(of("DE").least_km_to(of("PL")), 0.0, "neighbours touch");
+        assert!(of("DE").least_km_to(of("VN")) > 7_000.0);
+        assert!(of("US").least_km_to(of("NG")) > 3_000.0);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is an error when it is loaded; an entry that cannot be decoded later is a value ([`Trouble`]).
 
 use crate::engine::evidence::Country;
+use crate::engine::ownership::Place;
 use maxminddb::{Reader, WithinOptions};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -95,6 +96,7 @@ pub(super) struct CityRow {
     pub country: Option<Country>,
     /// `Frankfurt, HE, DE`: what is known of city, subdivision and country.
     pub location: Option<Box<str>>,
+    pub place: Option<Place>,
 }
 
 impl DatabaseRow for CityRow {
@@ -112,7 +114,8 @@ impl DatabaseRow for CityRow {
             let parts = [Some(city), subdivision, country.as_ref().map(Country::as_str)];
             parts.into_iter().flatten().collect::<Vec<_>>().join(", ").into()
         });
-        Some(CityRow { country, location })
+        let place = raw.place().filter(|_| location.is_some());
+        Some(CityRow { country, location, place })
     }
 }
 
@@ -172,9 +175,49 @@ pub(super) struct RawPlace<'a> {
     subdivisions: First<'a>,
     state1: Option<&'a str>,
     region: Option<&'a str>,
+    location: Option<RawPosition>,
+    latitude: Option<Degrees>,
+    longitude: Option<Degrees>,
 }
 
+/// As MaxMind nests it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawPosition {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    accuracy_radius: Option<f64>,
+}
+
+/// A number, or, as flat databases have it, the same as text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Degrees {
+    Number(f64),
+    Text(String),
+}
+
+impl Degrees {
+    fn number(&self) -> Option<f64> {
+        match self {
+            Degrees::Number(number) => Some(*number),
+            Degrees::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+/// What a city's position is taken to be off by where the database does not say.
+const CITY_RADIUS_KM: f64 = 50.0;
+
 impl RawPlace<'_> {
+    fn place(&self) -> Option<Place> {
+        let nested = self.location.as_ref();
+        let flat = |degrees: &Option<Degrees>| degrees.as_ref().and_then(Degrees::number);
+        let lat = nested.and_then(|position| position.latitude).or_else(|| flat(&self.latitude))?;
+        let lon = nested.and_then(|position| position.longitude).or_else(|| flat(&self.longitude))?;
+        Place::new(lat, lon, nested.and_then(|position| position.accuracy_radius).unwrap_or(CITY_RADIUS_KM))
+    }
+
     fn country(&self) -> Option<Country> {
         [self.country_code, self.country.code, self.country.name].into_iter().flatten().find_map(Country::new)
     }

@@ -127,8 +127,10 @@ impl Intel {
             Some(row) => (Some(row.asn), row.org),
             None => (None, None),
         };
+        let place = city.as_ref().and_then(|row| row.place).or_else(|| embedded::place(country?));
         let mut evidence = Evidence {
             country,
+            place,
             location: city.and_then(|row| row.location),
             asn,
             org,

@@ -19,8 +19,11 @@ pub mod memory;
 #[cfg(test)]
 mod model;
 mod observed;
+mod owner;
 pub mod redis;
 pub mod shared;
+
+pub use owner::{KnownOwner, Proof, Proven, Taught};
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -108,6 +111,28 @@ impl DeviceKey {
     }
 }
 
+/// What became of an attempt, as it is told to [`Store::settle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    pub id: AttemptId,
+    /// What the application answered.
+    pub outcome: Outcome,
+    /// The present, as everywhere: not the moment of the attempt.
+    pub at: Timestamp,
+    /// Whether what was seen may teach what is usual: not while a signal of unusual activity fired, or whoever is
+    /// unusual for long enough would be so no longer.
+    pub teaches: bool,
+    /// Of a success that was let through: what its account's profile learns of it.
+    pub owner: Option<Taught>,
+}
+
+impl Settlement {
+    /// Of an attempt that nothing unusual was seen of.
+    pub fn new(id: AttemptId, outcome: Outcome, at: Timestamp) -> Settlement {
+        Settlement { id, outcome, at, teaches: true, owner: None }
+    }
+}
+
 /// Why the application never got to answer an attempt. None of these counts against the account's owner; all of them
 /// stay on the source. What was denied or challenged adds to no count of failures, and dilutes none: it only keeps what
 /// stood against this source on this account from ageing (`Account::refused_here`).
@@ -136,6 +161,8 @@ pub enum Entity {
     Account(Pseudonym),
     /// A device by its cookie, and who succeeded on it.
     Holder(Pseudonym),
+    /// Whose account it is.
+    Owner(Pseudonym),
 }
 
 /// What is known of an [`Entity`].
@@ -146,6 +173,7 @@ pub enum Known {
     Account(evidence::Account, u32),
     /// To no account in particular.
     Holder(Holder),
+    Owner(KnownOwner),
 }
 
 /// What became of a single-use token.
@@ -244,7 +272,7 @@ const FAULTS: &[(Failure, &str)] = &[
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `holder`, `attempt`, `token`, `held`: label of the metrics.
+    /// `network`, `device`, `account`, `profile`, `value`, `attempt`, `token`, `held`: label of the metrics.
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,
@@ -314,19 +342,40 @@ impl Store {
 
     /// Counts what the application answered, at the time of the attempt, not of the answer. Each attempt is settled
     /// once; after [`Outcome::Pending`] a final outcome may follow, after [`Withdrawal::Held`] a success.
-    ///
-    /// `at` is the present, as everywhere.
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+    pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         match self {
-            Store::Memory(memory) => match memory.if_here(|memory| memory.settle(id, outcome, at)) {
+            Store::Memory(memory) => match memory.if_here(|memory| memory.settle(settlement)) {
                 Some(settled) => Ok(settled),
-                None => match Box::pin(memory.elsewhere(Question::Settle(id, outcome, at))).await? {
+                None => match Box::pin(memory.elsewhere(Question::Settle(*settlement))).await? {
                     Answer::Settled(settled) => Ok(settled),
                     other => Err(other.unfit()),
                 },
             },
-            Store::Redis(redis) => Box::pin(redis.settle(id, outcome, at)).await,
-            Store::Shared(shared) => Ok(Box::pin(shared.settle(id, outcome, at)).await),
+            Store::Redis(redis) => Box::pin(redis.settle(settlement)).await,
+            Store::Shared(shared) => Ok(Box::pin(shared.settle(settlement)).await),
+        }
+    }
+
+    /// What is known of the account's owner, now that the password was right: asked before the answer is let through. From
+    /// now on the login is on its way, and whoever succeeds on the account meanwhile is told of it. Asked again it is
+    /// answered again; nothing is counted until it is settled.
+    pub async fn prove(&self, proof: &Proof) -> Result<Proven, StoreError> {
+        match self {
+            Store::Memory(memory) => {
+                let owner = match memory.if_here(|memory| memory.prove(proof)) {
+                    Some(owner) => Box::new(owner),
+                    None => match Box::pin(memory.elsewhere(Question::Prove(Box::new(*proof)))).await? {
+                        Answer::Owner(owner) => owner,
+                        other => return Err(other.unfit()),
+                    },
+                };
+                Ok(Proven { owner, missing: None })
+            }
+            Store::Redis(redis) => {
+                let owner = Box::pin(redis.prove(proof)).await?;
+                Ok(Proven { owner: Box::new(owner), missing: None })
+            }
+            Store::Shared(shared) => Ok(Box::pin(shared.prove(proof)).await),
         }
     }
 
@@ -537,8 +586,9 @@ mod tests {
     fn asking_costs_the_request_little_and_may_move_between_threads() {
         let store = Store::Memory(Memory::new(Limits::of_entries(10)).into());
         let attempt = conformance::login(1, conformance::NOON, 1, &[]);
+        let settlement = Settlement::new(attempt.id, Outcome::Failed, attempt.at);
         assert!(travels(&store.observe(&attempt)) <= 64);
-        assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 96);
+        assert!(travels(&store.settle(&settlement)) <= 96);
         assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 192);
     }
 

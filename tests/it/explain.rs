@@ -150,8 +150,9 @@ async fn what_follows_a_success_is_what_the_explanation_shows() {
     let answer =
         "HTTP/1.1 302 Found\nLocation: /account\nSet-Cookie: session=opened; HttpOnly; Path=/\nContent-Length: 0\n\n";
     let mut seen = 0;
-    for (ip, status) in [("91.0.0.7", 302), ("113.160.0.9", 303)] {
-        let request = post("/login", "login=anna&password=right", &from(ip));
+    // The explanation knows of no earlier login, so each is somebody's first.
+    for (ip, who, status) in [("91.0.0.7", "anna", 302), ("113.160.0.9", "berta", 303)] {
+        let request = post("/login", &format!("login={who}&password=right"), &from(ip));
         let explanation = explained(&gate, &request, Some(answer)).await;
         assert_eq!(send(gate.address, &request).await.status, status);
         let after = &explanation["judgements"][1];

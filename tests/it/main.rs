@@ -28,5 +28,6 @@ mod refusals;
 mod regressions;
 mod reload;
 mod service;
+mod takeover;
 mod tidy;
 mod upgrade;

@@ -9,9 +9,11 @@ use super::records::{Bounds, Filter, Page};
 use super::{Api, Resource};
 use crate::engine::attempt::{Network, Pseudonym};
 use crate::engine::evidence::{self, Counts};
+use crate::engine::freeman::live::instant;
 use crate::engine::time::Timestamp;
 use crate::gateway::live::Live;
 use crate::intel::Subject;
+use crate::store::KnownOwner;
 use crate::store::{DeviceKey, Entity, Known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,6 +180,82 @@ pub(super) struct Account {
     in_flight: u32,
     /// Networks and devices from which it has succeeded.
     known_sources: u32,
+    /// What its owner's logins are like; null if none was let through.
+    profile: Option<Profile>,
+}
+
+/// What an account's logins are like.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Profile {
+    /// Logins that were let through. Each counts half after sixty days.
+    logins: f64,
+    /// The last one.
+    last: Option<LastLogin>,
+    /// The account's devices, most trusted first: what was not seen for half a year is not among them.
+    devices: Vec<ProfileDevice>,
+    /// How many different ones of each are known.
+    known: KnownValues,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct LastLogin {
+    #[schemars(extend("format" = "date-time"))]
+    at: String,
+    /// ISO 3166-1 alpha-2.
+    country: Option<String>,
+    asn: Option<u32>,
+    /// `access`, `hosting`, `vpn`, `tor`, `relay` or `unknown`.
+    network: &'static str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProfileDevice {
+    /// The days of its first and its last login.
+    #[schemars(extend("format" = "date-time"))]
+    first_seen: String,
+    #[schemars(extend("format" = "date-time"))]
+    last_seen: String,
+    successes: u16,
+    /// Whether it is told by its cookie, and not by the software that it runs.
+    by_cookie: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct KnownValues {
+    addresses: u32,
+    networks: u32,
+    countries: u32,
+    user_agents: u32,
+    browsers: u32,
+    systems: u32,
+    device_kinds: u32,
+}
+
+impl From<KnownOwner> for Profile {
+    fn from(owner: KnownOwner) -> Profile {
+        let mut devices = owner.devices;
+        devices.sort_by_key(|device| (!device.by_cookie, std::cmp::Reverse(device.successes)));
+        let [addresses, networks, countries, user_agents, browsers, systems, device_kinds] = owner.values;
+        Profile {
+            logins: (owner.logins * 1e4).round() / 1e4,
+            last: owner.last.map(|last| LastLogin {
+                at: last.at.to_string(),
+                country: last.from.country.map(|country| country.as_str().to_owned()),
+                asn: (last.from.asn > 0).then_some(last.from.asn),
+                network: last.from.network.name(),
+            }),
+            devices: devices
+                .into_iter()
+                .map(|device| ProfileDevice {
+                    first_seen: instant(device.first).to_string(),
+                    last_seen: instant(device.last).to_string(),
+                    successes: device.successes,
+                    by_cookie: device.by_cookie,
+                })
+                .collect(),
+            known: KnownValues { addresses, networks, countries, user_agents, browsers, systems, device_kinds },
+        }
+    }
 }
 
 /// What is known of an address, whoever uses it.
@@ -357,7 +435,7 @@ async fn source(api: &Api, entity: Entity, at: Timestamp) -> Result<Option<Sourc
     api.gate.store.knows_all().map_err(unanswered)?;
     match api.gate.store.look_up(entity, at).await.map_err(unanswered)? {
         Some(Known::Source(source)) => Ok(Some((&source).into())),
-        Some(Known::Account(..) | Known::Holder(_)) | None => Ok(None),
+        Some(Known::Account(..) | Known::Holder(_) | Known::Owner(_)) | None => Ok(None),
     }
 }
 
@@ -372,7 +450,7 @@ async fn holder(api: &Api, id: Pseudonym, at: Timestamp) -> Result<Option<Holder
             trust: (holder.trust(at) * 10_000.0).round() / 100.0,
             copied: holder.copied,
         })),
-        Some(Known::Source(_) | Known::Account(..)) | None => Ok(None),
+        Some(Known::Source(_) | Known::Account(..) | Known::Owner(_)) | None => Ok(None),
     }
 }
 
@@ -382,12 +460,23 @@ pub(super) async fn accounts(api: &Api, meant: &Meant, at: Timestamp) -> Result<
     for pseudonym in &meant.pseudonyms {
         api.gate.store.knows_all().map_err(unanswered)?;
         let known = api.gate.store.look_up(Entity::Account(*pseudonym), at).await.map_err(unanswered)?;
-        if let Some(Known::Account(account, known_sources)) = known {
+        let owner = api.gate.store.look_up(Entity::Owner(*pseudonym), at).await.map_err(unanswered)?;
+        let profile = match owner {
+            Some(Known::Owner(owner)) => Some(owner.into()),
+            Some(Known::Account(..) | Known::Source(_) | Known::Holder(_)) | None => None,
+        };
+        // Its counters are forgotten sooner than what its owner is like.
+        let account = match known {
+            Some(Known::Account(account, known_sources)) => Some((account, known_sources)),
+            _ => profile.is_some().then(Default::default),
+        };
+        if let Some((account, known_sources)) = account {
             accounts.push(Account {
                 user_id: pseudonym.to_string(),
                 recent: (&account.recent).into(),
                 in_flight: account.in_flight,
                 known_sources,
+                profile,
             });
         }
     }

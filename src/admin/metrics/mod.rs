@@ -196,6 +196,12 @@ impl RouteMetrics {
     pub fn succeeded(&self) -> u64 {
         self.outcomes[outcome_place(Outcome::Succeeded)].get()
     }
+
+    /// Whether most answers so far were answers to nothing known: then successes may have gone by unseen.
+    pub fn mostly_unrecognised(&self) -> bool {
+        let of = |outcome| self.outcomes[outcome_place(outcome)].get();
+        of(Outcome::Unknown) > of(Outcome::Succeeded) + of(Outcome::Failed) + of(Outcome::Pending)
+    }
 }
 
 impl Metrics {

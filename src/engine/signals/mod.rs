@@ -15,8 +15,11 @@ mod deny_listed;
 mod disposable_email_domain;
 mod high_activity_ip;
 mod http_client_library;
+mod impossible_travel;
 mod invalid_email;
 mod multiple_accounts_per_device;
+mod takeover_likelihood;
+mod takeover_success;
 mod tor_exit;
 mod vpn_ip;
 mod web_crawler;
@@ -32,6 +35,7 @@ pub static SIGNALS: &[&Signal] = &[
     &credential_stuffing::SIGNAL,
     &high_activity_ip::SIGNAL,
     &multiple_accounts_per_device::SIGNAL,
+    &impossible_travel::SIGNAL,
     &http_client_library::SIGNAL,
     &web_crawler::SIGNAL,
     &disposable_email_domain::SIGNAL,
@@ -41,9 +45,14 @@ pub static SIGNALS: &[&Signal] = &[
     &datacenter_ip::SIGNAL,
     &ambiguous_request::SIGNAL,
     &brute_force::SIGNAL,
+    &takeover_success::SIGNAL,
+    &takeover_likelihood::SIGNAL,
     &allow_listed::SIGNAL,
     &deny_listed::SIGNAL,
 ];
+
+/// Those whose weights count by a share between −1 and 1, and not whole or not at all: they speak for and against.
+pub static GRADED: &[&Signal] = &[&takeover_likelihood::SIGNAL];
 
 /// Log-odds of each score when no signal fires: about 4 in 100 for `bot`, 1 in 100 for the others. By judgement, as all
 /// weights in this folder are, until they are calibrated on recorded attempts.
@@ -59,6 +68,14 @@ pub enum Reading {
     Quiet,
     /// Saw what it is named after.
     Fired(Findings),
+    /// Looked, and saw something that speaks more or less for it, or against: one of [`GRADED`].
+    Weighed {
+        /// Of the weights, between −1 and 1.
+        share: f64,
+        /// Whether that much is called by the signal's name.
+        fires: bool,
+        findings: Findings,
+    },
     /// Could not look: what it needs was not to be had. Neither innocent nor guilty.
     Blind,
 }
@@ -177,6 +194,11 @@ impl SignalId {
     /// The published name.
     pub fn name(self) -> &'static str {
         self.signal().map_or("unknown", |signal| signal.name)
+    }
+
+    /// Whether it is one of [`GRADED`].
+    pub fn is_graded(self) -> bool {
+        self.signal().is_some_and(|signal| GRADED.iter().any(|graded| graded.name == signal.name))
     }
 
     fn bit(self) -> u64 {

@@ -7,6 +7,8 @@ use super::Identifier;
 use crate::engine::attempt::{Password, Pseudonym};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The key of all pseudonyms of an installation. Lives as long as the data hashed under it.
@@ -33,11 +35,24 @@ impl PasswordKey {
 pub struct Keys {
     identity: Hmac<Sha256>,
     password: Hmac<Sha256>,
+    /// For what logins show: eight hashes a login, which need be no longer than 64 bits.
+    traits: SipHasher13,
 }
 
 impl Keys {
     pub fn new(identity: &IdentityKey, password: &PasswordKey) -> Keys {
-        Keys { identity: prepared(&identity.0), password: prepared(&password.0) }
+        let mut keys =
+            Keys { identity: prepared(&identity.0), password: prepared(&password.0), traits: SipHasher13::new() };
+        keys.traits = SipHasher13::new_with_key(&keys.pseudonym("traits", &[]).0);
+        keys
+    }
+
+    /// What a login shows at a level, as profiles know it. One value at two levels is two things.
+    pub fn shown(&self, level: u8, value: &[u8]) -> u64 {
+        let mut hasher = self.traits;
+        hasher.write_u8(level);
+        hasher.write(value);
+        hasher.finish()
     }
 
     /// The pseudonym of an account, be it a name or an address.

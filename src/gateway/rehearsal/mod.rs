@@ -270,6 +270,13 @@ impl Rehearsal {
         });
         if again {
             evidence.moment = Moment::After;
+            if evidence.history.is_some() {
+                // Nothing is known of anybody's logins here; what was told of the account holds after success as well.
+                let _ = gather::owner(&store, &mut evidence, false, facts.at).await;
+            }
+            if let (Some(owner), Some(history)) = (&mut evidence.owner, &evidence.history) {
+                owner.account = history.account.clone();
+            }
             let decision = crate::engine::decide(&evidence, &route.policy.rules);
             let after = stage.after(&evidence, &decision, &answered.header).map_err(|error| system(&error))?;
             explanation.judgements.push(after);

@@ -135,7 +135,8 @@ impl Stage<'_> {
             let reading = assessment.readings.iter().find(|(fired, _)| *fired == id).map(|(_, reading)| reading);
             let enabled = model.signals.get(usize::from(id.0)).is_some_and(|tuned| tuned.enabled);
             let (state, words) = match reading {
-                Some(Reading::Fired(findings)) => {
+                Some(Reading::Weighed { fires: false, findings, .. }) => ("quiet", signal.in_words(findings)),
+                Some(Reading::Fired(findings) | Reading::Weighed { findings, .. }) => {
                     ("fired", format!("{}: {}", signal.summary, signal.in_words(findings)))
                 }
                 _ if assessment.blind.contains(id) => ("blind", format!("{} is not to be had", signal.needs)),

@@ -54,7 +54,7 @@ pub fn accounts_of_a_device_count_for_seven_days(make: impl Fn(Limits) -> Store)
     for number in 0..20 {
         let (id, at, whom) = (number.into(), days(number), [name(number)]);
         see(&store, &with_cookie(id, at, 0, NOON, &whom));
-        wait(store.settle(AttemptId(id), Outcome::Succeeded, at)).unwrap();
+        wait(store.settle(&Settlement::new(AttemptId(id), Outcome::Succeeded, at))).unwrap();
     }
     let read = |id, day, whom| see(&store, &with_cookie(id, days(day), 0, NOON, &[name(whom)])).holder.unwrap();
     let now = read(100, 19, 13);

@@ -3,6 +3,7 @@
 mod bounds;
 mod holders;
 mod known;
+pub(in crate::store) mod owners;
 mod refusals;
 mod tokens;
 mod unmatched;
@@ -15,6 +16,7 @@ use crate::engine::evidence::{Account, Counts, Source};
 use bounds::*;
 use holders::*;
 use known::*;
+use owners::*;
 use refusals::*;
 use std::net::IpAddr;
 use std::sync::Barrier;
@@ -107,9 +109,15 @@ every_store!(
     looking_up_counts_nothing_and_sees_what_an_attempt_would,
     a_device_has_a_past_once_somebody_succeeded_on_it,
     accounts_of_a_device_count_for_seven_days,
-    a_device_cookie_in_two_places_is_noticed;
+    a_device_cookie_in_two_places_is_noticed,
+    what_was_let_through_is_learnt_and_nothing_else,
+    successes_in_parallel_see_each_other,
+    who_guessed_it_is_remembered_and_not_learnt,
+    what_failed_meanwhile_is_read_again,
+    any_logins_are_learnt_as_the_pure_form_learns_them;
     not without the remote:
     a_forgotten_account_is_one_that_never_was,
+    forgetting_forgets_the_owner,
 );
 
 /// Promises about the bounds that a store in this process is given; a server has its own, see `store::redis`.
@@ -184,7 +192,7 @@ fn see(store: &Store, observation: &Observation<'_>) -> History {
 }
 
 fn settle(store: &Store, id: u128, outcome: Outcome) -> Settled {
-    wait(store.settle(AttemptId(id), outcome, NOON)).unwrap()
+    wait(store.settle(&Settlement::new(AttemptId(id), outcome, NOON))).unwrap()
 }
 
 fn withdraw(store: &Store, id: u128, how: Withdrawal) -> Settled {

@@ -21,12 +21,13 @@ impl Memory {
                 let (account, sources) = entry.read_at(at);
                 Known::Account(account, sources)
             }),
+            Entity::Owner(account) => self.known_owner(account, at).map(Known::Owner),
         }
     }
 
     /// Takes its time where the store is kept on disk: everything is written.
     pub fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
-        let known = self.accounts.remove(&account);
+        let known = self.accounts.remove(&account) | self.profiles.remove(&account);
         self.open.forget(account);
         self.holders.revise(|entry| entry.forget(&account));
         self.write_without_history()?;

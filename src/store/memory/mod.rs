@@ -17,7 +17,8 @@
 //! 192. A test here holds the fixed sizes, another that
 //! a flood of entries as large as they get stays within [`Limits::bytes`]. `benches/state.rs` measures the whole,
 //! allocator included: a million networks, devices and accounts with one attempt each are 0.74 GiB resident (200, 208 and
-//! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made.
+//! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made. What is
+//! learnt of owners is told in [`owners`], and bounded by a third of that on top.
 
 pub(super) mod account;
 mod burnt;
@@ -29,6 +30,7 @@ pub(super) mod holder;
 mod in_flight;
 mod known;
 pub(super) mod open;
+pub(super) mod owners;
 mod sharded;
 pub(super) mod source;
 pub mod state;
@@ -43,15 +45,19 @@ use self::sharded::Sharded;
 use self::source::SourceEntry;
 use self::state::{Collecting, Keeping};
 use self::turnstile::Turnstile;
-use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal};
+use super::Taught;
+use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
+use crate::engine::freeman::live::{Profile, Totals, Value};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::Book;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use siphasher::sip::SipHasher13;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -60,7 +66,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Entries of each counted kind: networks, devices, accounts.
     pub entries: usize,
-    /// Bytes of each counted kind: entries that grew leave room for fewer.
+    /// Bytes of each counted kind: entries that grew leave room for fewer. Profiles and values have half as much each.
     pub bytes: usize,
     /// Attempts whose outcome is awaited.
     pub open: usize,
@@ -98,6 +104,13 @@ pub struct Memory {
     devices: Sharded<DeviceKey, SourceEntry>,
     accounts: Sharded<Pseudonym, AccountEntry>,
     holders: Sharded<Pseudonym, HolderEntry>,
+    /// Whose account it is; of those that ever succeeded.
+    profiles: Sharded<Pseudonym, Profile>,
+    /// Everybody's logins by what they show.
+    values: Sharded<u64, Value>,
+    totals: Mutex<Totals>,
+    /// Whether they changed since they were last written.
+    totals_changed: AtomicBool,
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
@@ -129,6 +142,10 @@ impl Memory {
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
             holders: Sharded::new("holder", limits.entries, limits.bytes, noting),
+            profiles: Sharded::new("profile", limits.entries, limits.bytes / 2, noting),
+            values: Sharded::new("value", limits.entries, limits.bytes / 2, noting),
+            totals: Mutex::default(),
+            totals_changed: AtomicBool::new(false),
             open: OpenAttempts::new(limits.open, noting),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
@@ -202,12 +219,13 @@ impl Memory {
         History { network, device, account, holder }
     }
 
-    pub fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Settled {
-        self.turn(id, Standing::Answered(outcome), at)
+    pub fn settle(&self, settlement: &Settlement) -> Settled {
+        let Settlement { id, outcome, at, owner, .. } = *settlement;
+        self.turn(id, Standing::Answered(outcome), at, owner)
     }
 
     pub fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {
-        self.turn(id, Standing::Withdrawn(how), at)
+        self.turn(id, Standing::Withdrawn(how), at, None)
     }
 
     pub fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
@@ -258,6 +276,8 @@ impl Memory {
                 self.devices.stats(),
                 self.accounts.stats(),
                 self.holders.stats(),
+                self.profiles.stats(),
+                self.values.stats(),
                 self.open.stats(),
                 self.burnt.stats(),
                 held,
@@ -271,13 +291,16 @@ impl Memory {
     }
 
     /// Moves an open attempt to another standing, and every counter it stands in with it.
-    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp) -> Settled {
+    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp, owner: Option<Taught>) -> Settled {
         let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
         let landed = from == Standing::InFlight;
         let failed = to == Standing::Answered(Outcome::Failed);
         let answered = open.secret && to.tells(open.told_apart);
         let refused = open.secret && to.is_refusal();
         let account = open.accounts[0].map(|alias| alias.key);
+        // Not of one that was forgotten meanwhile.
+        let owner = owner.filter(|taught| open.proves_identity && account == Some(taught.login.account));
+        let suspect = owner.is_some_and(|taught| taught.suspect);
 
         let change = to.at_source(open.secret) - from.at_source(open.secret);
         let settle_source = |entry: &mut SourceEntry| {
@@ -309,11 +332,16 @@ impl Memory {
                     if open.secret {
                         entry.forgive(here);
                     }
-                    if open.proves_identity {
+                    if open.proves_identity && !suspect {
                         entry.know(here);
                     }
                 }
             });
+        }
+        match (to, account) {
+            (Standing::Answered(Outcome::Succeeded), _) => owner.iter().for_each(|taught| self.learn(taught)),
+            (Standing::Withdrawn(_), Some(account)) if open.proves_identity => self.drop_pending(account, id),
+            _ => {}
         }
         Settled::Counted
     }
@@ -378,7 +406,7 @@ mod tests {
             // Half of them refused, which is remembered of each source.
             match id % 2 {
                 0 => memory.withdraw(AttemptId(id), Withdrawal::Denied, AT),
-                _ => memory.settle(AttemptId(id), Outcome::Succeeded, AT),
+                _ => memory.settle(&Settlement::new(AttemptId(id), Outcome::Succeeded, AT)),
             };
         };
         for source in 0..SOURCES {
@@ -401,6 +429,8 @@ mod tests {
             ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
             ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
             ("holder", 128, sharded::entry_size::<Pseudonym, HolderEntry>()),
+            ("profile", 176, sharded::entry_size::<Pseudonym, Profile>()),
+            ("value", 88, sharded::entry_size::<u64, Value>()),
             // Less the serial and the mark of a counted entry.
             ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),
         ] {

@@ -180,6 +180,19 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
         }
     }
 
+    /// Changes the entry of `key` if there is one, whichever it is. It does not become more recent by that.
+    pub fn change<R>(&self, key: &K, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        let mut shard = self.shard(key).lock();
+        let Shard { cache, changed, grown } = &mut *shard;
+        let entry = cache.peek_mut(key)?;
+        self.note(entry, *key, changed);
+        let before = entry.value.grown();
+        let answer = change(&mut entry.value);
+        *grown = *grown + entry.value.grown() - before;
+        self.make_room(&mut shard);
+        Some(answer)
+    }
+
     /// Reads the entry of `key` where it is. It does not become more recent by that.
     pub fn peek<R>(&self, key: &K, read: impl FnOnce(&V) -> R) -> Option<R> {
         self.shard(key).lock().cache.peek(key).map(|entry| read(&entry.value))

@@ -2,6 +2,7 @@
 //!
 //! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `n` network, `d` device,
 //! `a` account, `q` what is known of a device by its cookie, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
+//! `a` account, `t` attempt, `b` burnt token, `h` held answer, `p` profile of an account, `w` value that logins show. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
@@ -28,6 +29,8 @@ pub enum Kind {
     Token,
     Held,
     Holder,
+    Profile,
+    Value,
 }
 
 impl Kind {
@@ -40,6 +43,8 @@ impl Kind {
             Kind::Token => b'b',
             Kind::Held => b'h',
             Kind::Holder => b'q',
+            Kind::Profile => b'p',
+            Kind::Value => b'w',
         }
     }
 }

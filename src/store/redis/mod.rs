@@ -19,7 +19,8 @@
 //! it would be a second round trip.
 //!
 //! **Everything expires.** [`keys`] says what things are called; sources and accounts live a day after their last
-//! attempt, accounts with known sources 90 days, attempts 15 minutes, tokens and held answers as long as asked. The
+//! attempt, accounts with known sources 90 days, profiles 395 and values 183 days after their last
+//! login, attempts 15 minutes, tokens and held answers as long as asked. The
 //! server must not evict (`noeviction`): then it refuses when it is full, which is told as [`StoreError::Full`], and
 //! never makes a burnt token good again.
 //!
@@ -33,6 +34,7 @@ mod greeting;
 mod keys;
 mod link;
 mod lists;
+mod owners;
 mod record;
 mod scripts;
 #[cfg(test)]
@@ -42,16 +44,18 @@ pub(in crate::store) mod tests;
 
 use self::keys::{Keys, Kind};
 use self::link::{Asker, Link, Timing};
+use self::owners::Learning;
 use self::record::Record;
 use self::scripts::{Answered, Arrival, Call, From, TurnAtAccount, TurnAtSource, millis};
+use super::Taught;
 use super::memory::account::{AccountEntry, Here};
 use super::memory::holder::HolderEntry;
 use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::{
-    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Stats, StoreError, Withdrawal,
-    memory,
+    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Settlement, Stats, StoreError,
+    Withdrawal, memory,
 };
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
@@ -157,22 +161,24 @@ impl Redis {
         Ok(true)
     }
 
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Answered(outcome), at, self.deadline).await
+    pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        let Settlement { id, outcome, at, owner, .. } = *settlement;
+        self.turn(id, Standing::Answered(outcome), owner, at, self.deadline).await
     }
 
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Withdrawn(how), at, self.deadline).await
+        self.turn(id, Standing::Withdrawn(how), None, at, self.deadline).await
     }
 
     /// Counts what became of an attempt at `at`, while the store could not be asked.
-    pub async fn settle_late(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Answered(outcome), at, PATIENCE).await
+    pub async fn settle_late(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        let Settlement { id, outcome, at, owner, .. } = *settlement;
+        self.turn(id, Standing::Answered(outcome), owner, at, PATIENCE).await
     }
 
     /// The same for one that the application never got to answer.
     pub async fn withdraw_late(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Withdrawn(how), at, PATIENCE).await
+        self.turn(id, Standing::Withdrawn(how), None, at, PATIENCE).await
     }
 
     /// Spends a token under a mark. [`Burn::First`] also if it was spent under this very mark before: whoever was not
@@ -230,6 +236,7 @@ impl Redis {
             Entity::Device(device) => self.keys.key(Kind::Device, &self.keys.device(device).id),
             Entity::Account(account) => self.keys.account(&account),
             Entity::Holder(id) => self.keys.holder(id),
+            Entity::Owner(account) => return Ok(self.known_owner(account, at).await?.map(Known::Owner)),
         };
         let answers = self.link.asker().ask(&[Call::command("GET", key)], PATIENCE, "question").await?;
         match (&answers[..], entity) {
@@ -244,11 +251,12 @@ impl Redis {
         }
     }
 
-    /// Forgets an account's entry. Records of its attempts that are under way name it for a quarter of an hour more,
+    /// Forgets an account's entry and profile. Records of its attempts that are under way name it for a quarter of an hour more,
     /// and bring nobody back: an outcome makes no entry, and is not counted into a later one.
     pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
-        let call = Call::command("DEL", self.keys.account(&account));
-        Ok(self.link.asker().ask(&[call], PATIENCE, "question").await? == [Value::Int(1)])
+        let keys = [self.keys.account(&account), self.keys.key(Kind::Profile, &account.0)];
+        let calls = keys.map(|key| Call::command("DEL", key));
+        Ok(self.link.asker().ask(&calls, PATIENCE, "question").await?.contains(&Value::Int(1)))
     }
 
     /// Whether it can be asked now: connected, looked at, this installation's. Asks nobody.
@@ -288,6 +296,7 @@ impl Redis {
         &self,
         id: AttemptId,
         to: Standing,
+        owner: Option<Taught>,
         at: Timestamp,
         patience: Duration,
     ) -> Result<Settled, StoreError> {
@@ -295,7 +304,7 @@ impl Redis {
         let under_way = UnderWay::of(&self.under_way);
         let work = async move {
             let _under_way = under_way;
-            turn(asker, &keys, &halves, id, to, at).await
+            turn(asker, &keys, &halves, id, to, owner, at).await
         };
         let stopping = || StoreError::Down("the gate is stopping".into());
         let work = self.link.spawn(work).ok_or_else(stopping)?;
@@ -313,6 +322,7 @@ async fn turn(
     halves: &Halves,
     id: AttemptId,
     to: Standing,
+    owner: Option<Taught>,
     at: Timestamp,
 ) -> Result<Settled, StoreError> {
     if let Some(half) = halves.take(id) {
@@ -323,16 +333,32 @@ async fn turn(
         }
     }
     let from = record::reachable_from(to);
-    let call = Call::turn(keys.attempt(id), at, record::code(to), from, to.is_final(), LONGEST);
-    let record = match asker.ask(&[call], PATIENCE, "outcome").await?.pop() {
-        Some(Value::Nil) => return Ok(Settled::NotOpen),
-        Some(Value::BulkString(bytes)) => {
-            Record::from_bytes(&bytes).ok_or_else(|| nonsense("no record of an attempt"))?
+    // What is learnt of the owner is read in the same round trip, before it is known whether there is anything to learn.
+    let owner = owner.filter(|_| to == Standing::Answered(Outcome::Succeeded));
+    let mut calls = vec![Call::turn(keys.attempt(id), at, record::code(to), from, to.is_final(), LONGEST)];
+    calls.extend(owner.iter().flat_map(|taught| Learning::asks(keys, taught)));
+    let answers = asker.ask(&calls, PATIENCE, "outcome").await?;
+    let (record, read) = match &answers[..] {
+        [Value::Nil, ..] => return Ok(Settled::NotOpen),
+        [Value::BulkString(bytes), read @ ..] => {
+            (Record::from_bytes(bytes).ok_or_else(|| nonsense("no record of an attempt"))?, read)
         }
         other => return Err(nonsense(&format!("{other:?} for an attempt"))),
     };
-    let half = Half { id, to, calls: record.turned(keys, to) };
-    half.finish(&mut asker, halves).await?;
+    let owner = owner.filter(|taught| record.proves_identity && record.accounts.first() == Some(&taught.login.account));
+    let mut calls = record.turned(keys, to, owner.is_some_and(|taught| taught.suspect));
+    if let (Standing::Withdrawn(_), true, Some(account)) = (to, record.proves_identity, record.accounts.first()) {
+        calls.push(owners::drop_pending(keys, account, id));
+    }
+    let learning = owner.map(|taught| Learning::of(taught, read)).transpose()?.map(|mut learning| {
+        calls.extend(learning.calls(keys));
+        learning
+    });
+    let half = Half { id, to, calls };
+    let answer = half.finish(&mut asker, halves).await?;
+    if let (Some(learning), Some(answer)) = (learning, answer) {
+        learning.settle(&mut asker, keys, answer).await?;
+    }
     Ok(Settled::Counted)
 }
 
@@ -353,7 +379,8 @@ impl Half {
     /// Moves the counts. If the server would not, or could not be asked, that is left for the next who asks about this
     /// attempt, since its record says that it is done. Whether a server that did not answer has moved them nobody knows;
     /// then they are left as they are, for one attempt that counts twice is no better than one that does not.
-    async fn finish(self, asker: &mut Asker, halves: &Halves) -> Result<(), StoreError> {
+    /// What the last call was answered.
+    async fn finish(self, asker: &mut Asker, halves: &Halves) -> Result<Option<Value>, StoreError> {
         let answer = asker.ask(&self.calls, PATIENCE, "outcome").await;
         let refused = matches!(
             answer,
@@ -362,7 +389,7 @@ impl Half {
         if refused {
             halves.put(self);
         }
-        answer.map(drop)
+        answer.map(|mut answers| answers.pop())
     }
 }
 
@@ -469,7 +496,8 @@ impl Record {
     }
 
     /// What is to be changed where, now that this attempt has come to another standing.
-    fn turned(&self, keys: &Keys, to: Standing) -> Vec<Call> {
+    /// `suspect`: nobody's source is known by that.
+    fn turned(&self, keys: &Keys, to: Standing, suspect: bool) -> Vec<Call> {
         let Record { standing: from, at, secret, .. } = *self;
         let landed = from == Standing::InFlight;
         let succeeded = to == Standing::Answered(Outcome::Succeeded);
@@ -490,7 +518,7 @@ impl Record {
                 landed,
                 refused: secret && to.is_refusal(),
                 forgiven: first && succeeded && secret,
-                known: first && succeeded && self.proves_identity,
+                known: first && succeeded && self.proves_identity && !suspect,
             };
             Call::turn_at_account(keys.account(account), at, turn, self.from())
         }));

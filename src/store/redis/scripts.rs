@@ -33,6 +33,10 @@ static ATTEMPT_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(inclu
 
 static BURN_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("burn.lua")));
 
+static PROFILE_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("profile.lua")));
+
+static VALUE_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("value.lua")));
+
 static LISTS_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("lists.lua")));
 
 struct Counting {
@@ -185,6 +189,21 @@ impl Call {
     /// `mode` of `lists.lua`, on the lists whose keys begin with `key`.
     pub fn lists(key: Vec<u8>, mode: &'static str) -> Call {
         Call::script(&LISTS_SCRIPT, key).with(mode)
+    }
+
+    /// `mode` of `profile.lua`, for the login with this id.
+    pub fn profile(key: Vec<u8>, mode: &'static str, id: &[u8; 16], lifetime: Duration) -> Call {
+        Call::script(&PROFILE_SCRIPT, key).with(mode).with(id).with(millis(lifetime))
+    }
+
+    /// Counts a login that shows a value.
+    pub fn value(key: Vec<u8>, lifetime: Duration) -> Call {
+        Call::script(&VALUE_SCRIPT, key).with("value").with(millis(lifetime))
+    }
+
+    /// Counts a login among all.
+    pub fn sums(key: Vec<u8>, lifetime: Duration) -> Call {
+        Call::script(&VALUE_SCRIPT, key).with("sums").with(millis(lifetime))
     }
 
     fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From) -> Call {

@@ -4,24 +4,26 @@ use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
 use crate::engine::evidence::{Account, History, Source};
 use crate::engine::holder::Holder;
-use crate::engine::outcome::Outcome;
+use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
+use crate::store::Proof;
 use crate::store::memory::state::kept::{Kept, kept};
 use crate::store::observed::Observed;
-use crate::store::{Burn, Observation, Presented, Settled, StoreError, Withdrawal};
+use crate::store::{Burn, Observation, Presented, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub enum Question {
     Observe(Box<Observed>),
-    Settle(AttemptId, Outcome, Timestamp),
+    Settle(Settlement),
     Withdraw(AttemptId, Withdrawal, Timestamp),
     Burn([u8; 16], Duration, Timestamp),
     Hold([u8; 16], Bytes, Duration, Timestamp),
     Take([u8; 16], Timestamp),
     ChangeLists(Vec<Change>),
+    Prove(Box<Proof>),
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly all are histories")]
@@ -33,6 +35,7 @@ pub enum Answer {
     Held,
     Taken(Option<Bytes>),
     ListsChanged,
+    Owner(Box<Ownership>),
     Refused(StoreError),
 }
 
@@ -53,6 +56,7 @@ impl Answer {
 }
 
 kept!(Presented { id, generation, renewed });
+kept!(Settlement { id, outcome, at, teaches, owner });
 kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
 kept!(Account { recent, from_here, refused_here, in_flight, known_source });
@@ -66,11 +70,9 @@ impl Kept for Question {
                 to.push(0);
                 seen.put(to);
             }
-            Question::Settle(id, outcome, at) => {
+            Question::Settle(settlement) => {
                 to.push(1);
-                id.put(to);
-                outcome.put(to);
-                at.put(to);
+                settlement.put(to);
             }
             Question::Withdraw(id, how, at) => {
                 to.push(2);
@@ -100,18 +102,23 @@ impl Kept for Question {
                 to.push(6);
                 changes.put(to);
             }
+            Question::Prove(proof) => {
+                to.push(50);
+                proof.put(to);
+            }
         }
     }
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         Some(match u8::take(from)? {
             0 => Question::Observe(Kept::take(from)?),
-            1 => Question::Settle(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
+            1 => Question::Settle(Kept::take(from)?),
             2 => Question::Withdraw(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
             3 => Question::Burn(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
             4 => Question::Hold(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
             5 => Question::Take(Kept::take(from)?, Kept::take(from)?),
             6 => Question::ChangeLists(Kept::take(from)?),
+            50 => Question::Prove(Kept::take(from)?),
             _ => return None,
         })
     }
@@ -142,6 +149,10 @@ impl Kept for Answer {
                 error.put(to);
             }
             Answer::ListsChanged => to.push(6),
+            Answer::Owner(owner) => {
+                to.push(50);
+                owner.put(to);
+            }
         }
     }
 
@@ -154,6 +165,7 @@ impl Kept for Answer {
             4 => Answer::Taken(Kept::take(from)?),
             5 => Answer::Refused(Kept::take(from)?),
             6 => Answer::ListsChanged,
+            50 => Answer::Owner(Kept::take(from)?),
             _ => return None,
         })
     }

@@ -66,7 +66,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!(u8, u32, u64, u128);
+numbers!(u8, u16, i16, u32, u64, u128);
 choice!(Outcome: 0 = Succeeded, 1 = Failed, 2 = Pending, 3 = Unknown, 4 = Aborted);
 choice!(Withdrawal: 0 = Denied, 1 = Challenged, 2 = Held);
 kept!(Counts { attempts, failed, succeeded, open });
@@ -79,6 +79,17 @@ impl Kept for f64 {
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         Some(f64::from_bits(u64::take(from)?)).filter(|count| count.is_finite() && *count >= 0.0)
+    }
+}
+
+/// Likewise.
+impl Kept for f32 {
+    fn put(&self, to: &mut Vec<u8>) {
+        self.to_bits().put(to);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(f32::from_bits(u32::take(from)?)).filter(|count| count.is_finite() && *count >= 0.0)
     }
 }
 

@@ -25,6 +25,7 @@
 pub mod file;
 pub mod kept;
 mod lists;
+mod owners;
 mod showing;
 
 pub use self::file::StateError;
@@ -39,6 +40,7 @@ use super::sharded::{Grown, Sharded};
 use super::source::SourceEntry;
 use super::{Limits, Memory};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::freeman::live::{Profile, Totals, Value};
 use crate::engine::time::Timestamp;
 use crate::store::{DeviceKey, KeepingStats, StoreError};
 use bytes::Bytes;
@@ -68,6 +70,8 @@ const SPENT: u8 = 6;
 const HELD: u8 = 7;
 const HANDED_OUT: u8 = 8;
 const HOLDER: u8 = 60;
+const PROFILE: u8 = 50;
+const VALUE: u8 = 51;
 
 /// What changed, on its way to where it outlives the moment.
 #[derive(Debug, Default)]
@@ -212,8 +216,8 @@ impl Memory {
             let written = self.write_changes(Some(keeping));
             return self.written(keeping, written);
         }
-        let missed = self.missed();
-        let due = missed.contains(&true) || {
+        // Every one is asked, so that none is asked about the same again.
+        let due = self.missed() || {
             let output = keeping.output.lock();
             match (&output.generation, output.whole) {
                 (Some(generation), Some(whole)) => {
@@ -328,12 +332,8 @@ impl Memory {
         forget(&self.devices);
         forget(&self.accounts);
         forget(&self.holders);
-    }
-
-    /// Whether changes of any kind were not noted. Every one is asked, so that none is asked about the same again.
-    fn missed(&self) -> [bool; 5] {
-        let Memory { open, networks, devices, accounts, holders, .. } = self;
-        [open.missed(), networks.missed(), devices.missed(), accounts.missed(), holders.missed()]
+        forget(&self.profiles);
+        forget(&self.values);
     }
 
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
@@ -353,6 +353,10 @@ impl Memory {
         all_of(DEVICE, &self.devices, batch, put)?;
         all_of(ACCOUNT, &self.accounts, batch, put)?;
         all_of(HOLDER, &self.holders, batch, put)?;
+        all_of(PROFILE, &self.profiles, batch, put)?;
+        all_of(VALUE, &self.values, batch, put)?;
+        self.write_totals(batch);
+        put(batch)?;
         for part in 0..self.open.parts() {
             for ids in self.open.ids(part).chunks(AT_ONCE) {
                 self.open.show(part, ids, |id, open| attempt(batch, id, open));
@@ -387,6 +391,11 @@ impl Memory {
         changes_of(DEVICE, &self.devices, &mut batch, &mut put_if_long)?;
         changes_of(ACCOUNT, &self.accounts, &mut batch, &mut put_if_long)?;
         changes_of(HOLDER, &self.holders, &mut batch, &mut put_if_long)?;
+        changes_of(PROFILE, &self.profiles, &mut batch, &mut put_if_long)?;
+        changes_of(VALUE, &self.values, &mut batch, &mut put_if_long)?;
+        if self.totals_changed.swap(false, Ordering::Relaxed) {
+            self.write_totals(&mut batch);
+        }
         put(&mut batch, 1)
     }
 
@@ -547,6 +556,9 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
         HOLDER => memory.holders.restore(Pseudonym::take(from)?, u32::take(from)?, HolderEntry::take(from)?),
+        PROFILE => memory.profiles.restore(Pseudonym::take(from)?, u32::take(from)?, Profile::take(from)?),
+        VALUE => memory.values.restore(u64::take(from)?, u32::take(from)?, Value::take(from)?),
+        owners::TOTALS => *memory.totals.lock() = Totals::take(from)?,
         OPEN => {
             let (id, open) = (AttemptId::take(from)?, Open::take(from)?);
             memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));

@@ -6,6 +6,7 @@
 //! slowly: it is put aside, and shown at the next turn.
 
 use super::{BATCH, held, spent};
+use crate::engine::freeman::live::Totals;
 use crate::store::memory::Memory;
 use crate::store::memory::heir::Line;
 use std::io;
@@ -67,7 +68,7 @@ impl Memory {
         let missed = self.missed();
         self.with_line(|line| {
             line.send(&meanwhile);
-            if missed.contains(&true) {
+            if missed {
                 line.fail(io::Error::other("more changed at once than is noted"));
             }
             line.failure()?;
@@ -130,6 +131,9 @@ impl Memory {
         self.devices.clear();
         self.accounts.clear();
         self.holders.clear();
+        self.profiles.clear();
+        self.values.clear();
+        *self.totals.lock() = Totals::default();
         self.open.clear();
         self.burnt.clear();
         self.held.clear();
@@ -140,6 +144,8 @@ impl Memory {
         self.devices.note_changes(noting);
         self.accounts.note_changes(noting);
         self.holders.note_changes(noting);
+        self.profiles.note_changes(noting);
+        self.values.note_changes(noting);
         self.open.note_changes(noting);
     }
 }

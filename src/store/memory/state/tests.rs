@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::event::Event;
 use crate::engine::evidence::History;
 use crate::engine::outcome::Outcome;
-use crate::store::{Burn, Observation, Settled, Withdrawal};
+use crate::store::{Burn, Observation, Settled, Settlement, Withdrawal};
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_795_338_000_000);
@@ -106,7 +106,7 @@ proptest! {
                 }
                 Step::Settle { back, outcome } => {
                     let id = AttemptId(count.saturating_sub(back));
-                    prop_assert_eq!(kept.settle(id, outcome, at), plain.settle(id, outcome, at));
+                    prop_assert_eq!(kept.settle(&Settlement::new(id, outcome, at)), plain.settle(&Settlement::new(id, outcome, at)));
                 }
                 Step::Withdraw { back, how } => {
                     let id = AttemptId(count.saturating_sub(back));
@@ -163,11 +163,11 @@ fn an_attempt_that_was_settled_before_a_kill_is_not_settled_again() {
     see(&memory, 1, NOW, 1, 1);
     see(&memory, 2, NOW, 1, 1);
     memory.write_down();
-    assert_eq!(memory.settle(AttemptId(1), Outcome::Failed, NOW), Settled::Counted);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOW)), Settled::Counted);
     memory.write_down();
     let memory = killed(memory, dir.path());
-    assert_eq!(memory.settle(AttemptId(1), Outcome::Failed, NOW), Settled::NotOpen);
-    assert_eq!(memory.settle(AttemptId(2), Outcome::Failed, NOW), Settled::Counted);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOW)), Settled::NotOpen);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(2), Outcome::Failed, NOW)), Settled::Counted);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_disk_that_stays_full_costs_no_more_memory_than_a_bound_and_nothing_known() 
     memory.write_down();
     let memory = killed(memory, dir.path());
     assert_eq!(see(&memory, last + 1, NOW, last, 1).network.minute.attempts, 2.0);
-    assert_eq!(memory.settle(AttemptId(last), Outcome::Failed, NOW), Settled::Counted);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(last), Outcome::Failed, NOW)), Settled::Counted);
 }
 
 #[test]
@@ -307,4 +307,40 @@ fn what_is_forgotten_is_in_no_file_and_comes_back_with_no_restart() {
     let memory = killed(memory, dir.path());
     assert_eq!(see(&memory, 99, NOW, 2, 0xaa).account.recent.attempts, 1.0);
     assert_eq!(see(&memory, 98, NOW, 2, 0xbb).account.in_flight, 11);
+}
+
+#[test]
+fn what_is_known_of_owners_outlives_the_process() {
+    use crate::engine::outcome::Outcome;
+    use crate::store::Taught;
+    use crate::store::conformance::owners::{owner_login, proof};
+    let directory = tempfile::tempdir().unwrap();
+    let open = || super::open(Limits::of_entries(1_000), directory.path(), [7; 16], NOW).unwrap().0;
+    let memory = open();
+    for id in 0..20u64 {
+        let login = owner_login(id.into(), NOW, id % 3, 8 + id, 8);
+        memory.observe(&Observation {
+            accounts: &[login.account],
+            ..crate::store::conformance::login(id.into(), NOW, 1, &[])
+        });
+        memory.settle(&Settlement {
+            owner: Some(Taught { login, suspect: id == 19 }),
+            ..Settlement::new(AttemptId(id.into()), Outcome::Succeeded, NOW)
+        });
+    }
+    let asked = [0, 1, 2].map(|account| proof(owner_login(100, NOW, account, 9, 8)));
+    let before = asked.map(|proof| memory.prove(&proof));
+    assert!(before.iter().all(|owner| owner.logins > 4.0 && (owner.population - 19.0).abs() < 1e-9));
+    assert!(before[1].suspected.is_some());
+    memory.close();
+    drop(memory);
+    let after = asked.map(|proof| open_again(&open, &proof));
+    assert_eq!(before, after);
+
+    fn open_again(open: &impl Fn() -> Arc<Memory>, proof: &crate::store::Proof) -> crate::engine::ownership::Ownership {
+        let memory = open();
+        let owner = memory.prove(proof);
+        memory.close();
+        owner
+    }
 }
