@@ -398,7 +398,14 @@ mod tests {
         });
         assert_eq!(
             unknown.blind.names().collect::<Vec<_>>(),
-            ["credential_stuffing", "high_activity_ip", "tor_exit", "brute_force"]
+            [
+                "credential_stuffing",
+                "high_activity_ip",
+                "high_activity_device",
+                "high_activity_account",
+                "tor_exit",
+                "brute_force"
+            ]
         );
         let Scores { risk, risk_low, risk_high, .. } = unknown.scores;
         assert!(unknown.fired.is_empty() && risk < 10.0, "blind is not guilty");
@@ -424,7 +431,7 @@ mod tests {
         ]);
         let model = Model::new(&overrides);
         let tuned = |name| &model.signals[usize::from(id(name).0)];
-        assert_eq!(tuned("high_activity_ip").parameters, [5.0, 10.0], "below the range is its lower end");
+        assert_eq!(tuned("high_activity_ip").parameters, [5.0, 10.0, 0.001], "below the range is its lower end");
         assert_eq!(tuned("allow_listed").weights, Weights { bot: -4.0, ..Weights::default() });
         assert_eq!(tuned("deny_listed").weights.account_abuse, 10.0);
         assert_eq!(tuned("tor_exit").weights, SIGNALS[usize::from(id("tor_exit").0)].weights);
@@ -462,6 +469,7 @@ mod tests {
                 answered_accounts,
                 failed_accounts,
                 in_flight,
+                ..Source::default()
             },
         )
     }
@@ -474,6 +482,7 @@ mod tests {
                 refused_here,
                 in_flight,
                 known_source,
+                ..Account::default()
             },
         );
         (source(), source(), account).prop_map(|(network, device, account)| History { network, device, account })

@@ -167,6 +167,24 @@ pub struct Source {
     pub failed_accounts: u32,
     /// Forwarded and not yet answered, this attempt included. What is lost no longer counts after two to three minutes.
     pub in_flight: u32,
+    /// How high `minute.attempts` usually rises on a day.
+    pub usual_minute: Usual,
+    /// How high `hour.attempts` usually rises on a day.
+    pub usual_hour: Usual,
+}
+
+/// What was learned of how high a count rises on a day: of the days before today on which the entity was active, each
+/// weighing half of what it did a week before. Only lawful attempts teach: those that the application answered with success
+/// (or, where its answers cannot be told apart, at all) while nothing about the activity was unusual. All zero: nothing
+/// was learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usual {
+    /// How many days, decayed.
+    pub days: f64,
+    /// Of their peaks.
+    pub mean: f64,
+    /// Of their peaks.
+    pub variance: f64,
 }
 
 /// What happened to one account lately.
@@ -186,6 +204,8 @@ pub struct Account {
     /// Whether this network or device (by its cookie; a fingerprint proves nothing) ever logged in to the account within
     /// the store's memory: its last eight or so sources.
     pub known_source: bool,
+    /// How high `recent.attempts` usually rises on a day.
+    pub usual: Usual,
 }
 
 /// Decayed counts of attempts and what became of them. What became is counted for events that try a secret

@@ -9,7 +9,9 @@ use super::attempt::{
 };
 use super::clearance::Clearance;
 use super::event::Event;
-use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source};
+use super::evidence::{
+    Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source, Usual,
+};
 use super::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -74,8 +76,8 @@ pub fn stuffing() -> Evidence {
     evidence.intel.org = Some(Arc::from("DigitalOcean"));
     evidence.intel.datacenter = Known::Yes(Arc::from("DigitalOcean"));
     let counts = Counts { attempts: 41.0, failed: 40.0, succeeded: 0.0, open: 1.0 };
-    let source =
-        Source { minute: counts, hour: counts, accounts: 41, answered_accounts: 40, failed_accounts: 40, in_flight: 1 };
+    let source = Source { accounts: 41, answered_accounts: 40, failed_accounts: 40, ..first_attempt() };
+    let source = Source { minute: counts, hour: counts, ..source };
     let account = Account { known_source: false, ..owner() };
     evidence.history = Some(History { network: source.clone(), device: source, account });
     evidence
@@ -114,7 +116,7 @@ pub fn browser_headers() -> HeaderFacts {
 /// A source of which this attempt is all that was seen.
 pub fn first_attempt() -> Source {
     let counts = arriving();
-    Source { minute: counts, hour: counts, accounts: 1, answered_accounts: 0, failed_accounts: 0, in_flight: 1 }
+    Source { minute: counts, hour: counts, accounts: 1, in_flight: 1, ..Source::default() }
 }
 
 fn owner() -> Account {
@@ -124,6 +126,7 @@ fn owner() -> Account {
         refused_here: Counts::default(),
         in_flight: 1,
         known_source: true,
+        usual: Usual::default(),
     }
 }
 

@@ -21,6 +21,8 @@ mod model;
 mod observed;
 pub mod redis;
 pub mod shared;
+#[cfg(test)]
+mod stories;
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;

@@ -4,9 +4,9 @@
 use super::conformance::{NOON, limits, name, network, wait};
 use super::memory::Limits;
 use super::*;
-use crate::engine::evidence::{Account, Counts, Source};
+use crate::engine::evidence::{Account, Counts, Source, Usual};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MINUTE: f64 = 60e3;
 const TEN_MINUTES: f64 = 600e3;
@@ -29,6 +29,7 @@ enum Step {
     Settle {
         back: usize,
         outcome: Outcome,
+        teaches: bool,
     },
     Withdraw {
         back: usize,
@@ -70,16 +71,23 @@ fn any_sequence_is_the_same_in_memory_on_a_server_and_after_a_restart() {
 
 fn step() -> impl Strategy<Value = Step> {
     use Outcome::*;
-    let passed = prop_oneof![Just(0), 1..2_000u64, 1_000..400_000u64, Just(3_600_000)];
+    let passed = prop_oneof![
+        4 => Just(0),
+        4 => 1..2_000u64,
+        4 => 1_000..400_000u64,
+        2 => Just(3_600_000),
+        1 => Just(86_400_000),
+    ];
     let accounts = prop::collection::vec(0..4u64, 0..4);
     let observe = (0..5usize, 0..3u32, 0..4u64, accounts, any::<bool>(), passed, 0..5_000u64);
-    let outcome = prop::sample::select(vec![Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
+    let outcome = prop::sample::select(vec![Succeeded, Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
     let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
     prop_oneof![
         3 => observe.prop_map(|(event, network, device, accounts, told_apart, passed, lag)| {
             Step::Observe { event, network, device, accounts, told_apart, passed, lag }
         }),
-        3 => (0..6usize, outcome).prop_map(|(back, outcome)| Step::Settle { back, outcome }),
+        3 => (0..6usize, outcome, prop::bool::weighted(0.9))
+            .prop_map(|(back, outcome, teaches)| Step::Settle { back, outcome, teaches }),
         1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
     ]
 }
@@ -115,11 +123,12 @@ fn follow(
                 let counted = wait(store.observe(&observation)).unwrap().history;
                 prop_assert!(same(&counted, &expected), "store: {:#?}\nmodel: {:#?}", counted, expected);
             }
-            Step::Settle { back, outcome } => {
+            Step::Settle { back, outcome, teaches } => {
                 let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
-                let expected = model.settle(place, *outcome, present);
-                let settled =
-                    wait(store.settle(&Settlement::new(AttemptId(place as u128), *outcome, present))).unwrap();
+                let expected = model.settle(place, *outcome, *teaches, present);
+                let settlement =
+                    Settlement { teaches: *teaches, ..Settlement::new(AttemptId(place as u128), *outcome, present) };
+                let settled = wait(store.settle(&settlement)).unwrap();
                 prop_assert_eq!(settled, expected);
             }
             Step::Withdraw { back, how } => {
@@ -141,8 +150,11 @@ pub fn same(a: &History, b: &History) -> bool {
             && near(a.succeeded, b.succeeded)
             && near(a.open, b.open)
     };
+    let usual = |a: &Usual, b: &Usual| near(a.days, b.days) && near(a.mean, b.mean) && near(a.variance, b.variance);
     let source = |a: &Source, b: &Source| {
-        counts(&a.minute, &b.minute)
+        usual(&a.usual_minute, &b.usual_minute)
+            && usual(&a.usual_hour, &b.usual_hour)
+            && counts(&a.minute, &b.minute)
             && counts(&a.hour, &b.hour)
             && (a.accounts, a.answered_accounts, a.failed_accounts, a.in_flight)
                 == (b.accounts, b.answered_accounts, b.failed_accounts, b.in_flight)
@@ -152,6 +164,7 @@ pub fn same(a: &History, b: &History) -> bool {
         && counts(&a.account.recent, &b.account.recent)
         && counts(&a.account.from_here, &b.account.from_here)
         && counts(&a.account.refused_here, &b.account.refused_here)
+        && usual(&a.account.usual, &b.account.usual)
         && (a.account.in_flight, a.account.known_source) == (b.account.in_flight, b.account.known_source)
 }
 
@@ -159,6 +172,31 @@ pub fn same(a: &History, b: &History) -> bool {
 struct Model {
     attempts: Vec<Past>,
     refusals: Vec<Refusal>,
+    lawful: Vec<Lawful>,
+}
+
+/// A lawful attempt at one thing that was busy: when it was made, and on which day how much had been by then.
+struct Lawful {
+    of: Thing,
+    at: Timestamp,
+    day: u64,
+    /// By half-life.
+    levels: Vec<(f64, f64)>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Thing {
+    Source(From),
+    Account(Pseudonym),
+}
+
+impl Thing {
+    fn met(self, past: &Past) -> bool {
+        match self {
+            Thing::Source(from) => from.sent(past),
+            Thing::Account(account) => past.accounts.contains(&account),
+        }
+    }
 }
 
 /// What stood against a source on an account when it was last refused.
@@ -234,13 +272,14 @@ impl Model {
             account.in_flight = account.in_flight.max(read.in_flight);
         }
         History {
-            network: self.source(|past| past.network == seen.network),
-            device: self.source(|past| past.device == seen.device),
+            network: self.source(From::Network(seen.network)),
+            device: self.source(From::Device(seen.device)),
             account,
         }
     }
 
-    fn settle(&mut self, place: usize, outcome: Outcome, present: Timestamp) -> Settled {
+    fn settle(&mut self, place: usize, outcome: Outcome, teaches: bool, present: Timestamp) -> Settled {
+        let held = matches!(self.attempts[place].became, Became::Withdrawn(_));
         let past = &mut self.attempts[place];
         let open = match past.became {
             Became::InFlight => true,
@@ -263,7 +302,60 @@ impl Model {
                 });
             }
         }
+        let told_apart = self.attempts[place].told_apart;
+        let lawful = outcome == Outcome::Succeeded || outcome == Outcome::Unknown && !told_apart;
+        if settled == Settled::Counted && teaches && lawful && !held {
+            self.learn(place);
+        }
         settled
+    }
+
+    fn learn(&mut self, place: usize) {
+        let past = &self.attempts[place];
+        let at = past.at;
+        let account = past.accounts.first().map(|account| Thing::Account(*account));
+        let sources = [From::Network(past.network), From::Device(past.device)].map(|from| Some(Thing::Source(from)));
+        for of in sources.into_iter().chain([account]).flatten() {
+            let now = self.attempts.iter().filter(|past| of.met(past)).map(|past| past.at).max().unwrap();
+            let half_lives: &[f64] = if matches!(of, Thing::Source(_)) { &[MINUTE, HOUR] } else { &[TEN_MINUTES] };
+            let busy = match of {
+                Thing::Source(from) => {
+                    let attempts = self.attempts.iter().filter(|past| from.sent(past));
+                    sum(now, HOUR, attempts.map(|past| (past.at, contribution(past, false, true)))).attempts
+                }
+                Thing::Account(account) => self.counts(account, |_| true).attempts,
+            };
+            let before = || self.lawful.iter().filter(|lawful| lawful.of == of);
+            if busy < 4.0 - 1e-9 && before().next().is_none() {
+                continue;
+            }
+            let level = |half_life: f64| {
+                let all = before().map(|lawful| lawful.at).chain([at]);
+                all.map(|at| 2f64.powf(-((now.0 - at.0) as f64) / half_life)).sum::<f64>()
+            };
+            let levels = half_lives.iter().map(|half_life| (*half_life, level(*half_life))).collect();
+            self.lawful.push(Lawful { of, at, day: now.0 / 86_400_000, levels });
+        }
+    }
+
+    /// The peaks of the days before the last that anything was seen on.
+    fn usual(&self, of: Thing, half_life: f64) -> Usual {
+        let now = self.attempts.iter().filter(|past| of.met(past)).map(|past| past.at).max().unwrap();
+        let today = now.0 / 86_400_000;
+        let mut peaks = BTreeMap::<u64, f64>::new();
+        for lawful in self.lawful.iter().filter(|lawful| lawful.of == of && lawful.day < today) {
+            let (_, level) = lawful.levels.iter().find(|(other, _)| *other == half_life).unwrap();
+            let peak = peaks.entry(lawful.day).or_default();
+            *peak = peak.max(*level);
+        }
+        let weight = |day: &u64| 2f64.powf(-((today - day) as f64) / 7.0);
+        let days: f64 = peaks.keys().map(weight).sum();
+        if days == 0.0 {
+            return Usual::default();
+        }
+        let mean = peaks.iter().map(|(day, peak)| weight(day) * peak).sum::<f64>() / days;
+        let variance = peaks.iter().map(|(day, peak)| weight(day) * (peak - mean).powi(2)).sum::<f64>() / days;
+        Usual { days, mean, variance }
     }
 
     fn withdraw(&mut self, place: usize, how: Withdrawal, present: Timestamp) -> Settled {
@@ -319,8 +411,8 @@ impl Model {
         sum(now, TEN_MINUTES, matching.map(|past| (past.at, contribution(past, true, first(past)))))
     }
 
-    fn source(&self, same: impl Fn(&Past) -> bool) -> Source {
-        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| same(past)).collect();
+    fn source(&self, from: From) -> Source {
+        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| from.sent(past)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
         let hour = |at: Timestamp| at.0 / 3_600_000;
         // A lagging arrival is seen now, whatever its own clock says.
@@ -353,6 +445,8 @@ impl Model {
             answered_accounts: answered.len() as u32,
             failed_accounts: failed.len() as u32,
             in_flight: in_flight(now, &attempts),
+            usual_minute: self.usual(Thing::Source(from), MINUTE),
+            usual_hour: self.usual(Thing::Source(from), HOUR),
         }
     }
 
@@ -368,6 +462,11 @@ impl Model {
             recent: self.counts(key, |_| true),
             from_here: busier(here.map(|from| self.counts(key, |past| from.sent(past)))),
             refused_here: busier(here.map(refused)),
+            usual: if seen.accounts.first() == Some(&key) {
+                self.usual(Thing::Account(key), TEN_MINUTES)
+            } else {
+                Usual::default()
+            },
             in_flight: in_flight(now, &attempts),
             known_source: seen.accounts.first() == Some(&key)
                 && attempts.iter().any(|past| {

@@ -204,7 +204,7 @@ mod tests {
         let hour = Counts { attempts, failed, succeeded: succeeded_attempts, open: 1.0 };
         let accounts = succeeded.max(1) + failed_accounts;
         let answered_accounts = succeeded + failed_accounts;
-        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts, in_flight: 1 }
+        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts, in_flight: 1, ..Source::default() }
     }
 
     /// A source that sent so many at once, after some that succeeded.
@@ -216,7 +216,7 @@ mod tests {
             failed: 0.0,
         };
         let answered_accounts = accounts.saturating_sub(in_flight);
-        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts: 0, in_flight }
+        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts: 0, in_flight, ..Source::default() }
     }
 
     fn has_fired(evidence: &Evidence) -> bool {

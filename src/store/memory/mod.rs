@@ -10,7 +10,7 @@
 //! counted in. That makes settling idempotent (the first to take the attempt off the table counts) and exact (each entry
 //! has a serial: one that was evicted and made anew in the meantime is left alone).
 //!
-//! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168 bytes, open
+//! **Bytes.** `size_of` of an entry with its key, links and table slot: network 192, device 200, account 176 bytes, open
 //! attempt 232. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 768
 //! (a source with more than 64 accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known
 //! ones), and 40 for each recent source of an account that was refused. A test here holds the fixed sizes, another that
@@ -26,6 +26,7 @@ pub mod heir;
 mod held;
 mod in_flight;
 mod known;
+pub(super) mod learned;
 pub(super) mod open;
 mod sharded;
 pub(super) mod source;
@@ -189,12 +190,12 @@ impl Memory {
     }
 
     pub fn settle(&self, settlement: &Settlement) -> Settled {
-        let Settlement { id, outcome, at, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), at)
+        let Settlement { id, outcome, at, teaches } = *settlement;
+        self.turn(id, Standing::Answered(outcome), at, teaches)
     }
 
     pub fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {
-        self.turn(id, Standing::Withdrawn(how), at)
+        self.turn(id, Standing::Withdrawn(how), at, false)
     }
 
     pub fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
@@ -257,12 +258,13 @@ impl Memory {
     }
 
     /// Moves an open attempt to another standing, and every counter it stands in with it.
-    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp) -> Settled {
+    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp, teaches: bool) -> Settled {
         let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
         let landed = from == Standing::InFlight;
         let failed = to == Standing::Answered(Outcome::Failed);
         let answered = open.secret && to.tells(open.told_apart);
         let refused = open.secret && to.is_refusal();
+        let teaches = teaches && from.teaches_as(to, open.told_apart);
         let account = open.accounts[0].map(|alias| alias.key);
 
         let change = to.at_source(open.secret) - from.at_source(open.secret);
@@ -270,6 +272,9 @@ impl Memory {
             entry.turn(open.at, change, landed);
             if let (true, Some(account)) = (answered, &account) {
                 entry.answer(open.at, account, failed);
+            }
+            if teaches {
+                entry.learn(open.at);
             }
         };
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
@@ -286,6 +291,9 @@ impl Memory {
                     entry.refuse(open.at, here);
                 }
                 entry.turn(open.at, change, landed, here);
+                if first && teaches {
+                    entry.learn(open.at);
+                }
                 if first && to == Standing::Answered(Outcome::Succeeded) {
                     if open.secret {
                         entry.forgive(here);
@@ -323,6 +331,7 @@ pub(super) fn larger(account: &Account, alias: &Account) -> Account {
         refused_here: decay::larger(account.refused_here, alias.refused_here),
         in_flight: account.in_flight.max(alias.in_flight),
         known_source: account.known_source,
+        usual: account.usual,
     }
 }
 
@@ -373,9 +382,9 @@ mod tests {
     #[test]
     fn an_entry_takes_what_the_documentation_says() {
         for (kind, documented, size) in [
-            ("network", 184, sharded::entry_size::<Network, SourceEntry>()),
-            ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
-            ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
+            ("network", 192, sharded::entry_size::<Network, SourceEntry>()),
+            ("device", 200, sharded::entry_size::<DeviceKey, SourceEntry>()),
+            ("account", 176, sharded::entry_size::<Pseudonym, AccountEntry>()),
             // Less the serial and the mark of a counted entry.
             ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),
         ] {

@@ -69,6 +69,19 @@ impl Standing {
         }
     }
 
+    /// Whether coming from here to `next` shows a lawful attempt, from which may be learned what is usual: a success, or,
+    /// where answers cannot be told apart, any that no rule matched. Never one that was challenged in between.
+    pub fn teaches_as(self, next: Standing, told_apart: bool) -> bool {
+        let lawful = match next {
+            Standing::Answered(Outcome::Succeeded) => true,
+            Standing::Answered(Outcome::Unknown) => !told_apart,
+            Standing::Answered(Outcome::Failed | Outcome::Pending | Outcome::Aborted)
+            | Standing::InFlight
+            | Standing::Withdrawn(_) => false,
+        };
+        lawful && !matches!(self, Standing::Withdrawn(_))
+    }
+
     /// Whether the gate refused it. One whose answer is held has passed with the right password.
     pub fn is_refusal(self) -> bool {
         match self {

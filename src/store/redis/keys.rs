@@ -1,12 +1,12 @@
 //! What things are called in the shared store.
 //!
-//! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `n` network, `d` device,
-//! `a` account, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
+//! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `m` network, `e` device,
+//! `u` account, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
 //! under a kind has one layout; another would get another letter, so that gates of two versions can run on one store
-//! during an upgrade.
+//! during an upgrade (`n`, `d` and `a` were these three before anything was learned).
 //!
 //! Nobody's address stands in the store: accounts are pseudonyms already, and networks and devices are hashed here
 //! under a key that comes from the installation's identity key. The same hash gives each source the tag by which
@@ -32,9 +32,9 @@ pub enum Kind {
 impl Kind {
     fn letter(self) -> u8 {
         match self {
-            Kind::Network => b'n',
-            Kind::Device => b'd',
-            Kind::Account => b'a',
+            Kind::Network => b'm',
+            Kind::Device => b'e',
+            Kind::Account => b'u',
             Kind::Attempt => b't',
             Kind::Token => b'b',
             Kind::Held => b'h',
@@ -171,7 +171,7 @@ mod tests {
             }
             assert!(!one.id.windows(4).any(|bytes| bytes == [0xcb, 0x00, 0x71, 0x07]), "no address in clear");
         }
-        assert_eq!(keys.account(&id)[..11], *b"tollgate:a\0");
+        assert_eq!(keys.account(&id)[..11], *b"tollgate:u\0");
         assert_ne!(keys.account(&id), keys.attempt(AttemptId(number)));
     }
 }

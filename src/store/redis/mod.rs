@@ -152,23 +152,23 @@ impl Redis {
     }
 
     pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let Settlement { id, outcome, at, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), at, self.deadline).await
+        let Settlement { id, outcome, at, teaches } = *settlement;
+        self.turn(id, Standing::Answered(outcome), at, teaches, self.deadline).await
     }
 
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Withdrawn(how), at, self.deadline).await
+        self.turn(id, Standing::Withdrawn(how), at, false, self.deadline).await
     }
 
     /// Counts what became of an attempt at `at`, while the store could not be asked.
     pub async fn settle_late(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let Settlement { id, outcome, at, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), at, PATIENCE).await
+        let Settlement { id, outcome, at, teaches } = *settlement;
+        self.turn(id, Standing::Answered(outcome), at, teaches, PATIENCE).await
     }
 
     /// The same for one that the application never got to answer.
     pub async fn withdraw_late(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Withdrawn(how), at, PATIENCE).await
+        self.turn(id, Standing::Withdrawn(how), at, false, PATIENCE).await
     }
 
     /// Spends a token under a mark. [`Burn::First`] also if it was spent under this very mark before: whoever was not
@@ -283,13 +283,14 @@ impl Redis {
         id: AttemptId,
         to: Standing,
         at: Timestamp,
+        teaches: bool,
         patience: Duration,
     ) -> Result<Settled, StoreError> {
         let (asker, keys, halves) = (self.link.asker(), self.keys.clone(), self.halves.clone());
         let under_way = UnderWay::of(&self.under_way);
         let work = async move {
             let _under_way = under_way;
-            turn(asker, &keys, &halves, id, to, at).await
+            turn(asker, &keys, &halves, id, (to, teaches), at).await
         };
         let stopping = || StoreError::Down("the gate is stopping".into());
         let work = self.link.spawn(work).ok_or_else(stopping)?;
@@ -306,7 +307,7 @@ async fn turn(
     keys: &Keys,
     halves: &Halves,
     id: AttemptId,
-    to: Standing,
+    (to, teaches): (Standing, bool),
     at: Timestamp,
 ) -> Result<Settled, StoreError> {
     if let Some(half) = halves.take(id) {
@@ -325,7 +326,7 @@ async fn turn(
         }
         other => return Err(nonsense(&format!("{other:?} for an attempt"))),
     };
-    let half = Half { id, to, calls: record.turned(keys, to) };
+    let half = Half { id, to, calls: record.turned(keys, to, teaches) };
     half.finish(&mut asker, halves).await?;
     Ok(Settled::Counted)
 }
@@ -460,7 +461,7 @@ impl Record {
     }
 
     /// What is to be changed where, now that this attempt has come to another standing.
-    fn turned(&self, keys: &Keys, to: Standing) -> Vec<Call> {
+    fn turned(&self, keys: &Keys, to: Standing, teaches: bool) -> Vec<Call> {
         let Record { standing: from, at, secret, .. } = *self;
         let landed = from == Standing::InFlight;
         let succeeded = to == Standing::Answered(Outcome::Succeeded);
@@ -470,7 +471,8 @@ impl Record {
             _ => Answered::Otherwise,
         };
         let change = to.at_source(secret) - from.at_source(secret);
-        let turn = TurnAtSource { change, landed, answered };
+        let teaches = teaches && from.teaches_as(to, self.told_apart);
+        let turn = TurnAtSource { change, landed, answered, teaches };
         let first = self.accounts.first().map(|account| &account.0);
         let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first);
         let mut calls = vec![source(Kind::Network, &self.network.id), source(Kind::Device, &self.device.id)];
@@ -482,6 +484,7 @@ impl Record {
                 refused: secret && to.is_refusal(),
                 forgiven: first && succeeded && secret,
                 known: first && succeeded && self.proves_identity,
+                teaches: first && teaches,
             };
             Call::turn_at_account(keys.account(account), at, turn, self.from())
         }));

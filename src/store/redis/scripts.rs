@@ -21,6 +21,9 @@ const ACCOUNT: Duration = Duration::from_secs(24 * 3600);
 /// not be a stranger, and nothing is kept about anybody for longer than that takes.
 const KNOWN: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// How long what is usual for something is remembered after its last attempt: by then a day weighs a sixteenth.
+const LEARNED: Duration = Duration::from_secs(28 * 24 * 3600);
+
 static SOURCE_SCRIPT: LazyLock<Counting> =
     LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("source.lua"))));
 static ACCOUNT_SCRIPT: LazyLock<Counting> =
@@ -78,6 +81,8 @@ pub struct TurnAtSource {
     /// It was in flight until now.
     pub landed: bool,
     pub answered: Answered,
+    /// It was lawful, and may teach.
+    pub teaches: bool,
 }
 
 /// The same at an account.
@@ -88,6 +93,7 @@ pub struct TurnAtAccount {
     pub refused: bool,
     pub forgiven: bool,
     pub known: bool,
+    pub teaches: bool,
 }
 
 /// Where an attempt comes from, for an account.
@@ -117,6 +123,10 @@ impl Call {
             .with(packed(change))
             .with(account.map_or(&[][..], |account| &account[..4]))
             .with(millis(SOURCE))
+            .with("")
+            .with("")
+            .with("")
+            .with(millis(LEARNED))
     }
 
     pub fn turn_at_source(key: Vec<u8>, at: Timestamp, turn: TurnAtSource, account: Option<&[u8; 16]>) -> Call {
@@ -132,16 +142,19 @@ impl Call {
                 Answered::Otherwise => "a",
                 Answered::Failed => "f",
             })
+            .with(if turn.teaches { "t" } else { "" })
+            .with(millis(LEARNED))
     }
 
     pub fn arrive_at_account(key: Vec<u8>, how: Arrival, at: Timestamp, change: Change, from: From) -> Call {
-        Call::at_account(key, mode(how), at, change, from)
+        Call::at_account(key, mode(how), at, change, from, "")
     }
 
     pub fn turn_at_account(key: Vec<u8>, at: Timestamp, turn: TurnAtAccount, from: From) -> Call {
-        let does = [(turn.landed, 'l'), (turn.refused, 'r'), (turn.forgiven, 'f'), (turn.known, 'k')];
+        let does =
+            [(turn.landed, 'l'), (turn.refused, 'r'), (turn.forgiven, 'f'), (turn.known, 'k'), (turn.teaches, 't')];
         let does: String = does.into_iter().filter(|(does, _)| *does).map(|(_, letter)| letter).collect();
-        Call::at_account(key, "turn", at, turn.change, from).with(does)
+        Call::at_account(key, "turn", at, turn.change, from, &does)
     }
 
     /// Moves an attempt's record from one of the standings in `from` to `to`.
@@ -163,7 +176,7 @@ impl Call {
         Call::script(&LISTS_SCRIPT, key).with(mode)
     }
 
-    fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From) -> Call {
+    fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From, does: &str) -> Call {
         Call::script(&ACCOUNT_SCRIPT, key)
             .with(mode)
             .with(number(at.0))
@@ -173,10 +186,12 @@ impl Call {
             .with(if from.device_is_proof { "p" } else { "" })
             .with(millis(ACCOUNT))
             .with(millis(KNOWN))
+            .with(does)
+            .with(millis(LEARNED))
     }
 
     fn script(script: &'static LazyLock<Counting>, key: Vec<u8>) -> Call {
-        Call { does: Does::Script(script), key, arguments: Vec::with_capacity(9) }
+        Call { does: Does::Script(script), key, arguments: Vec::with_capacity(10) }
     }
 
     pub fn with(mut self, argument: impl AsRef<[u8]>) -> Call {

@@ -4,9 +4,10 @@
 -- ARGV[2]  instant of the attempt, milliseconds
 -- ARGV[3]  change of the counts, four signed bytes
 -- ARGV[4]  first four bytes of the account, or nothing
--- ARGV[5]  lifetime, milliseconds
+-- ARGV[5]  lifetime, milliseconds; ARGV[9] of an entry that learned something
 -- ARGV[6]  turn: 'l' if the attempt was in flight until now
 -- ARGV[7]  turn: 'a' if the application answered, 'f' if with failure
+-- ARGV[8]  turn: 't' if the attempt was lawful and may teach
 -- An entry: born, then as src/store/memory/source.rs keeps it. Arriving answers with the entry, turning with nothing.
 local MINUTE, HOUR = 60000, 3600000
 local SEEN, SEEN_BEFORE, ANSWERED, ANSWERED_BEFORE, FAILED, FAILED_BEFORE = 1, 2, 4, 8, 16, 32
@@ -20,6 +21,8 @@ local late = mode == 'late'
 local born, present, minute, hour, flight, window
 -- Either a list of members (a tag of 26 bits above six flags) or six bitmaps.
 local members, maps
+-- By the minute and by the hour, if it was ever busy.
+local learned
 
 local kept = redis.call('GET', KEYS[1])
 if kept then
@@ -31,9 +34,15 @@ if kept then
     members = length == 0 and {} or { struct.unpack('<' .. string.rep('I4', length), kept, next + 4) }
     -- The last value is where reading ended.
     members[length + 1] = nil
+    next = next + 4 + 4 * length
   else
     maps = {}
     for i = 0, 5 do maps[i + 1] = string.sub(kept, next + i * BITS / 8, next + (i + 1) * BITS / 8 - 1) end
+    next = next + 6 * BITS / 8
+  end
+  if string.byte(kept, next) == 1 then
+    learned = {}
+    for i = 0, 1 do learned[i + 1] = { struct.unpack('<' .. LEARNED, kept, next + 1 + 44 * i) } end
   end
 elseif mode == 'turn' then
   return false
@@ -125,11 +134,20 @@ if mode == 'turn' then
     mark(tag, age == 0 and ANSWERED or ANSWERED_BEFORE, false)
     if ARGV[7] == 'f' then mark(tag, age == 0 and FAILED or FAILED_BEFORE, false) end
   end
+  if ARGV[8] == 't' and (learned or hour[1] >= BUSY) then
+    learned = learned or { nothing_learned(present), nothing_learned(present) }
+    teach(learned[1], left(present - at, MINUTE))
+    teach(learned[2], left(present - at, HOUR))
+  end
 else
   local passed
   present, passed = advance(present, at, late)
   scale(minute, left(passed, MINUTE))
   scale(hour, left(passed, HOUR))
+  if learned then
+    fade(learned[1], present, left(passed, MINUTE))
+    fade(learned[2], present, left(passed, HOUR))
+  end
   add_both()
   enter(flight, at, late)
   turn_windows()
@@ -150,5 +168,14 @@ else
 end
 kept = struct.pack(HEAD, born, present, minute[1], minute[2], minute[3], minute[4], hour[1], hour[2], hour[3], hour[4],
   flight[1], flight[2], flight[3], flight[4], window, members and 0 or 1) .. rest
-redis.call('SET', KEYS[1], kept, 'PX', ARGV[5])
+if learned then
+  kept = kept .. '\1'
+  for i = 1, 2 do
+    local l = learned[i]
+    kept = kept .. struct.pack('<' .. LEARNED, l[1], l[2], l[3], l[4], l[5], l[6])
+  end
+else
+  kept = kept .. '\0'
+end
+redis.call('SET', KEYS[1], kept, 'PX', learned and ARGV[9] or ARGV[5])
 return mode == 'arrive' and kept

@@ -2,7 +2,7 @@
 
 use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
-use crate::engine::evidence::{Account, History, Source};
+use crate::engine::evidence::{Account, History, Source, Usual};
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
 use crate::store::memory::state::kept::{Kept, kept};
@@ -52,8 +52,9 @@ impl Answer {
 
 kept!(Settlement { id, outcome, at, teaches });
 kept!(Observed { id, at, event, network, device, told_apart, accounts });
-kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
-kept!(Account { recent, from_here, refused_here, in_flight, known_source });
+kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight, usual_minute, usual_hour });
+kept!(Usual { days, mean, variance });
+kept!(Account { recent, from_here, refused_here, in_flight, known_source, usual });
 kept!(History { network, device, account });
 
 impl Kept for Question {

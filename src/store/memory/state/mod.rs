@@ -58,9 +58,13 @@ const BATCH: usize = 1 << 20;
 /// A file this much longer than it was when whole, and twice as long, is due to be written anew.
 const WORTH_IT: u64 = 64 << 20;
 
-const NETWORK: u8 = 1;
-const DEVICE: u8 = 2;
-const ACCOUNT: u8 = 3;
+/// Of these three what was written before anything was learned is read as well.
+const NETWORK: u8 = 42;
+const DEVICE: u8 = 43;
+const ACCOUNT: u8 = 44;
+const UNLEARNED_NETWORK: u8 = 1;
+const UNLEARNED_DEVICE: u8 = 2;
+const UNLEARNED_ACCOUNT: u8 = 3;
 const OPEN: u8 = 4;
 const CLOSED: u8 = 5;
 const SPENT: u8 = 6;
@@ -536,6 +540,15 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         NETWORK => memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
+        UNLEARNED_NETWORK => {
+            memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
+        }
+        UNLEARNED_DEVICE => {
+            memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
+        }
+        UNLEARNED_ACCOUNT => {
+            memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take_unlearned(from)?);
+        }
         OPEN => {
             let (id, open) = (AttemptId::take(from)?, Open::take(from)?);
             memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));
