@@ -358,7 +358,7 @@ mod tests {
             let account = Account { recent: guesses, from_here: guesses, in_flight: 1, ..Account::default() };
             e.history.as_mut().unwrap().account = account;
         });
-        assert_eq!(names(&guessed), ["brute_force"]);
+        assert_eq!(names(&guessed), ["high_activity_account", "brute_force"]);
         assert!(guessed.scores.bot >= 50.0 && guessed.scores.account_takeover >= 50.0, "{:?}", guessed.scores);
 
         let listed = judged(|e| {

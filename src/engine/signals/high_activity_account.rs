@@ -2,7 +2,7 @@
 //!
 //! # What it reads
 //! How many attempts of any event reached the account in the last ten minutes or so (`history.account`), from all sources,
-//! whatever became of them; beside that what was learned of how high it rises on this account's days. What the gate
+//! whatever became of them (from a source that succeeded on it before: those of this source alone); beside that what was learned of how high it rises on this account's days. What the gate
 //! refused is not among them: nobody's refusals count against the owner. As `high_activity_ip` in all else. Blind without
 //! history.
 //!
@@ -50,8 +50,9 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     }
     let Some(history) = &evidence.history else { return Reading::Blind };
     let account = &history.account;
-    let activity =
-        Activity { window: 600, observed: account.recent.attempts, usual: account.usual, floor: per_ten_minutes };
+    // Other people's attempts say nothing about somebody who was here before.
+    let seen = if account.known_source { &account.from_here } else { &account.recent };
+    let activity = Activity { window: 600, observed: seen.attempts, usual: account.usual, floor: per_ten_minutes };
     Activity::judge([activity], probability)
 }
 
@@ -92,6 +93,10 @@ mod tests {
         ] {
             assert_eq!(check(attempts, usual), Reading::Quiet, "{who}");
         }
+        let mut owner = fixture::evidence();
+        let strangers = Counts { attempts: 200.0, failed: 200.0, ..Counts::default() };
+        owner.history.as_mut().unwrap().account.recent = strangers;
+        assert_eq!(read(&owner, &DEFAULTS), Reading::Quiet, "the owner, at whose account strangers are guessing");
         let mut nobody = fixture::evidence();
         nobody.attempt.identity.account = None;
         assert_eq!(read(&nobody, &DEFAULTS), Reading::Quiet, "the form named nobody");

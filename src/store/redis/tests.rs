@@ -83,8 +83,8 @@ fn every_key_has_an_end() {
     for key in &keys {
         let left = String::from_utf8(server.ask_bytes(&[b"PTTL", key]).remove(0)).unwrap().parse::<i64>().unwrap();
         let most = match key[prefix] {
-            b'n' | b'd' => day,
-            b'a' => 90 * day,
+            b'm' | b'e' => day,
+            b'u' => 90 * day,
             b't' => 15 * 60 * 1000,
             b'b' | b'h' => 300 * 1000,
             // The mark of ownership.
@@ -93,7 +93,7 @@ fn every_key_has_an_end() {
         assert!(left > 0 && left <= most, "{}: {left} ms", String::from_utf8_lossy(key));
     }
     let count = |kind: u8| keys.iter().filter(|key| key[prefix] == kind).count();
-    assert_eq!([b'n', b'd', b'a', b't', b'b', b'h', b'i'].map(count), [6, 6, 7, 6, 1, 1, 1]);
+    assert_eq!([b'm', b'e', b'u', b't', b'b', b'h', b'i'].map(count), [6, 6, 7, 6, 1, 1, 1]);
     // Known sources are remembered longer than anything else of an account.
     let lifetime = |number| {
         let key = Keys::new(&settings.prefix, &IDENTITY).account(&name(number));
