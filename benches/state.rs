@@ -42,6 +42,7 @@ fn attempt(memory: &Memory, number: u64, source: u64, account: u64, denied: bool
         network: Network::from(IpAddr::from((source as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(source + (1 << 40))),
         told_apart: true,
+        velocities: &[],
         accounts: &accounts,
     });
     match denied {

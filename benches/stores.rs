@@ -43,6 +43,7 @@ fn attempt(memory: &Memory, number: u64, keys: u64) {
         network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
         told_apart: true,
+        velocities: &[],
         accounts: &accounts,
     };
     black_box(memory.observe(&observation));
@@ -155,6 +156,7 @@ async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
         network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
         told_apart: true,
+        velocities: &[],
         accounts: &accounts,
     };
     black_box(redis.observe(&observation).await.unwrap());

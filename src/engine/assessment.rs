@@ -485,7 +485,12 @@ mod tests {
                 ..Account::default()
             },
         );
-        (source(), source(), account).prop_map(|(network, device, account)| History { network, device, account })
+        (source(), source(), account).prop_map(|(network, device, account)| History {
+            network,
+            device,
+            account,
+            velocities: Vec::new(),
+        })
     }
 
     fn kind() -> impl Strategy<Value = AgentKind> {

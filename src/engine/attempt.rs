@@ -260,6 +260,8 @@ pub struct Email {
     pub problem: Option<EmailProblem>,
     /// The disposable-list entry that covers the domain, if one does.
     pub disposable: Option<Box<str>>,
+    /// The keyed hash of how the address is made up: `LD@` and its provider for `jane.doe84@mail.example`.
+    pub template: Option<Pseudonym>,
 }
 
 /// Why an address cannot work, after RFC 5321, 5322 and 6531 as mail servers apply them.
@@ -295,6 +297,10 @@ pub struct FormFacts {
     /// First six to eight digits, digits only.
     pub card_bin: Option<Box<str>>,
     pub card: Option<Pseudonym>,
+    /// The card's first digits again, as a keyed hash.
+    pub card_bin_key: Option<Pseudonym>,
+    /// Where to ship to.
+    pub address: Option<Pseudonym>,
 }
 
 /// All that leaves the parse buffers of a password.
@@ -318,11 +324,12 @@ pub enum Field {
     CardBin,
     CardLast4,
     ShippingZip,
+    ShippingAddress,
     Order,
 }
 
 impl Field {
-    pub const ALL: [Field; 12] = [
+    pub const ALL: [Field; 13] = [
         Field::Account,
         Field::Username,
         Field::Email,
@@ -334,6 +341,7 @@ impl Field {
         Field::CardBin,
         Field::CardLast4,
         Field::ShippingZip,
+        Field::ShippingAddress,
         Field::Order,
     ];
 
@@ -350,6 +358,7 @@ impl Field {
             Field::CardBin => "card_bin",
             Field::CardLast4 => "card_last4",
             Field::ShippingZip => "shipping_zip",
+            Field::ShippingAddress => "shipping_address",
             Field::Order => "order",
         }
     }

@@ -146,6 +146,122 @@ pub struct History {
     /// The device cookie if there is one, else the fingerprint within the ASN.
     pub device: Source,
     pub account: Account,
+    /// What else this attempt shares with others, by kind; what it does not have is not there.
+    pub velocities: Vec<(EntityKind, Velocity)>,
+}
+
+impl History {
+    /// What is known of the thing of this kind that the attempt has.
+    pub fn velocity(&self, kind: EntityKind) -> Option<&Velocity> {
+        self.velocities.iter().find(|(known, _)| *known == kind).map(|(_, velocity)| velocity)
+    }
+}
+
+/// What attempts can share beside their network, their device and their account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EntityKind {
+    /// The /56 of an IPv6 address: what most providers give one line.
+    Network56,
+    /// The /48 of an IPv6 address: what one customer of a hosting provider has.
+    Network48,
+    /// All who run the same software.
+    Fingerprint,
+    /// All who run the same software in one autonomous system, whether or not they have a cookie.
+    AsnFingerprint,
+    /// E-mail addresses that are made alike, by event.
+    EmailTemplate,
+    /// The card's first six to eight digits, by event.
+    CardBin,
+    /// By event.
+    Phone,
+    /// Where to ship to, by event.
+    Address,
+}
+
+impl EntityKind {
+    pub const ALL: [EntityKind; 8] = [
+        EntityKind::Network56,
+        EntityKind::Network48,
+        EntityKind::Fingerprint,
+        EntityKind::AsnFingerprint,
+        EntityKind::EmailTemplate,
+        EntityKind::CardBin,
+        EntityKind::Phone,
+        EntityKind::Address,
+    ];
+
+    /// As the admin API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EntityKind::Network56 => "network_56",
+            EntityKind::Network48 => "network_48",
+            EntityKind::Fingerprint => "fingerprint",
+            EntityKind::AsnFingerprint => "asn_fingerprint",
+            EntityKind::EmailTemplate => "email_template",
+            EntityKind::CardBin => "card_bin",
+            EntityKind::Phone => "phone",
+            EntityKind::Address => "address",
+        }
+    }
+
+    /// As stores write it: never changed, never reused.
+    pub fn code(self) -> u8 {
+        match self {
+            EntityKind::Network56 => 1,
+            EntityKind::Network48 => 2,
+            EntityKind::Fingerprint => 3,
+            EntityKind::AsnFingerprint => 4,
+            EntityKind::EmailTemplate => 5,
+            EntityKind::CardBin => 6,
+            EntityKind::Phone => 7,
+            EntityKind::Address => 8,
+        }
+    }
+
+    /// Whether it stands in a form. It is counted by event then, and answers to every event count; else only those to a
+    /// secret do, as at every source.
+    pub fn is_of_the_form(self) -> bool {
+        match self {
+            EntityKind::EmailTemplate | EntityKind::CardBin | EntityKind::Phone | EntityKind::Address => true,
+            EntityKind::Network56 | EntityKind::Network48 | EntityKind::Fingerprint | EntityKind::AsnFingerprint => {
+                false
+            }
+        }
+    }
+}
+
+/// How much of one thing there was lately, this attempt included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Velocity {
+    /// Half-life of one hour.
+    pub short: Answers,
+    /// Half-life of one day.
+    pub long: Answers,
+    /// Distinct accounts, as [`Source::accounts`].
+    pub accounts: u32,
+    /// As [`Source::answered_accounts`].
+    pub answered_accounts: u32,
+    /// As [`Source::failed_accounts`].
+    pub failed_accounts: u32,
+}
+
+/// Decayed counts of attempts, and of what the application answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// All that arrived.
+    pub attempts: f64,
+    /// Answered with a failure.
+    pub failed: f64,
+    /// Answered with success.
+    pub succeeded: f64,
+}
+
+impl Answers {
+    /// The share of failures among the answered ones, in [0, 1]; `None` if none was answered.
+    pub fn failure_share(&self) -> Option<f64> {
+        let answered = self.failed + self.succeeded;
+        (answered > 0.0).then(|| self.failed / answered)
+    }
 }
 
 /// What one source (an address, a device) did lately.

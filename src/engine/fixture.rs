@@ -43,6 +43,7 @@ pub fn evidence() -> Evidence {
                     domain: "mail.example.com".into(),
                     problem: None,
                     disposable: None,
+                    template: None,
                 }),
             },
             form: FormFacts { password: Some(Password { tag: 1 }), ..FormFacts::default() },
@@ -61,7 +62,12 @@ pub fn evidence() -> Evidence {
             relay: false,
             lists: Vec::new(),
         },
-        history: Some(History { network: first_attempt(), device: first_attempt(), account: owner() }),
+        history: Some(History {
+            network: first_attempt(),
+            device: first_attempt(),
+            account: owner(),
+            velocities: Vec::new(),
+        }),
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     }
@@ -79,7 +85,7 @@ pub fn stuffing() -> Evidence {
     let source = Source { accounts: 41, answered_accounts: 40, failed_accounts: 40, ..first_attempt() };
     let source = Source { minute: counts, hour: counts, ..source };
     let account = Account { known_source: false, ..owner() };
-    evidence.history = Some(History { network: source.clone(), device: source, account });
+    evidence.history = Some(History { network: source.clone(), device: source, account, velocities: Vec::new() });
     evidence
 }
 

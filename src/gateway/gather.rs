@@ -11,6 +11,7 @@ use crate::engine::clearance::Clearance;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
+use crate::store::velocity::{Found, VelocityKey};
 use crate::store::{DeviceKey, Observation, Seen, Store};
 use http::Version;
 use pingora::http::RequestHeader;
@@ -72,6 +73,18 @@ pub async fn evidence(
         degraded.push("lists");
     }
     let network = Network::from(visitor.ip);
+    let velocities = VelocityKey::all(
+        visitor.ip,
+        intel.asn,
+        &route.event,
+        &Found {
+            fingerprint: device.fingerprint,
+            email_template: identity.email.as_ref().and_then(|email| email.template),
+            card_bin: form.card_bin_key,
+            phone: form.phone,
+            address: form.address,
+        },
+    );
     let observation = Observation {
         id: visitor.id,
         at: visitor.at,
@@ -79,6 +92,7 @@ pub async fn evidence(
         network,
         device: DeviceKey::of(&device, intel.asn),
         told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
+        velocities: &velocities,
         accounts: &identity.aliases,
     };
     let (history, fault) = match store.observe(&observation).await {

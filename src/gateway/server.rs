@@ -189,7 +189,7 @@ fn open_store(
 fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
     let limits = Limits::of_entries(entries);
     // Three kinds are counted.
-    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 3), listed, ..limits }
+    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 4), listed, ..limits }
 }
 
 /// The memory store, with what it knew before if it is kept.

@@ -23,6 +23,7 @@ pub mod redis;
 pub mod shared;
 #[cfg(test)]
 mod stories;
+pub mod velocity;
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -34,6 +35,7 @@ use bytes::Bytes;
 use memory::heir::{Answer, Question};
 use std::sync::Arc;
 use std::time::Duration;
+use velocity::VelocityKey;
 
 /// The table of stores.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ pub struct Observation<'a> {
     /// Aliases are never joined for good, and success counts for the first alone: the others are what somebody typed,
     /// and would let a visitor tie a stranger's name to an account of their own.
     pub accounts: &'a [Pseudonym],
+    /// What else of it is counted, each kind once; at most [`MOST_VELOCITIES`](velocity::MOST_VELOCITIES).
+    pub velocities: &'a [VelocityKey],
 }
 
 /// What counts as one device.
@@ -143,6 +147,7 @@ pub enum Entity {
     Network(Network),
     Device(DeviceKey),
     Account(Pseudonym),
+    Velocity(VelocityKey),
 }
 
 /// What is known of an [`Entity`].
@@ -151,6 +156,7 @@ pub enum Known {
     Source(evidence::Source),
     /// As from nowhere in particular; and the number of known sources.
     Account(evidence::Account, u32),
+    Velocity(evidence::Velocity),
 }
 
 /// What became of a single-use token.
@@ -249,7 +255,7 @@ const FAULTS: &[(Failure, &str)] = &[
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `attempt`, `token`, `held`: label of the metrics.
+    /// `network`, `device`, `account`, `velocity`, `attempt`, `token`, `held`: label of the metrics.
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,

@@ -3,8 +3,9 @@
 
 use super::conformance::{NOON, limits, name, network, wait};
 use super::memory::Limits;
+use super::velocity::VelocityKey;
 use super::*;
-use crate::engine::evidence::{Account, Counts, Source, Usual};
+use crate::engine::evidence::{Account, Answers, Counts, EntityKind, Source, Usual, Velocity};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ enum Step {
         network: u32,
         device: u64,
         accounts: Vec<u64>,
+        /// Odd ones stand in the form.
+        velocities: BTreeSet<u8>,
         told_apart: bool,
         passed: u64,
         lag: u64,
@@ -79,12 +82,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(86_400_000),
     ];
     let accounts = prop::collection::vec(0..4u64, 0..4);
-    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, any::<bool>(), passed, 0..5_000u64);
+    let velocities = prop::collection::btree_set(0..4u8, 0..3);
+    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, velocities, any::<bool>(), passed, 0..5_000u64);
     let outcome = prop::sample::select(vec![Succeeded, Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
     let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
     prop_oneof![
-        3 => observe.prop_map(|(event, network, device, accounts, told_apart, passed, lag)| {
-            Step::Observe { event, network, device, accounts, told_apart, passed, lag }
+        3 => observe.prop_map(|(event, network, device, accounts, velocities, told_apart, passed, lag)| {
+            Step::Observe { event, network, device, accounts, velocities, told_apart, passed, lag }
         }),
         3 => (0..6usize, outcome, prop::bool::weighted(0.9))
             .prop_map(|(back, outcome, teaches)| Step::Settle { back, outcome, teaches }),
@@ -103,20 +107,29 @@ fn follow(
     for (place, step) in steps.iter().enumerate() {
         store = between(place, store);
         match step {
-            Step::Observe { event, network: from, device, accounts, told_apart, passed, lag } => {
+            Step::Observe { event, network: from, device, accounts, velocities, told_apart, passed, lag } => {
                 present = present.after(Duration::from_millis(*passed));
                 let accounts: Vec<Pseudonym> = accounts.iter().map(|number| name(*number)).collect();
+                let event =
+                    [Event::Login, Event::Login, Event::Verification, Event::Register, Event::Checkout][*event].clone();
+                let velocities: Vec<VelocityKey> = velocities
+                    .iter()
+                    .map(|number| match number % 2 {
+                        1 => VelocityKey::new(EntityKind::Phone, &event, [*number; 16]),
+                        _ => VelocityKey::of_number(EntityKind::Fingerprint, (*number).into()),
+                    })
+                    .collect();
                 let observation = Observation {
                     id: AttemptId(model.attempts.len() as u128),
                     at: Timestamp(present.0 - lag),
-                    event: [Event::Login, Event::Login, Event::Verification, Event::Register, Event::Checkout][*event]
-                        .clone(),
+                    event,
                     network: network(*from),
                     device: match device {
                         odd if odd % 2 == 1 => DeviceKey::Fingerprint { hash: *odd, asn: 1 },
                         even => DeviceKey::Cookie(name(100 + even)),
                     },
                     told_apart: *told_apart,
+                    velocities: &velocities,
                     accounts: &accounts,
                 };
                 let expected = model.observe(&observation);
@@ -150,6 +163,17 @@ pub fn same(a: &History, b: &History) -> bool {
             && near(a.succeeded, b.succeeded)
             && near(a.open, b.open)
     };
+    // In single precision.
+    let nearly = |a: f64, b: f64| (a - b).abs() < 1e-4;
+    let answers = |a: &Answers, b: &Answers| {
+        nearly(a.attempts, b.attempts) && nearly(a.failed, b.failed) && nearly(a.succeeded, b.succeeded)
+    };
+    let velocity = |a: &Velocity, b: &Velocity| {
+        answers(&a.short, &b.short)
+            && answers(&a.long, &b.long)
+            && (a.accounts, a.answered_accounts, a.failed_accounts)
+                == (b.accounts, b.answered_accounts, b.failed_accounts)
+    };
     let usual = |a: &Usual, b: &Usual| near(a.days, b.days) && near(a.mean, b.mean) && near(a.variance, b.variance);
     let source = |a: &Source, b: &Source| {
         usual(&a.usual_minute, &b.usual_minute)
@@ -165,6 +189,8 @@ pub fn same(a: &History, b: &History) -> bool {
         && counts(&a.account.from_here, &b.account.from_here)
         && counts(&a.account.refused_here, &b.account.refused_here)
         && usual(&a.account.usual, &b.account.usual)
+        && a.velocities.len() == b.velocities.len()
+        && a.velocities.iter().zip(&b.velocities).all(|((kind, a), (other, b))| kind == other && velocity(a, b))
         && (a.account.in_flight, a.account.known_source) == (b.account.in_flight, b.account.known_source)
 }
 
@@ -228,6 +254,7 @@ struct Past {
     network: Network,
     device: DeviceKey,
     accounts: Vec<Pseudonym>,
+    velocities: Vec<VelocityKey>,
     told_apart: bool,
     became: Became,
     /// Whether the application ever answered it.
@@ -249,6 +276,7 @@ impl Model {
             network: seen.network,
             device: seen.device,
             accounts: seen.accounts.to_vec(),
+            velocities: seen.velocities.to_vec(),
             told_apart: seen.told_apart,
             became: Became::InFlight,
             landed: false,
@@ -275,7 +303,21 @@ impl Model {
             network: self.source(From::Network(seen.network)),
             device: self.source(From::Device(seen.device)),
             account,
+            velocities: seen.velocities.iter().map(|key| (key.kind, self.velocity(*key))).collect(),
         }
+    }
+
+    fn velocity(&self, key: VelocityKey) -> Velocity {
+        let every = key.kind.is_of_the_form();
+        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.velocities.contains(&key)).collect();
+        let now = attempts.iter().map(|past| past.at).max().unwrap();
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, every);
+        let answers = |half_life| {
+            let Counts { attempts, failed, succeeded, .. } =
+                sum(now, half_life, attempts.iter().map(|past| (past.at, contribution_of(past, false, true, every))));
+            Answers { attempts, failed, succeeded }
+        };
+        Velocity { short: answers(HOUR), long: answers(24.0 * HOUR), accounts, answered_accounts, failed_accounts }
     }
 
     fn settle(&mut self, place: usize, outcome: Outcome, teaches: bool, present: Timestamp) -> Settled {
@@ -288,13 +330,13 @@ impl Model {
             _ => false,
         };
         let settled = turn(past, Became::Answered(outcome), open, present);
-        if settled == Settled::Counted && past.event.tries_a_secret() {
+        if settled == Settled::Counted {
             past.landed |= match outcome {
                 Outcome::Aborted => false,
                 Outcome::Unknown => !past.told_apart,
                 Outcome::Succeeded | Outcome::Failed | Outcome::Pending => true,
             };
-            if outcome == Outcome::Succeeded {
+            if outcome == Outcome::Succeeded && past.event.tries_a_secret() {
                 let (network, device) = (From::Network(past.network), From::Device(past.device));
                 let account = past.accounts.first().copied();
                 self.refusals.retain(|refusal| {
@@ -414,36 +456,15 @@ impl Model {
     fn source(&self, from: From) -> Source {
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| from.sent(past)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
-        let hour = |at: Timestamp| at.0 / 3_600_000;
-        // A lagging arrival is seen now, whatever its own clock says.
-        let mut accounts = BTreeSet::new();
-        let mut answered = BTreeSet::new();
-        let mut failed = BTreeSet::new();
-        let mut latest = Timestamp(0);
-        for past in &attempts {
-            latest = latest.max(past.at);
-            let Some(account) = past.accounts.first() else { continue };
-            if hour(latest) + 1 >= hour(now) {
-                accounts.insert(*account);
-            }
-        }
-        for past in &attempts {
-            let Some(account) = past.accounts.first() else { continue };
-            if past.landed && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
-                answered.insert(*account);
-                if past.became == Became::Answered(Outcome::Failed) {
-                    failed.insert(*account);
-                }
-            }
-        }
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, false);
         let counts =
             |half_life| sum(now, half_life, attempts.iter().map(|past| (past.at, contribution(past, false, true))));
         Source {
             minute: counts(MINUTE),
             hour: counts(HOUR),
-            accounts: accounts.len() as u32,
-            answered_accounts: answered.len() as u32,
-            failed_accounts: failed.len() as u32,
+            accounts,
+            answered_accounts,
+            failed_accounts,
             in_flight: in_flight(now, &attempts),
             usual_minute: self.usual(Thing::Source(from), MINUTE),
             usual_hour: self.usual(Thing::Source(from), HOUR),
@@ -480,6 +501,35 @@ impl Model {
     }
 }
 
+/// How many accounts these attempts were on lately, on how many the application answered any (of those that try a secret,
+/// or of every one), and on how many with failure.
+fn distinct(now: Timestamp, attempts: &[&Past], every: bool) -> (u32, u32, u32) {
+    let hour = |at: Timestamp| at.0 / 3_600_000;
+    // A lagging arrival is seen now, whatever its own clock says.
+    let mut accounts = BTreeSet::new();
+    let mut answered = BTreeSet::new();
+    let mut failed = BTreeSet::new();
+    let mut latest = Timestamp(0);
+    for past in attempts {
+        latest = latest.max(past.at);
+        let Some(account) = past.accounts.first() else { continue };
+        if hour(latest) + 1 >= hour(now) {
+            accounts.insert(*account);
+        }
+    }
+    for past in attempts {
+        let Some(account) = past.accounts.first() else { continue };
+        let told = past.landed && (every || past.event.tries_a_secret());
+        if told && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
+            answered.insert(*account);
+            if past.became == Became::Answered(Outcome::Failed) {
+                failed.insert(*account);
+            }
+        }
+    }
+    (accounts.len() as u32, answered.len() as u32, failed.len() as u32)
+}
+
 fn turn(past: &mut Past, became: Became, open: bool, present: Timestamp) -> Settled {
     if !open || present.since(past.at) > Duration::from_secs(600) {
         return Settled::NotOpen;
@@ -501,11 +551,16 @@ fn sum(now: Timestamp, half_life: f64, attempts: impl Iterator<Item = (Timestamp
 }
 
 fn contribution(past: &Past, account: bool, first: bool) -> Counts {
+    contribution_of(past, account, first, false)
+}
+
+/// `every`: whether the answers to every event count, and not only to those that try a secret.
+fn contribution_of(past: &Past, account: bool, first: bool, every: bool) -> Counts {
     let mut counts = Counts { attempts: 1.0, ..Counts::default() };
     if account && matches!(past.became, Became::Withdrawn(_)) {
         return Counts::default();
     }
-    if !past.event.tries_a_secret() {
+    if !every && !past.event.tries_a_secret() {
         return counts;
     }
     match past.became {

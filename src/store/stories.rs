@@ -35,6 +35,7 @@ impl Gate {
             network: network(from),
             device: DeviceKey::Cookie(name(whom + 1_000_000)),
             told_apart: true,
+            velocities: &[],
             accounts: &accounts,
         });
         let assessment = assess(&Evidence { history: Some(history), ..fixture::evidence() }, &self.model);
@@ -125,7 +126,8 @@ fn a_thief_who_grows_slowly_teaches_nothing() {
         }
     }
     assert_eq!(first, Some(128), "as with the first of a newcomer");
-    let history = gate.memory.observe(&super::conformance::login(0, NOON.after(Duration::from_secs(at + DAY)), ATTACKER, &[]));
+    let history =
+        gate.memory.observe(&super::conformance::login(0, NOON.after(Duration::from_secs(at + DAY)), ATTACKER, &[]));
     assert!(history.network.usual_hour.mean < 10.0, "{:?}", history.network.usual_hour);
 }
 

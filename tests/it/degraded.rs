@@ -64,6 +64,7 @@ async fn failures_known(witness: &Gate) -> f64 {
         network: Network::from(FROM),
         device: DeviceKey::Fingerprint { hash: 1, asn: 0 },
         told_apart: true,
+        velocities: &[],
         accounts: &[],
     };
     let seen = witness.inner.store.observe(&seen).await.unwrap();

@@ -12,6 +12,7 @@ use crate::engine::evidence::{self, Counts};
 use crate::engine::time::Timestamp;
 use crate::gateway::live::Live;
 use crate::intel::Subject;
+use crate::store::velocity::VelocityKey;
 use crate::store::{DeviceKey, Entity, Known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,8 @@ struct About {
     value: Option<String>,
     /// What was counted at this address (for IPv6: its /64) or device lately; null if nothing was.
     source: Option<Source>,
+    /// What was counted in the wider networks of an IPv6 address.
+    wider: Vec<Wider>,
     /// What was counted for the account, once for each hash that the name may stand for and that is known.
     accounts: Vec<Account>,
     /// Of an address.
@@ -146,6 +149,34 @@ struct Source {
     failed_accounts: u32,
     /// Forwarded and not yet answered.
     in_flight: u32,
+}
+
+/// What a wider network did lately.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Wider {
+    /// Bits of the prefix: 56 or 48.
+    prefix: u8,
+    /// Half-life of one hour.
+    hour: Answers,
+    /// Half-life of one day.
+    day: Answers,
+    /// Distinct accounts that were tried in the last hour or two.
+    accounts: u32,
+    /// Of those, how many the application answered.
+    answered_accounts: u32,
+    /// Of those again, how many failed.
+    failed_accounts: u32,
+}
+
+/// Counts that decay.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Answers {
+    /// All that arrived.
+    attempts: f64,
+    /// Answered with a failure.
+    failed: f64,
+    /// Answered with success.
+    succeeded: f64,
 }
 
 /// What happened to one account lately.
@@ -214,6 +245,13 @@ impl From<&evidence::Source> for Source {
             failed_accounts: source.failed_accounts,
             in_flight: source.in_flight,
         }
+    }
+}
+
+impl From<evidence::Answers> for Answers {
+    fn from(counts: evidence::Answers) -> Answers {
+        let shown = |count: f64| (count * 1e4).round() / 1e4;
+        Answers { attempts: shown(counts.attempts), failed: shown(counts.failed), succeeded: shown(counts.succeeded) }
     }
 }
 
@@ -287,11 +325,21 @@ async fn of_address(api: &Api, live: &Live, ip: IpAddr, at: Timestamp) -> Result
         degraded: degraded.iter().map(|name| (*name).to_owned()).collect(),
     };
     let source = source(api, Entity::Network(Network::from(ip)), at).await?;
+    let wider = wider(api, ip, at).await?;
     let value = Some(ip.to_string());
     let filter = Filter { ip: value.clone(), ..Filter::default() };
     let intelligence = Some(intelligence);
     Ok((
-        About { kind: "ip", value, source, accounts: Vec::new(), intelligence, lists, decisions: Page::default() },
+        About {
+            kind: "ip",
+            value,
+            source,
+            wider,
+            accounts: Vec::new(),
+            intelligence,
+            lists,
+            decisions: Page::default(),
+        },
         filter,
     ))
 }
@@ -302,8 +350,11 @@ async fn of_device(api: &Api, live: &Live, id: Pseudonym, at: Timestamp) -> Resu
     let source = source(api, Entity::Device(DeviceKey::Cookie(id)), at).await?;
     let value = Some(id.to_string());
     let filter = Filter { device: value.clone(), ..Filter::default() };
-    let (accounts, intelligence) = (Vec::new(), None);
-    Ok((About { kind: "device", value, source, accounts, intelligence, lists, decisions: Page::default() }, filter))
+    let (wider, accounts, intelligence) = (Vec::new(), Vec::new(), None);
+    Ok((
+        About { kind: "device", value, source, wider, accounts, intelligence, lists, decisions: Page::default() },
+        filter,
+    ))
 }
 
 async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Result<(About, Filter), Problem> {
@@ -311,6 +362,7 @@ async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Res
         kind: "account",
         value: None,
         source: None,
+        wider: Vec::new(),
         accounts: accounts(api, meant, at).await?,
         intelligence: None,
         lists: api.lists_naming(live, meant),
@@ -324,8 +376,27 @@ async fn source(api: &Api, entity: Entity, at: Timestamp) -> Result<Option<Sourc
     api.gate.store.knows_all().map_err(unanswered)?;
     match api.gate.store.look_up(entity, at).await.map_err(unanswered)? {
         Some(Known::Source(source)) => Ok(Some((&source).into())),
-        Some(Known::Account(..)) | None => Ok(None),
+        Some(Known::Account(..) | Known::Velocity(_)) | None => Ok(None),
     }
+}
+
+async fn wider(api: &Api, ip: IpAddr, at: Timestamp) -> Result<Vec<Wider>, Problem> {
+    let mut wider = Vec::new();
+    for (prefix, key) in [56, 48].into_iter().zip(VelocityKey::wider_networks(ip)) {
+        if let Some(Known::Velocity(known)) =
+            api.gate.store.look_up(Entity::Velocity(key), at).await.map_err(unanswered)?
+        {
+            wider.push(Wider {
+                prefix,
+                hour: known.short.into(),
+                day: known.long.into(),
+                accounts: known.accounts,
+                answered_accounts: known.answered_accounts,
+                failed_accounts: known.failed_accounts,
+            });
+        }
+    }
+    Ok(wider)
 }
 
 /// What the store knows of a person.

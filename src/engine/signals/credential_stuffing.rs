@@ -194,7 +194,7 @@ mod tests {
     /// What a stranger meets whose network, or device, did this.
     fn evidence(network: Source, device: Source) -> Evidence {
         let account = Account { known_source: false, ..Account::default() };
-        Evidence { history: Some(History { network, device, account }), ..fixture::evidence() }
+        Evidence { history: Some(History { network, device, account, velocities: Vec::new() }), ..fixture::evidence() }
     }
 
     /// A source whose attempts were answered one after the other; the present one, on a new account, is in flight.

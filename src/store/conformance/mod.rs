@@ -165,6 +165,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         network: network(from),
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
         told_apart: false,
+        velocities: &[],
         accounts: whom,
     }
 }

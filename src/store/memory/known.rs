@@ -20,6 +20,7 @@ impl Memory {
                 let (account, sources) = entry.read_at(at);
                 Known::Account(account, sources)
             }),
+            Entity::Velocity(key) => self.velocities.peek(&key, |entry| Known::Velocity(entry.read_at(at))),
         }
     }
 

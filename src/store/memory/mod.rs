@@ -32,6 +32,7 @@ mod sharded;
 pub(super) mod source;
 pub mod state;
 mod turnstile;
+pub(super) mod velocity;
 
 use self::account::{AccountEntry, Here};
 use self::burnt::Burnt;
@@ -41,6 +42,8 @@ use self::sharded::Sharded;
 use self::source::SourceEntry;
 use self::state::{Collecting, Keeping};
 use self::turnstile::Turnstile;
+use self::velocity::VelocityEntry;
+use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
@@ -56,7 +59,7 @@ use std::time::Duration;
 /// How much the store may remember. Every bound is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries of each counted kind: networks, devices, accounts.
+    /// Entries of each counted kind: networks, devices, accounts, and whatever else attempts share.
     pub entries: usize,
     /// Bytes of each counted kind: entries that grew leave room for fewer.
     pub bytes: usize,
@@ -72,8 +75,8 @@ pub struct Limits {
     pub listed: usize,
 }
 
-/// Bytes for each entry unless said otherwise: a million networks, devices and accounts take 1.5 GiB at most.
-pub const BYTES_AN_ENTRY: usize = (512 << 20) / 1_000_000;
+/// Bytes for each entry unless said otherwise: a million networks, devices, accounts and velocities take 1.5 GiB at most.
+pub const BYTES_AN_ENTRY: usize = (384 << 20) / 1_000_000;
 
 impl Limits {
     /// `entries` of each counted kind, and the rest in proportion to what a gate of that size meets at once.
@@ -95,6 +98,7 @@ pub struct Memory {
     networks: Sharded<Network, SourceEntry>,
     devices: Sharded<DeviceKey, SourceEntry>,
     accounts: Sharded<Pseudonym, AccountEntry>,
+    velocities: Sharded<VelocityKey, VelocityEntry>,
     open: OpenAttempts,
     burnt: Burnt,
     held: Held,
@@ -125,6 +129,7 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
+            velocities: Sharded::new("velocity", limits.entries, limits.bytes, noting),
             open: OpenAttempts::new(limits.open, noting),
             burnt: Burnt::new(limits.tokens),
             held: Held::new(limits.held, limits.held_bytes),
@@ -173,6 +178,19 @@ impl Memory {
             account = if place == 0 { read } else { larger(&account, &read) };
         }
 
+        let keys = &seen.velocities[..seen.velocities.len().min(MOST_VELOCITIES)];
+        let mut velocities = Vec::with_capacity(keys.len());
+        let count = |&key: &VelocityKey| {
+            let change = Standing::InFlight.at_velocity(key.kind, secret);
+            let (read, serial) = self.velocities.update(key, VelocityEntry::new, |entry| {
+                entry.arrive(at, change, accounts.first());
+                entry.read()
+            });
+            velocities.push((key.kind, read));
+            Counted { key, serial }
+        };
+        let counted = keys.iter().map(count).collect();
+
         self.open.insert(
             seen.id,
             Open {
@@ -184,9 +202,10 @@ impl Memory {
                 network: Counted { key: seen.network, serial: network_serial },
                 device: Counted { key: seen.device, serial: device_serial },
                 accounts: aliases,
+                velocities: counted,
             },
         );
-        History { network, device, account }
+        History { network, device, account, velocities }
     }
 
     pub fn settle(&self, settlement: &Settlement) -> Settled {
@@ -245,6 +264,7 @@ impl Memory {
                 self.networks.stats(),
                 self.devices.stats(),
                 self.accounts.stats(),
+                self.velocities.stats(),
                 self.open.stats(),
                 self.burnt.stats(),
                 held,
@@ -279,6 +299,17 @@ impl Memory {
         };
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
         self.devices.existing(&open.device.key, open.device.serial, settle_source);
+
+        for Counted { key, serial } in &open.velocities {
+            let change = to.at_velocity(key.kind, open.secret) - from.at_velocity(key.kind, open.secret);
+            let answered = (open.secret || key.kind.is_of_the_form()) && to.tells(open.told_apart);
+            self.velocities.existing(key, *serial, |entry| {
+                entry.turn(open.at, change);
+                if let (true, Some(account)) = (answered, &account) {
+                    entry.answer(open.at, account, failed);
+                }
+            });
+        }
 
         let here = self.here(open.network.key, open.device.key);
         for (place, alias) in open.accounts.iter().enumerate() {
@@ -356,6 +387,7 @@ mod tests {
                 network: Network::from_bits(source.into()),
                 device: DeviceKey::Fingerprint { hash: source, asn: 1 },
                 told_apart: true,
+                velocities: &[],
                 accounts: &[Pseudonym(
                     u128::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),
                 )],

@@ -8,8 +8,10 @@ use super::decay::Change;
 use super::sharded::{NOTES, lock_shards};
 use super::state::kept::{Kept, kept};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::evidence::EntityKind;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
+use crate::store::velocity::VelocityKey;
 use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -48,6 +50,11 @@ impl Standing {
             Standing::Answered(Outcome::Succeeded) => Change { succeeded: 1, ..arrived },
             Standing::Answered(Outcome::Unknown) | Standing::Withdrawn(_) => arrived,
         }
+    }
+
+    /// What it counts as at anything else that it has.
+    pub fn at_velocity(self, kind: EntityKind, secret: bool) -> Change {
+        self.at_source(secret || kind.is_of_the_form())
     }
 
     /// What it counts as at the account. `first`: whether under the name that the application goes by.
@@ -131,6 +138,7 @@ pub struct Open {
     pub device: Counted<DeviceKey>,
     /// By place in the observation.
     pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
+    pub velocities: Box<[Counted<VelocityKey>]>,
 }
 
 /// An attempt that changed its standing, and what it was before.
@@ -335,7 +343,24 @@ impl OpenAttempts {
 }
 
 kept!(Counted<K> { key, serial });
-kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, accounts });
+kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, accounts, velocities });
+
+impl Open {
+    /// Reads one that was written before anything was counted beside network, device and account.
+    pub fn take_without_velocities(from: &mut &[u8]) -> Option<Open> {
+        Some(Open {
+            at: Kept::take(from)?,
+            standing: Kept::take(from)?,
+            secret: Kept::take(from)?,
+            told_apart: Kept::take(from)?,
+            proves_identity: Kept::take(from)?,
+            network: Kept::take(from)?,
+            device: Kept::take(from)?,
+            accounts: Kept::take(from)?,
+            velocities: Box::default(),
+        })
+    }
+}
 
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {

@@ -1,12 +1,12 @@
 //! What things are called in the shared store.
 //!
 //! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `m` network, `e` device,
-//! `u` account, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
+//! `u` account, `v` anything else of an attempt, `o` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
 //! under a kind has one layout; another would get another letter, so that gates of two versions can run on one store
-//! during an upgrade (`n`, `d` and `a` were these three before anything was learned).
+//! during an upgrade (`n`, `d`, `a` and `t` were what `m`, `e`, `u` and `o` are now).
 //!
 //! Nobody's address stands in the store: accounts are pseudonyms already, and networks and devices are hashed here
 //! under a key that comes from the installation's identity key. The same hash gives each source the tag by which
@@ -15,6 +15,7 @@
 
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::store::DeviceKey;
+use crate::store::velocity::VelocityKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -24,6 +25,7 @@ pub enum Kind {
     Network,
     Device,
     Account,
+    Velocity,
     Attempt,
     Token,
     Held,
@@ -35,7 +37,8 @@ impl Kind {
             Kind::Network => b'm',
             Kind::Device => b'e',
             Kind::Account => b'u',
-            Kind::Attempt => b't',
+            Kind::Velocity => b'v',
+            Kind::Attempt => b'o',
             Kind::Token => b'b',
             Kind::Held => b'h',
         }
@@ -80,6 +83,11 @@ impl Keys {
                 self.source(b"fingerprint", &hash.to_be_bytes(), &asn.to_be_bytes())
             }
         }
+    }
+
+    /// What else of an attempt is counted, as the store knows it.
+    pub fn velocity(&self, key: VelocityKey) -> [u8; 16] {
+        self.source(b"velocity", &key.to_bytes(), &[]).id
     }
 
     pub fn account(&self, account: &Pseudonym) -> Vec<u8> {

@@ -48,6 +48,8 @@ use super::memory::account::{AccountEntry, Here};
 use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
+use super::memory::velocity::VelocityEntry;
+use super::velocity::MOST_VELOCITIES;
 use super::{
     Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal,
     memory,
@@ -127,7 +129,9 @@ impl Redis {
         let mut calls = vec![arrival.record(&self.keys)];
         calls.extend(arrival.counts(&self.keys, Arrival::Now));
         let answers = self.link.asker().ask(&calls, self.deadline, "attempt").await?;
-        let [_, network, device, accounts @ ..] = &answers[..] else { return Err(nonsense("too few answers")) };
+        let [_, network, device, rest @ ..] = &answers[..] else { return Err(nonsense("too few answers")) };
+        let names = arrival.record.accounts.len();
+        let (accounts, others) = rest.split_at_checked(names).ok_or_else(|| nonsense("too few answers"))?;
         let here = arrival.record.here();
         let mut account = Account::default();
         for (place, answer) in accounts.iter().enumerate() {
@@ -135,7 +139,11 @@ impl Redis {
             account = if place == 0 { read } else { memory::larger(&account, &read) };
         }
         let source = |answer| entry::<SourceEntry>(answer).map(|entry| entry.read());
-        Ok(History { network: source(network)?, device: source(device)?, account })
+        let kinds = arrival.record.velocities.iter().map(|(kind, _)| *kind);
+        let velocity = |answer| entry::<VelocityEntry>(answer).map(|entry| entry.read());
+        let velocities =
+            kinds.zip(others).map(|(kind, answer)| Ok((kind, velocity(answer)?))).collect::<Result<_, StoreError>>()?;
+        Ok(History { network: source(network)?, device: source(device)?, account, velocities })
     }
 
     /// Counts an attempt that was made while the store could not be asked, at the weight of its age, unless it was
@@ -225,6 +233,7 @@ impl Redis {
             Entity::Network(network) => self.keys.key(Kind::Network, &self.keys.network(network).id),
             Entity::Device(device) => self.keys.key(Kind::Device, &self.keys.device(device).id),
             Entity::Account(account) => self.keys.account(&account),
+            Entity::Velocity(key) => self.keys.key(Kind::Velocity, &self.keys.velocity(key)),
         };
         let answers = self.link.asker().ask(&[Call::command("GET", key)], PATIENCE, "question").await?;
         match (&answers[..], entity) {
@@ -233,6 +242,7 @@ impl Redis {
                 let (account, sources) = entry::<AccountEntry>(answer)?.read_at(at);
                 Ok(Some(Known::Account(account, sources)))
             }
+            ([answer], Entity::Velocity(_)) => Ok(Some(Known::Velocity(entry::<VelocityEntry>(answer)?.read_at(at)))),
             ([answer], _) => Ok(Some(Known::Source(entry::<SourceEntry>(answer)?.read_at(at)))),
             _ => Err(nonsense("too many answers")),
         }
@@ -419,6 +429,12 @@ impl Arriving {
             network: keys.network(seen.network),
             device: keys.device(seen.device),
             accounts,
+            velocities: seen
+                .velocities
+                .iter()
+                .take(MOST_VELOCITIES)
+                .map(|key| (key.kind, keys.velocity(*key)))
+                .collect(),
         };
         Arriving { id: seen.id, record }
     }
@@ -432,9 +448,9 @@ impl Arriving {
             .with(millis(RECORD))
     }
 
-    /// Network, device, each name.
+    /// Network, device, each name, whatever else there is.
     fn counts(&self, keys: &Keys, how: Arrival) -> Vec<Call> {
-        let Record { at, secret, network, device, accounts, .. } = &self.record;
+        let Record { at, secret, network, device, accounts, velocities, .. } = &self.record;
         let arrived = Standing::InFlight.at_source(*secret);
         let first = accounts.first().map(|account| &account.0);
         let source = |kind, id| Call::arrive_at_source(keys.key(kind, id), how, *at, arrived, first);
@@ -442,6 +458,10 @@ impl Arriving {
         calls.extend(accounts.iter().enumerate().map(|(place, account)| {
             let arrived = Standing::InFlight.at_account(*secret, place == 0);
             Call::arrive_at_account(keys.account(account), how, *at, arrived, self.record.from())
+        }));
+        calls.extend(velocities.iter().map(|(kind, id)| {
+            let arrived = Standing::InFlight.at_velocity(*kind, *secret);
+            Call::arrive_at_velocity(keys.key(Kind::Velocity, id), how, *at, arrived, first)
         }));
         calls
     }
@@ -465,16 +485,17 @@ impl Record {
         let Record { standing: from, at, secret, .. } = *self;
         let landed = from == Standing::InFlight;
         let succeeded = to == Standing::Answered(Outcome::Succeeded);
-        let answered = match to {
-            _ if !secret || !to.tells(self.told_apart) => Answered::No,
+        let answer = match to {
+            _ if !to.tells(self.told_apart) => Answered::No,
             Standing::Answered(Outcome::Failed) => Answered::Failed,
             _ => Answered::Otherwise,
         };
+        let answered = if secret { answer } else { Answered::No };
         let change = to.at_source(secret) - from.at_source(secret);
         let teaches = teaches && from.teaches_as(to, self.told_apart);
         let turn = TurnAtSource { change, landed, answered, teaches };
-        let first = self.accounts.first().map(|account| &account.0);
-        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first);
+        let first_account = self.accounts.first().map(|account| &account.0);
+        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first_account);
         let mut calls = vec![source(Kind::Network, &self.network.id), source(Kind::Device, &self.device.id)];
         calls.extend(self.accounts.iter().enumerate().map(|(place, account)| {
             let first = place == 0;
@@ -487,6 +508,11 @@ impl Record {
                 teaches: first && teaches,
             };
             Call::turn_at_account(keys.account(account), at, turn, self.from())
+        }));
+        calls.extend(self.velocities.iter().map(|(kind, id)| {
+            let change = to.at_velocity(*kind, secret) - from.at_velocity(*kind, secret);
+            let answered = if kind.is_of_the_form() { answer } else { answered };
+            Call::turn_at_velocity(keys.key(Kind::Velocity, id), at, change, answered, first_account)
         }));
         calls
     }

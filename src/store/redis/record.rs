@@ -6,9 +6,11 @@
 
 use super::keys::Source;
 use crate::engine::attempt::Pseudonym;
+use crate::engine::evidence::EntityKind;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::memory::open::Standing;
+use crate::store::velocity::MOST_VELOCITIES;
 use crate::store::{MOST_ALIASES, Withdrawal};
 
 /// Every standing with its byte in the store: never changed, never reused.
@@ -45,6 +47,8 @@ pub struct Record {
     pub device: Source,
     /// Each name once, the login identifier first.
     pub accounts: Vec<Pseudonym>,
+    /// What else of it is counted, and under which key's id.
+    pub velocities: Vec<(EntityKind, [u8; 16])>,
 }
 
 /// The byte of a standing.
@@ -59,7 +63,7 @@ pub fn reachable_from(next: Standing) -> Vec<u8> {
 
 impl Record {
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(10 + 48 + 16 * self.accounts.len());
+        let mut bytes = Vec::with_capacity(11 + 48 + 16 * self.accounts.len() + 17 * self.velocities.len());
         bytes.push(code(self.standing));
         bytes.extend_from_slice(&self.at.0.to_le_bytes());
         let flags = [
@@ -73,8 +77,13 @@ impl Record {
             bytes.extend_from_slice(&source.id);
             bytes.extend_from_slice(&source.tag);
         }
+        bytes.push(self.accounts.len() as u8);
         for account in &self.accounts {
             bytes.extend_from_slice(&account.0);
+        }
+        for (kind, id) in &self.velocities {
+            bytes.push(kind.code());
+            bytes.extend_from_slice(id);
         }
         bytes
     }
@@ -88,10 +97,16 @@ impl Record {
         let [flags] = *array(from)?;
         let mut source = || Some(Source { id: *array(from)?, tag: *array(from)? });
         let (network, device) = (source()?, source()?);
-        let (accounts, rest) = bytes.as_chunks::<16>();
-        if !rest.is_empty() || accounts.len() > MOST_ALIASES {
+        let [count] = *array(from)?;
+        let (accounts, rest) = bytes.split_at_checked(16 * usize::from(count))?;
+        let (accounts, _) = accounts.as_chunks::<16>();
+        let (velocities, rest) = rest.as_chunks::<17>();
+        if !rest.is_empty() || accounts.len() > MOST_ALIASES || velocities.len() > MOST_VELOCITIES {
             return None;
         }
+        let velocity = |[code, id @ ..]: &[u8; 17]| {
+            EntityKind::ALL.into_iter().find(|kind| kind.code() == *code).map(|kind| (kind, *id))
+        };
         Some(Record {
             standing,
             at,
@@ -102,6 +117,7 @@ impl Record {
             network,
             device,
             accounts: accounts.iter().map(|account| Pseudonym(*account)).collect(),
+            velocities: velocities.iter().map(velocity).collect::<Option<_>>()?,
         })
     }
 }
@@ -130,10 +146,11 @@ mod tests {
                 network: source(1),
                 device: source(7),
                 accounts: (0..place.min(MOST_ALIASES)).map(|account| Pseudonym([account as u8; 16])).collect(),
+                velocities: EntityKind::ALL[..place.min(MOST_VELOCITIES)].iter().map(|kind| (*kind, [3; 16])).collect(),
             };
             let bytes = record.to_bytes();
             assert_eq!(Record::from_bytes(&bytes), Some(record));
-            for cut in 0..58 {
+            for cut in 0..59 {
                 assert_eq!(Record::from_bytes(&bytes[..cut]), None);
             }
         }

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// What a source did is negligible after a day without an attempt: an hour's counts have halved 24 times, and distinct
 /// accounts are told apart over two hours.
 const SOURCE: Duration = Duration::from_secs(24 * 3600);
+/// The same for anything else of an attempt, of which a day's count has halved seven times by then.
+const VELOCITY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The same for an account: what counts there halves in ten minutes.
 const ACCOUNT: Duration = Duration::from_secs(24 * 3600);
 /// How long an account's known sources are remembered after its last attempt: who comes back from their holidays should
@@ -24,8 +26,12 @@ const KNOWN: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long what is usual for something is remembered after its last attempt: by then a day weighs a sixteenth.
 const LEARNED: Duration = Duration::from_secs(28 * 24 * 3600);
 
-static SOURCE_SCRIPT: LazyLock<Counting> =
-    LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("source.lua"))));
+static SOURCE_SCRIPT: LazyLock<Counting> = LazyLock::new(|| {
+    Counting::new(concat!(include_str!("counting.lua"), include_str!("distinct.lua"), include_str!("source.lua")))
+});
+static VELOCITY_SCRIPT: LazyLock<Counting> = LazyLock::new(|| {
+    Counting::new(concat!(include_str!("counting.lua"), include_str!("distinct.lua"), include_str!("velocity.lua")))
+});
 static ACCOUNT_SCRIPT: LazyLock<Counting> =
     LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("account.lua"))));
 static ATTEMPT_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("attempt.lua")));
@@ -72,6 +78,16 @@ pub enum Answered {
     No,
     Otherwise,
     Failed,
+}
+
+impl Answered {
+    fn letter(self) -> &'static str {
+        match self {
+            Answered::No => "",
+            Answered::Otherwise => "a",
+            Answered::Failed => "f",
+        }
+    }
 }
 
 /// What is to change at a source when an attempt takes another standing.
@@ -137,13 +153,38 @@ impl Call {
             .with(account.map_or(&[][..], |account| &account[..4]))
             .with(millis(SOURCE))
             .with(if turn.landed { "l" } else { "" })
-            .with(match turn.answered {
-                Answered::No => "",
-                Answered::Otherwise => "a",
-                Answered::Failed => "f",
-            })
+            .with(turn.answered.letter())
             .with(if turn.teaches { "t" } else { "" })
             .with(millis(LEARNED))
+    }
+
+    pub fn arrive_at_velocity(
+        key: Vec<u8>,
+        how: Arrival,
+        at: Timestamp,
+        change: Change,
+        account: Option<&[u8; 16]>,
+    ) -> Call {
+        Call::at_velocity(key, mode(how), at, change, account)
+    }
+
+    pub fn turn_at_velocity(
+        key: Vec<u8>,
+        at: Timestamp,
+        change: Change,
+        answered: Answered,
+        account: Option<&[u8; 16]>,
+    ) -> Call {
+        Call::at_velocity(key, "turn", at, change, account).with(answered.letter())
+    }
+
+    fn at_velocity(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, account: Option<&[u8; 16]>) -> Call {
+        Call::script(&VELOCITY_SCRIPT, key)
+            .with(mode)
+            .with(number(at.0))
+            .with(packed(change))
+            .with(account.map_or(&[][..], |account| &account[..4]))
+            .with(millis(VELOCITY))
     }
 
     pub fn arrive_at_account(key: Vec<u8>, how: Arrival, at: Timestamp, change: Change, from: From) -> Call {

@@ -32,6 +32,7 @@ async fn see(store: &Store, id: u128, network: u128, account: u8) -> History {
         device: DeviceKey::Fingerprint { hash: network as u64, asn: 1 },
         accounts: &[Pseudonym([account; 16])],
         told_apart: true,
+        velocities: &[],
     };
     store.observe(&seen).await.unwrap().history
 }

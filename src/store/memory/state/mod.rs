@@ -36,9 +36,11 @@ use super::heir::Line;
 use super::open::{LONGEST, Open};
 use super::sharded::{Grown, Sharded};
 use super::source::SourceEntry;
+use super::velocity::VelocityEntry;
 use super::{Limits, Memory};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::time::Timestamp;
+use crate::store::velocity::VelocityKey;
 use crate::store::{DeviceKey, KeepingStats, StoreError};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
@@ -65,7 +67,10 @@ const ACCOUNT: u8 = 44;
 const UNLEARNED_NETWORK: u8 = 1;
 const UNLEARNED_DEVICE: u8 = 2;
 const UNLEARNED_ACCOUNT: u8 = 3;
-const OPEN: u8 = 4;
+const OPEN: u8 = 45;
+const VELOCITY: u8 = 40;
+/// An attempt of before there were velocities.
+const OLD_OPEN: u8 = 4;
 const CLOSED: u8 = 5;
 const SPENT: u8 = 6;
 const HELD: u8 = 7;
@@ -215,7 +220,13 @@ impl Memory {
             return self.written(keeping, written);
         }
         // Every one is asked, so that none is asked about the same again.
-        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
+        let missed = [
+            self.open.missed(),
+            self.networks.missed(),
+            self.devices.missed(),
+            self.accounts.missed(),
+            self.velocities.missed(),
+        ];
         let due = missed.contains(&true) || {
             let output = keeping.output.lock();
             match (&output.generation, output.whole) {
@@ -330,6 +341,7 @@ impl Memory {
         forget(&self.networks);
         forget(&self.devices);
         forget(&self.accounts);
+        forget(&self.velocities);
     }
 
     fn write_all(&self, keeping: &Keeping) -> std::io::Result<()> {
@@ -348,6 +360,7 @@ impl Memory {
         all_of(NETWORK, &self.networks, batch, put)?;
         all_of(DEVICE, &self.devices, batch, put)?;
         all_of(ACCOUNT, &self.accounts, batch, put)?;
+        all_of(VELOCITY, &self.velocities, batch, put)?;
         for part in 0..self.open.parts() {
             for ids in self.open.ids(part).chunks(AT_ONCE) {
                 self.open.show(part, ids, |id, open| attempt(batch, id, open));
@@ -381,6 +394,7 @@ impl Memory {
         changes_of(NETWORK, &self.networks, &mut batch, &mut put_if_long)?;
         changes_of(DEVICE, &self.devices, &mut batch, &mut put_if_long)?;
         changes_of(ACCOUNT, &self.accounts, &mut batch, &mut put_if_long)?;
+        changes_of(VELOCITY, &self.velocities, &mut batch, &mut put_if_long)?;
         put(&mut batch, 1)
     }
 
@@ -540,6 +554,13 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         NETWORK => memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
+        VELOCITY => {
+            memory.velocities.restore(VelocityKey::take(from)?, u32::take(from)?, VelocityEntry::take(from)?);
+        }
+        OLD_OPEN => {
+            let (id, open) = (AttemptId::take(from)?, Open::take_without_velocities(from)?);
+            memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));
+        }
         UNLEARNED_NETWORK => {
             memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
         }

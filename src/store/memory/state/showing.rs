@@ -64,7 +64,13 @@ impl Memory {
             None => self.write_changes(None)?,
         }
         let meanwhile = self.collecting.meanwhile.lock().replace(Vec::new()).unwrap_or_default();
-        let missed = [self.open.missed(), self.networks.missed(), self.devices.missed(), self.accounts.missed()];
+        let missed = [
+            self.open.missed(),
+            self.networks.missed(),
+            self.devices.missed(),
+            self.accounts.missed(),
+            self.velocities.missed(),
+        ];
         self.with_line(|line| {
             line.send(&meanwhile);
             if missed.contains(&true) {
@@ -129,6 +135,7 @@ impl Memory {
         self.networks.clear();
         self.devices.clear();
         self.accounts.clear();
+        self.velocities.clear();
         self.open.clear();
         self.burnt.clear();
         self.held.clear();
@@ -138,6 +145,7 @@ impl Memory {
         self.networks.note_changes(noting);
         self.devices.note_changes(noting);
         self.accounts.note_changes(noting);
+        self.velocities.note_changes(noting);
         self.open.note_changes(noting);
     }
 }

@@ -47,6 +47,7 @@ fn see(memory: &Memory, id: u128, at: Timestamp, network: u128, account: u8) -> 
         device: DeviceKey::Fingerprint { hash: network as u64, asn: 1 },
         accounts: &[Pseudonym([account; 16])],
         told_apart: true,
+        velocities: &[],
     })
 }
 

@@ -1,6 +1,7 @@
 //! Attempts that are told when the store is back: they count as if they had been told in time.
 
 use super::*;
+use crate::engine::evidence::Usual;
 use crate::store::model::same;
 use proptest::prelude::*;
 

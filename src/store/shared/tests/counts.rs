@@ -228,6 +228,7 @@ fn observation(id: u128, at: Timestamp, from: u32, accounts: &[Pseudonym], event
         network: network(from),
         device: DeviceKey::Cookie(name(100 + u64::from(from))),
         told_apart: false,
+        velocities: &[],
         accounts,
     }
 }
