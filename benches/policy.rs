@@ -78,6 +78,7 @@ fn quiet() -> (Evidence, Assessment) {
         moment: Moment::Before,
         intel,
         history: None,
+        site: Default::default(),
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     };

@@ -3,6 +3,8 @@
 
 use super::attempt::Attempt;
 use super::clearance::Clearance;
+use super::event::Event;
+use super::time::Timestamp;
 use std::sync::Arc;
 
 /// Which of the two judgements this is.
@@ -31,6 +33,8 @@ pub struct Evidence {
     pub intel: Intel,
     /// Counters of the source and the account, this attempt included. `None`: the store did not answer in time.
     pub history: Option<History>,
+    /// What the whole site sees, at most a second or so old: not of this attempt's moment, and not counting it.
+    pub site: Arc<Site>,
     pub clearance: Clearance,
     /// Names of the parts that could not be asked (`store`, `country`), as the record prints them.
     pub degraded: Vec<&'static str>,
@@ -176,10 +180,30 @@ pub enum EntityKind {
     Phone,
     /// Where to ship to, by event.
     Address,
+    /// The whole site, by event.
+    Site,
+}
+
+/// What the whole site sees: for signals that ask whether *this* is part of something larger. Computed beside the request path
+/// and read without a lock; of a fleet, all of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Site {
+    /// When it was so; zero: never yet.
+    pub at: Timestamp,
+    /// Events that were seen lately. All events of the operator's own are one.
+    pub events: Vec<(Event, Velocity)>,
+}
+
+impl Site {
+    /// What is known of this kind of event.
+    pub fn of(&self, event: &Event) -> Option<&Velocity> {
+        let same = |known: &Event| known == event || matches!((known, event), (Event::Custom(_), Event::Custom(_)));
+        self.events.iter().find(|(known, _)| same(known)).map(|(_, seen)| seen)
+    }
 }
 
 impl EntityKind {
-    pub const ALL: [EntityKind; 8] = [
+    pub const ALL: [EntityKind; 9] = [
         EntityKind::Network56,
         EntityKind::Network48,
         EntityKind::Fingerprint,
@@ -188,6 +212,7 @@ impl EntityKind {
         EntityKind::CardBin,
         EntityKind::Phone,
         EntityKind::Address,
+        EntityKind::Site,
     ];
 
     /// As the admin API calls it.
@@ -201,6 +226,7 @@ impl EntityKind {
             EntityKind::CardBin => "card_bin",
             EntityKind::Phone => "phone",
             EntityKind::Address => "address",
+            EntityKind::Site => "site",
         }
     }
 
@@ -215,14 +241,19 @@ impl EntityKind {
             EntityKind::CardBin => 6,
             EntityKind::Phone => 7,
             EntityKind::Address => 8,
+            EntityKind::Site => 9,
         }
     }
 
-    /// Whether it stands in a form. It is counted by event then, and answers to every event count; else only those to a
+    /// Whether it stands in a form, or is the whole site. It is counted by event then, and answers to every event count; else only those to a
     /// secret do, as at every source.
-    pub fn is_of_the_form(self) -> bool {
+    pub fn is_by_event(self) -> bool {
         match self {
-            EntityKind::EmailTemplate | EntityKind::CardBin | EntityKind::Phone | EntityKind::Address => true,
+            EntityKind::EmailTemplate
+            | EntityKind::CardBin
+            | EntityKind::Phone
+            | EntityKind::Address
+            | EntityKind::Site => true,
             EntityKind::Network56 | EntityKind::Network48 | EntityKind::Fingerprint | EntityKind::AsnFingerprint => {
                 false
             }

@@ -68,6 +68,7 @@ pub fn evidence() -> Evidence {
             account: owner(),
             velocities: Vec::new(),
         }),
+        site: Arc::default(),
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     }

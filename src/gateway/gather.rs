@@ -116,7 +116,9 @@ pub async fn evidence(
         missing,
         ambiguities,
     };
-    Evidence { attempt, moment: Moment::Before, intel, history, clearance: Clearance::NONE, degraded }
+    // What the whole site sees is published beside the requests, by whoever serves them.
+    let site = Arc::default();
+    Evidence { attempt, moment: Moment::Before, intel, history, site, clearance: Clearance::NONE, degraded }
 }
 
 /// What the client calls itself.

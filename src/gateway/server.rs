@@ -135,6 +135,7 @@ impl Gate {
         Ok(Arc::new(Gate {
             live: arc_swap::ArcSwap::from_pointee(live),
             store,
+            site: arc_swap::ArcSwap::default(),
             metrics,
             sinks,
             admin: Arc::new(admin),

@@ -307,14 +307,11 @@ impl Store {
     pub async fn observe(&self, observation: &Observation<'_>) -> Result<Seen, StoreError> {
         match self {
             Store::Memory(memory) => {
-                let history = match memory.if_here(|memory| memory.observe(observation)) {
-                    Some(history) => history,
-                    None => match Box::pin(memory.elsewhere(Question::observe(observation))).await? {
-                        Answer::History(history) => history,
-                        other => return Err(other.unfit()),
-                    },
-                };
-                Ok(Seen { history, missing: None })
+                // Nothing with a history in it may live while something is waited for: that would be the future's size.
+                if let Some(history) = memory.if_here(|memory| memory.observe(observation)) {
+                    return Ok(Seen { history, missing: None });
+                }
+                Box::pin(memory.observe_elsewhere(observation)).await
             }
             Store::Redis(redis) => {
                 Box::pin(redis.observe(observation)).await.map(|history| Seen { history, missing: None })
@@ -426,6 +423,15 @@ impl Store {
             Store::Memory(memory) => memory.if_here(|memory| memory.look_up(entity, at)).ok_or_else(gone),
             Store::Redis(redis) => Box::pin(redis.look_up(entity, at)).await,
             Store::Shared(shared) => Box::pin(shared.look_up(entity, at)).await,
+        }
+    }
+
+    /// What the whole site (of a fleet: all of it) sees, as of `at`. To be asked once a second, beside the request path.
+    pub async fn site(&self, at: Timestamp) -> Result<evidence::Site, StoreError> {
+        match self {
+            Store::Memory(memory) => memory.if_here(|memory| memory.site(at)).ok_or_else(gone),
+            Store::Redis(redis) => Box::pin(redis.site(at)).await,
+            Store::Shared(shared) => Box::pin(shared.site(at)).await,
         }
     }
 

@@ -308,7 +308,7 @@ impl Model {
     }
 
     fn velocity(&self, key: VelocityKey) -> Velocity {
-        let every = key.kind.is_of_the_form();
+        let every = key.kind.is_by_event();
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.velocities.contains(&key)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
         let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, every);

@@ -31,7 +31,20 @@ pub struct VelocityKey {
 impl VelocityKey {
     pub fn new(kind: EntityKind, event: &Event, id: [u8; 16]) -> VelocityKey {
         let of_event = || Event::NAMED.iter().position(|named| named == event).map_or(255, |place| place as u8 + 1);
-        VelocityKey { kind, event: if kind.is_of_the_form() { of_event() } else { 0 }, id }
+        VelocityKey { kind, event: if kind.is_by_event() { of_event() } else { 0 }, id }
+    }
+
+    /// The whole site's, of one kind of event.
+    pub fn site(event: &Event) -> VelocityKey {
+        VelocityKey::new(EntityKind::Site, event, [0; 16])
+    }
+
+    /// Every kind of event of the site, with its key.
+    pub fn sites() -> impl Iterator<Item = (Event, VelocityKey)> {
+        Event::NAMED.into_iter().chain([Event::Custom("".into())]).map(|event| {
+            let key = VelocityKey::site(&event);
+            (event, key)
+        })
     }
 
     /// From a number.
@@ -68,6 +81,7 @@ impl VelocityKey {
         ] {
             keys.extend(value.map(|Pseudonym(id)| VelocityKey::new(kind, event, id)));
         }
+        keys.push(VelocityKey::site(event));
         keys
     }
 
@@ -107,7 +121,7 @@ mod tests {
             let key = VelocityKey::new(kind, &Event::Register, [7; 16]);
             assert_eq!(VelocityKey::from_bytes(key.to_bytes()), Some(key));
             let login = VelocityKey::new(kind, &Event::Login, [7; 16]);
-            assert_eq!(key != login, kind.is_of_the_form(), "{kind:?}");
+            assert_eq!(key != login, kind.is_by_event(), "{kind:?}");
         }
         assert_eq!(VelocityKey::from_bytes([255; 18]), None);
     }
@@ -124,7 +138,10 @@ mod tests {
         let [v4, v6] = ["203.0.113.7", "2001:db8:1:2ff::9"].map(|ip| ip.parse::<IpAddr>().unwrap());
         let kinds = |keys: &[VelocityKey]| keys.iter().map(|key| key.kind).collect::<Vec<_>>();
         assert_eq!(kinds(&VelocityKey::all(v6, Some(1), &Event::Login, &everything)), EntityKind::ALL);
-        assert_eq!(kinds(&VelocityKey::all(v4, None, &Event::Login, &Found::default())), [EntityKind::Fingerprint]);
+        assert_eq!(
+            kinds(&VelocityKey::all(v4, None, &Event::Login, &Found::default())),
+            [EntityKind::Fingerprint, EntityKind::Site]
+        );
         let same = |a: &str, b: &str| {
             let [a, b] = [a, b].map(|ip| VelocityKey::wider_networks(ip.parse().unwrap()).collect::<Vec<_>>());
             (a[0] == b[0], a[1] == b[1])

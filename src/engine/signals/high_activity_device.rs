@@ -35,7 +35,7 @@ pub static SIGNAL: Signal = Signal {
         Parameter {
             name: "per_minute",
             summary: "least attempts, decayed with a half-life of one minute, that are ever called high",
-            default: 20.0,
+            default: 45.0,
             min: 5.0,
             max: 1_000_000.0,
         },
@@ -82,7 +82,7 @@ mod tests {
     use crate::engine::fixture;
     use crate::engine::signals::Finding;
 
-    const DEFAULTS: [f64; 4] = [20.0, 60.0, 10.0, 0.001];
+    const DEFAULTS: [f64; 4] = [45.0, 60.0, 10.0, 0.001];
 
     fn check(cookie: bool, minute: f64, hour: f64, usual_hour: Usual) -> Reading {
         let mut evidence = fixture::evidence();

@@ -5,6 +5,7 @@ mod known;
 mod refusals;
 mod tokens;
 mod unmatched;
+mod velocities;
 
 use super::memory::{Limits, Memory};
 use super::redis::server::{Cluster, shared};
@@ -19,6 +20,7 @@ use std::sync::Barrier;
 use std::thread;
 use tokens::*;
 use unmatched::*;
+use velocities::*;
 
 /// One test a promise, of the store that `$make` opens with the given bounds.
 macro_rules! suite {
@@ -102,6 +104,9 @@ every_store!(
     a_clock_set_back_keeps_counting,
     a_token_burns_exactly_once,
     an_answer_is_taken_exactly_once,
+    what_attempts_share_is_counted_whoever_sends_them,
+    what_stands_in_a_form_counts_by_event_and_whatever_is_answered,
+    the_whole_site_is_seen_by_event,
     looking_up_counts_nothing_and_sees_what_an_attempt_would;
     not without the remote:
     a_forgotten_account_is_one_that_never_was,

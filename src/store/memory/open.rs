@@ -11,7 +11,7 @@ use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::EntityKind;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
-use crate::store::velocity::VelocityKey;
+use crate::store::velocity::{MOST_VELOCITIES, VelocityKey};
 use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -21,8 +21,10 @@ use std::time::Duration;
 
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
 pub const LONGEST: Duration = Duration::from_secs(600);
-/// Bytes of one; a test beside the maps holds it.
-pub const BYTES: usize = 232;
+/// Bytes of one beside its velocities; a test beside the maps holds it.
+pub const FIXED: usize = 248;
+/// Bytes of one with as many velocities as there can be.
+const BYTES: usize = FIXED + MOST_VELOCITIES * size_of::<Counted<VelocityKey>>();
 /// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
 const REAPED: usize = 4;
 
@@ -54,7 +56,7 @@ impl Standing {
 
     /// What it counts as at anything else that it has.
     pub fn at_velocity(self, kind: EntityKind, secret: bool) -> Change {
-        self.at_source(secret || kind.is_of_the_form())
+        self.at_source(secret || kind.is_by_event())
     }
 
     /// What it counts as at the account. `first`: whether under the name that the application goes by.

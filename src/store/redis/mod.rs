@@ -49,14 +49,14 @@ use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::memory::velocity::VelocityEntry;
-use super::velocity::MOST_VELOCITIES;
+use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{
     Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal,
     memory,
 };
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
-use crate::engine::evidence::{Account, History};
+use crate::engine::evidence::{Account, History, Site};
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use ::redis::Value;
@@ -246,6 +246,21 @@ impl Redis {
             ([answer], _) => Ok(Some(Known::Source(entry::<SourceEntry>(answer)?.read_at(at)))),
             _ => Err(nonsense("too many answers")),
         }
+    }
+
+    /// What the whole fleet sees, in one round trip.
+    pub async fn site(&self, at: Timestamp) -> Result<Site, StoreError> {
+        let (events, keys): (Vec<_>, Vec<_>) = VelocityKey::sites().unzip();
+        let key = |key| self.keys.key(Kind::Velocity, &self.keys.velocity(key));
+        let calls: Vec<Call> = keys.into_iter().map(|one| Call::command("GET", key(one))).collect();
+        let answers = self.link.asker().ask(&calls, PATIENCE, "question").await?;
+        let mut site = Site { at, events: Vec::new() };
+        for (event, answer) in events.into_iter().zip(&answers) {
+            if *answer != Value::Nil {
+                site.events.push((event, entry::<VelocityEntry>(answer)?.read_at(at)));
+            }
+        }
+        Ok(site)
     }
 
     /// Forgets an account's entry. Records of its attempts that are under way name it for a quarter of an hour more,
@@ -511,7 +526,7 @@ impl Record {
         }));
         calls.extend(self.velocities.iter().map(|(kind, id)| {
             let change = to.at_velocity(*kind, secret) - from.at_velocity(*kind, secret);
-            let answered = if kind.is_of_the_form() { answer } else { answered };
+            let answered = if kind.is_by_event() { answer } else { answered };
             Call::turn_at_velocity(keys.key(Kind::Velocity, id), at, change, answered, first_account)
         }));
         calls
