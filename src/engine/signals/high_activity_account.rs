@@ -18,8 +18,8 @@
 //! everything and tries for a quarter of an hour. So the weights are small.
 //!
 //! # Parameters
-//! `per_ten_minutes`: below this count, with a half-life of ten minutes, it never fires (20 is about 14 in ten minutes,
-//! kept up, or 20 at once). `probability`: a peak as high is expected on a smaller share of days.
+//! `per_ten_minutes`: below this count, with a half-life of ten minutes, it never fires (30 is about 21 in ten minutes,
+//! kept up, or 30 at once). `probability`: a peak as high is expected on a smaller share of days.
 
 use super::{Activity, Parameter, Reading, Signal, Weights};
 use crate::engine::evidence::Evidence;
@@ -32,7 +32,7 @@ pub static SIGNAL: Signal = Signal {
         Parameter {
             name: "per_ten_minutes",
             summary: "least attempts, decayed with a half-life of ten minutes, that are ever called high",
-            default: 20.0,
+            default: 30.0,
             min: 5.0,
             max: 100_000.0,
         },
@@ -63,7 +63,7 @@ mod tests {
     use crate::engine::fixture;
     use crate::engine::signals::Finding;
 
-    const DEFAULTS: [f64; 2] = [20.0, 0.001];
+    const DEFAULTS: [f64; 2] = [30.0, 0.001];
 
     fn check(attempts: f64, usual: Usual) -> Reading {
         let mut evidence = fixture::evidence();
@@ -76,7 +76,7 @@ mod tests {
     fn fires_on_an_account_that_is_suddenly_everywhere() {
         let Reading::Fired(findings) = check(30.0, Usual::default()) else { panic!("30 in ten minutes") };
         assert_eq!(findings.get("observed"), Some(&Finding::Number(30.0)));
-        assert_eq!(findings.get("expected"), Some(&Finding::Number(2.0)));
+        assert_eq!(findings.get("expected"), Some(&Finding::Number(3.0)));
         assert_eq!(findings.get("window_s"), Some(&Finding::Count(600)));
         let thrice_as_often = Usual { days: 5.0, mean: 12.0, variance: 4.0 };
         assert!(matches!(check(40.0, thrice_as_often), Reading::Fired(_)));
