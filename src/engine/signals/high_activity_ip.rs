@@ -88,9 +88,9 @@ mod tests {
     }
 
     /// The same from an address whose days have such peaks, by the minute and by the hour.
-    fn used_to(days: f64, minute: f64, hour: f64, source: Source) -> Source {
+    fn used_to(days: f64, minute: f64, hour: f64, source: &Source) -> Source {
         let usual = |mean: f64| Usual { days, mean, variance: 0.04 * mean * mean };
-        Source { usual_minute: usual(minute), usual_hour: usual(hour), ..source }
+        Source { usual_minute: usual(minute), usual_hour: usual(hour), ..source.clone() }
     }
 
     fn check(network: Source) -> Reading {
@@ -112,7 +112,7 @@ mod tests {
     fn fires_on_three_hundred_from_a_newcomer_and_not_from_the_office_that_sends_them_each_morning() {
         let morning = spread(300, 3_600.0);
         assert!(matches!(check(morning.clone()), Reading::Fired(_)));
-        assert_eq!(check(used_to(6.0, 7.0, 205.0, morning)), Reading::Quiet);
+        assert_eq!(check(used_to(6.0, 7.0, 205.0, &morning)), Reading::Quiet);
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn fires_on_the_busy_who_are_busier_than_ever() {
-        assert!(matches!(check(used_to(6.0, 7.0, 205.0, spread(2_000, 3_600.0))), Reading::Fired(_)));
+        assert!(matches!(check(used_to(6.0, 7.0, 205.0, &spread(2_000, 3_600.0))), Reading::Fired(_)));
     }
 
     #[test]
@@ -135,8 +135,11 @@ mod tests {
             ("one person, forty tries", spread(40, 600.0)),
             ("a hundred people within ten minutes", spread(100, 600.0)),
             ("two hundred people within two hours", spread(200, 7_200.0)),
-            ("an integration that logs in for each call, as ever", used_to(9.0, 80.0, 4_300.0, spread(3_000, 3_600.0))),
-            ("a campus at nine, as ever", used_to(5.0, 90.0, 1_900.0, spread(2_000, 1_800.0))),
+            (
+                "an integration that logs in for each call, as ever",
+                used_to(9.0, 80.0, 4_300.0, &spread(3_000, 3_600.0)),
+            ),
+            ("a campus at nine, as ever", used_to(5.0, 90.0, 1_900.0, &spread(2_000, 1_800.0))),
             (
                 "a burst that is over",
                 Source { minute: Counts { attempts: 59.0, ..Counts::default() }, ..Source::default() },

@@ -42,7 +42,7 @@ pub struct Tally {
     pub failed: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DistinctAccounts {
     /// The running window: hours since the epoch.
     hour: u32,
@@ -67,12 +67,6 @@ struct Bitmaps {
     answered_before: [u64; WORDS],
     failed: [u64; WORDS],
     failed_before: [u64; WORDS],
-}
-
-impl Default for DistinctAccounts {
-    fn default() -> Self {
-        DistinctAccounts { hour: 0, members: Members::default() }
-    }
 }
 
 impl Default for Members {
