@@ -169,6 +169,8 @@ async fn follow_site(gate: &Gate) {
 
 /// How often what other gates changed in lists is asked for.
 const FOLLOW: Duration = Duration::from_millis(250);
+// A change reaches the whole fleet within a second: a round that just missed it, the next one, and time to ask.
+const _: () = assert!(FOLLOW.as_millis() * 3 < 1000);
 
 /// Keeps the lists as the fleet has them, and forgets what is over. Beside the requests: none waits for it.
 async fn follow_lists(gate: &Gate) {
@@ -239,6 +241,7 @@ impl BackgroundService for Farewell {
                 tokio::time::timeout(limits.grace, gone).await.is_ok()
             }
         };
+        self.gate.store.finish().await;
         self.gate.store.close();
         self.gate.sinks.shutdown();
         tracing::info!(in_time, "stopped");

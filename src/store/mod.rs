@@ -507,6 +507,15 @@ impl Store {
         }
     }
 
+    /// Waits, for seconds at most, until servers were told what this process alone knows. To be called before
+    /// [`Store::close`], when no more is to be counted.
+    pub async fn finish(&self) {
+        match self {
+            Store::Memory(_) | Store::Redis(_) => {}
+            Store::Shared(shared) => shared.finish().await,
+        }
+    }
+
     /// To be called when no more is to be counted: what outlives the process is written when this returns.
     pub fn close(&self) {
         match self {

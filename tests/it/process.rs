@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 pub struct Program {
@@ -68,14 +69,22 @@ impl Program {
     pub async fn again(mut self) -> Program {
         within("the end", self.child.wait()).await.unwrap();
         self.child = command(&self.dir.path().join("tollgate.yaml")).spawn().unwrap();
-        within("the program to be ready", async {
+        let ready = async {
             while tokio::net::TcpStream::connect(self.admin).await.is_err()
                 || send(self.admin, get("/readyz", "Connection: close\r\n")).await.status != 200
             {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-        })
-        .await;
+        };
+        let ended = tokio::select! {
+            () = within("the program to be ready", ready) => None,
+            status = self.child.wait() => Some(status.unwrap()),
+        };
+        if let Some(status) = ended {
+            let mut said = String::new();
+            self.child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
+            panic!("the program did not start again: {status}\n{said}");
+        }
         self
     }
 

@@ -1,10 +1,11 @@
 //! A file of entries, read whole before any of it is sent, and sent in parts.
 
-use super::{asked, by, complain, path, print, tell_if_not_kept};
+use super::{asked, by, complain, complain_in_lines, path, print, tell_if_not_kept};
 use crate::cli::asking::Running;
 use crate::cli::check::CONFIGURATION;
 use crate::cli::progress::Progress;
 use crate::cli::{FAILED, USAGE};
+use crate::config::printable;
 use crate::gateway::lists::{AnyNames, read};
 use crate::lists::{ListOf, line};
 use serde_json::{Value, json};
@@ -87,7 +88,7 @@ fn check(list: &str, of: ListOf, text: &str, name: &str) -> Result<(), u8> {
         if let Some(fault) = fault {
             wrong += 1;
             if wrong <= MOST_WRONG {
-                said += &format!("{name}:{}: {fault}\n", number + 1);
+                said += &format!("{name}:{}: {}\n", number + 1, printable(&fault.to_string()));
             }
         }
     }
@@ -97,7 +98,7 @@ fn check(list: &str, of: ListOf, text: &str, name: &str) -> Result<(), u8> {
     if wrong > MOST_WRONG {
         said += &format!("{name}: {} more lines are wrong\n", wrong - MOST_WRONG);
     }
-    Err(complain(CONFIGURATION, &format!("{said}nothing was imported")))
+    Err(complain_in_lines(CONFIGURATION, &format!("{said}nothing was imported")))
 }
 
 /// The text cut at line ends, each part with the number of lines before it.

@@ -197,6 +197,14 @@ fn refused(answered: &Answered) -> u8 {
     complain(FAILED, &said)
 }
 
+/// Of several lines, each of which is [printable](config::printable) already.
+fn complain_in_lines(code: u8, said: &str) -> u8 {
+    for line in said.lines() {
+        let _ = writeln!(std::io::stderr(), "tollgate: {line}");
+    }
+    code
+}
+
 fn complain(code: u8, said: &str) -> u8 {
     let _ = writeln!(std::io::stderr(), "tollgate: {}", config::printable(said));
     code

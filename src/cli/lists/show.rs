@@ -38,6 +38,10 @@ pub fn all(gate: &Gate, as_json: bool) -> Result<(), u8> {
         "room for {} more\n",
         overview["most"].as_u64().unwrap_or(0).saturating_sub(overview["added"].as_u64().unwrap_or(0))
     ));
+    if overview["known"] == json!(false) {
+        let said = "what was added is not known: this gate has not reached its store since it started";
+        let _ = writeln!(std::io::stderr(), "tollgate: {said}");
+    }
     Ok(())
 }
 

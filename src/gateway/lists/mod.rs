@@ -139,6 +139,8 @@ pub struct Overview {
     pub bans: usize,
     /// Whether what is added outlives a restart.
     pub kept: bool,
+    /// Whether this gate knows what was added: false until a shared store was reached for the first time.
+    pub known: bool,
 }
 
 /// One list.
@@ -194,6 +196,7 @@ pub fn overview(gate: &Gate, live: &Live) -> Overview {
         most_bans,
         bans,
         kept: gate.store.keeps_lists(),
+        known: gate.store.knows_lists(),
     }
 }
 

@@ -21,6 +21,9 @@ const CODES: [&str; 10] = [
     "NOAUTH",
 ];
 
+/// Said of a command inside a script, as "The user executing the script can't run this command or subcommand".
+const NO_RIGHT: &str = "The user executing the script can't";
+
 /// `what` was to be stored.
 pub fn of(error: &RedisError, what: &'static str) -> StoreError {
     let said: Box<str> = error.to_string().into();
@@ -42,6 +45,8 @@ pub fn of(error: &RedisError, what: &'static str) -> StoreError {
         Some("READONLY" | "MISCONF" | "NOREPLICAS") => StoreError::ReadOnly(said),
         Some("LOADING" | "CLUSTERDOWN" | "TRYAGAIN" | "MASTERDOWN" | "MOVED" | "ASK") => StoreError::FailingOver(said),
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => StoreError::Refused(said),
+        // What a script may not do has no code of its own.
+        _ if said.contains(NO_RIGHT) => StoreError::Refused(said),
         _ => StoreError::Broken(said),
     }
 }
@@ -81,6 +86,7 @@ mod tests {
             ("-NOAUTH Authentication required.", "refused"),
             ("-WRONGPASS invalid username-password pair", "refused"),
             ("-NOPERM this user has no permissions", "refused"),
+            ("-ERR The user executing the script can't run this command or subcommand script: 1", "refused"),
             ("-WRONGTYPE Operation against a key holding the wrong kind of value", "broken"),
             ("-ERR something else", "broken"),
         ] {

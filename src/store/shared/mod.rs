@@ -357,6 +357,19 @@ impl Shared {
         }
     }
 
+    /// Waits until the remote was told what it does not know yet, a moment at most: what waits here ends with the process.
+    pub async fn finish(&self) {
+        self.finish_within(LAST).await;
+    }
+
+    async fn finish_within(&self, patience: Duration) {
+        let patience = Instant::now() + patience;
+        let waits = || self.in_doubt.load(Ordering::Relaxed) > 0 || !self.ledger.lock().backlog.is_empty();
+        while waits() && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub fn close(&self) {
         self.remote.close();
         self.local.close();
@@ -540,5 +553,7 @@ impl Shared {
     }
 }
 
+/// How long an end waits until the remote was told everything. Longer than it takes to come back from a stumble.
+const LAST: Duration = Duration::from_secs(5);
 /// How long a start waits for the first connection.
 const FIRST: Duration = Duration::from_secs(2);

@@ -18,6 +18,7 @@ use origin::Origin;
 use pingora::apps::ServerApp;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::{GetSocketDigest, SocketDigest};
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -168,9 +169,13 @@ fn stream(socket: TcpStream) -> L4Stream {
     stream
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now, of those that the system gives to no outgoing connection: a program that is stopped
+/// and started again finds it as it left it.
 pub fn free_port() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let random = std::hash::RandomState::new();
+    let ports = (0u64..).map(|attempt| 10_000 + (random.hash_one(attempt) % 22_000) as u16);
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    SocketAddr::from(([127, 0, 0, 1], ports.take(1_000).find(free).expect("a free port")))
 }
 
 /// Ends a program that was started in a process group of its own, with all its children.

@@ -286,3 +286,16 @@ async fn follow(steps: &[Step]) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn an_end_waits_until_the_remote_was_told_and_not_for_ever() {
+    let server = Server::new(limits());
+    let gate = gate(&server);
+    open(&gate, &server).await;
+    see(&gate, 1).await;
+    gate.finish_within(Duration::from_millis(1)).await;
+    assert!(shared_stats(&gate).backlog > 0, "it is away: nobody waits for ever");
+    server.set(Mode::Well);
+    gate.finish_within(Duration::from_secs(60)).await;
+    assert_eq!(shared_stats(&gate).backlog, 0);
+}
