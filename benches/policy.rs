@@ -80,6 +80,7 @@ fn quiet() -> (Evidence, Assessment) {
         history: None,
         login: None,
         owner: None,
+        site: Default::default(),
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     };

@@ -22,6 +22,7 @@ use tollgate::engine::outcome::Outcome;
 use tollgate::engine::time::Timestamp;
 use tollgate::store::memory::{Limits, Memory};
 use tollgate::store::redis::Redis;
+use tollgate::store::velocity::{Found, VelocityKey};
 use tollgate::store::{DeviceKey, Observation, Settlement};
 
 const ENTRIES: usize = 100_000;
@@ -31,11 +32,20 @@ fn pseudonym(number: u64) -> Pseudonym {
     Pseudonym(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
 }
 
+/// What attempts share beside: one of a thousand programs in one autonomous system, one of a hundred ways to make up an
+/// e-mail address, a hosting customer's /48 for four.
+fn shared_things(key: u64) -> Vec<VelocityKey> {
+    let ip = IpAddr::from((u128::from(key / 4) << 80 | 0x2001_u128 << 112).to_be_bytes());
+    let found = Found { fingerprint: key % 1_000, email_template: Some(pseudonym(key % 100)), ..Found::default() };
+    VelocityKey::all(ip, Some(1), &Event::Login, &found)
+}
+
 /// The `number`th attempt, a tenth of a millisecond after the one before, from and on one of `keys`.
 fn attempt(memory: &Memory, number: u64, keys: u64) {
     let key = number % keys;
     let accounts = [pseudonym(key)];
     let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
+    let velocities = shared_things(key);
     let observation = Observation {
         id,
         at,
@@ -44,6 +54,7 @@ fn attempt(memory: &Memory, number: u64, keys: u64) {
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
         cookie: None,
         told_apart: true,
+        velocities: &velocities,
         accounts: &accounts,
     };
     black_box(memory.observe(&observation));
@@ -149,6 +160,7 @@ async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
     let key = number % keys;
     let accounts = [pseudonym(key)];
     let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
+    let velocities = shared_things(key);
     let observation = Observation {
         id,
         at,
@@ -157,6 +169,7 @@ async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
         device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
         cookie: None,
         told_apart: true,
+        velocities: &velocities,
         accounts: &accounts,
     };
     black_box(redis.observe(&observation).await.unwrap());

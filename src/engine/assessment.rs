@@ -185,7 +185,7 @@ impl Assessment {
         !self.fired.names().any(|name| name.starts_with("high_activity_"))
     }
 
-    /// Log-odds by contributor for one score: `("intercept", …)` first, then what fired or was weighed, in table order.
+    /// Log-odds by contributor for one score: `("intercept", …)` first, then fired signals with a weight, in table order.
     /// Added up in this order they are exactly the score's logit.
     pub fn contributions(&self, model: &Model, score: ScoreName) -> Vec<(&'static str, f64)> {
         let shares = SignalId::all().filter_map(|id| {

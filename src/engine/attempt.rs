@@ -273,6 +273,8 @@ pub struct Email {
     pub problem: Option<EmailProblem>,
     /// The disposable-list entry that covers the domain, if one does.
     pub disposable: Option<Box<str>>,
+    /// The keyed hash of how the address is made up: `LD@` and its provider for `jane.doe84@mail.example`.
+    pub template: Option<Pseudonym>,
 }
 
 /// Why an address cannot work, after RFC 5321, 5322 and 6531 as mail servers apply them.
@@ -308,6 +310,10 @@ pub struct FormFacts {
     /// First six to eight digits, digits only.
     pub card_bin: Option<Box<str>>,
     pub card: Option<Pseudonym>,
+    /// The card's first digits again, as a keyed hash.
+    pub card_bin_key: Option<Pseudonym>,
+    /// Where to ship to.
+    pub address: Option<Pseudonym>,
 }
 
 /// All that leaves the parse buffers of a password.
@@ -331,11 +337,12 @@ pub enum Field {
     CardBin,
     CardLast4,
     ShippingZip,
+    ShippingAddress,
     Order,
 }
 
 impl Field {
-    pub const ALL: [Field; 12] = [
+    pub const ALL: [Field; 13] = [
         Field::Account,
         Field::Username,
         Field::Email,
@@ -347,6 +354,7 @@ impl Field {
         Field::CardBin,
         Field::CardLast4,
         Field::ShippingZip,
+        Field::ShippingAddress,
         Field::Order,
     ];
 
@@ -363,6 +371,7 @@ impl Field {
             Field::CardBin => "card_bin",
             Field::CardLast4 => "card_last4",
             Field::ShippingZip => "shipping_zip",
+            Field::ShippingAddress => "shipping_address",
             Field::Order => "order",
         }
     }

@@ -3,8 +3,10 @@
 
 use super::attempt::Attempt;
 use super::clearance::Clearance;
+use super::event::Event;
 use super::holder::Holder;
 use super::ownership::{Login, Ownership, Place};
+use super::time::Timestamp;
 use std::sync::Arc;
 
 /// Which of the two judgements this is.
@@ -38,6 +40,8 @@ pub struct Evidence {
     /// What the account's own history says of this login, at the moment after success. `None`: it is the moment before, or
     /// the store could not say.
     pub owner: Option<Box<Ownership>>,
+    /// What the whole site sees, at most a second or so old: not of this attempt's moment, and not counting it.
+    pub site: Arc<Site>,
     pub clearance: Clearance,
     /// Names of the parts that could not be asked (`store`, `country`), as the record prints them.
     pub degraded: Vec<&'static str>,
@@ -170,6 +174,149 @@ pub struct History {
     pub account: Account,
     /// What is known of the device whose cookie was brought; `None` without one, and until somebody succeeded on it.
     pub holder: Option<Holder>,
+    /// What else this attempt shares with others, by kind; what it does not have is not there.
+    pub velocities: Vec<(EntityKind, Velocity)>,
+}
+
+impl History {
+    /// What is known of the thing of this kind that the attempt has.
+    pub fn velocity(&self, kind: EntityKind) -> Option<&Velocity> {
+        self.velocities.iter().find(|(known, _)| *known == kind).map(|(_, velocity)| velocity)
+    }
+}
+
+/// What attempts can share beside their network, their device and their account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EntityKind {
+    /// The /56 of an IPv6 address: what most providers give one line.
+    Network56,
+    /// The /48 of an IPv6 address: what one customer of a hosting provider has.
+    Network48,
+    /// All who run the same software.
+    Fingerprint,
+    /// All who run the same software in one autonomous system, whether or not they have a cookie.
+    AsnFingerprint,
+    /// E-mail addresses that are made alike, by event.
+    EmailTemplate,
+    /// The card's first six to eight digits, by event.
+    CardBin,
+    /// By event.
+    Phone,
+    /// Where to ship to, by event.
+    Address,
+    /// The whole site, by event.
+    Site,
+}
+
+/// What the whole site sees: for signals that ask whether *this* is part of something larger. Computed beside the request path
+/// and read without a lock; of a fleet, all of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Site {
+    /// When it was so; zero: never yet.
+    pub at: Timestamp,
+    /// Events that were seen lately. All events of the operator's own are one.
+    pub events: Vec<(Event, Velocity)>,
+}
+
+impl Site {
+    /// What is known of this kind of event.
+    pub fn of(&self, event: &Event) -> Option<&Velocity> {
+        let same = |known: &Event| known == event || matches!((known, event), (Event::Custom(_), Event::Custom(_)));
+        self.events.iter().find(|(known, _)| same(known)).map(|(_, seen)| seen)
+    }
+}
+
+impl EntityKind {
+    pub const ALL: [EntityKind; 9] = [
+        EntityKind::Network56,
+        EntityKind::Network48,
+        EntityKind::Fingerprint,
+        EntityKind::AsnFingerprint,
+        EntityKind::EmailTemplate,
+        EntityKind::CardBin,
+        EntityKind::Phone,
+        EntityKind::Address,
+        EntityKind::Site,
+    ];
+
+    /// As the admin API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EntityKind::Network56 => "network_56",
+            EntityKind::Network48 => "network_48",
+            EntityKind::Fingerprint => "fingerprint",
+            EntityKind::AsnFingerprint => "asn_fingerprint",
+            EntityKind::EmailTemplate => "email_template",
+            EntityKind::CardBin => "card_bin",
+            EntityKind::Phone => "phone",
+            EntityKind::Address => "address",
+            EntityKind::Site => "site",
+        }
+    }
+
+    /// As stores write it: never changed, never reused.
+    pub fn code(self) -> u8 {
+        match self {
+            EntityKind::Network56 => 1,
+            EntityKind::Network48 => 2,
+            EntityKind::Fingerprint => 3,
+            EntityKind::AsnFingerprint => 4,
+            EntityKind::EmailTemplate => 5,
+            EntityKind::CardBin => 6,
+            EntityKind::Phone => 7,
+            EntityKind::Address => 8,
+            EntityKind::Site => 9,
+        }
+    }
+
+    /// Whether it stands in a form, or is the whole site. It is counted by event then, and answers to every event count; else only those to a
+    /// secret do, as at every source.
+    pub fn is_by_event(self) -> bool {
+        match self {
+            EntityKind::EmailTemplate
+            | EntityKind::CardBin
+            | EntityKind::Phone
+            | EntityKind::Address
+            | EntityKind::Site => true,
+            EntityKind::Network56 | EntityKind::Network48 | EntityKind::Fingerprint | EntityKind::AsnFingerprint => {
+                false
+            }
+        }
+    }
+}
+
+/// How much of one thing there was lately, this attempt included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Velocity {
+    /// Half-life of one hour.
+    pub short: Answers,
+    /// Half-life of one day.
+    pub long: Answers,
+    /// Distinct accounts, as [`Source::accounts`].
+    pub accounts: u32,
+    /// As [`Source::answered_accounts`].
+    pub answered_accounts: u32,
+    /// As [`Source::failed_accounts`].
+    pub failed_accounts: u32,
+}
+
+/// Decayed counts of attempts, and of what the application answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// All that arrived.
+    pub attempts: f64,
+    /// Answered with a failure.
+    pub failed: f64,
+    /// Answered with success.
+    pub succeeded: f64,
+}
+
+impl Answers {
+    /// The share of failures among the answered ones, in [0, 1]; `None` if none was answered.
+    pub fn failure_share(&self) -> Option<f64> {
+        let answered = self.failed + self.succeeded;
+        (answered > 0.0).then(|| self.failed / answered)
+    }
 }
 
 /// What one source (an address, a device) did lately.
@@ -191,6 +338,24 @@ pub struct Source {
     pub failed_accounts: u32,
     /// Forwarded and not yet answered, this attempt included. What is lost no longer counts after two to three minutes.
     pub in_flight: u32,
+    /// How high `minute.attempts` usually rises on a day.
+    pub usual_minute: Usual,
+    /// How high `hour.attempts` usually rises on a day.
+    pub usual_hour: Usual,
+}
+
+/// What was learned of how high a count rises on a day: of the days before today on which the entity was active, each
+/// weighing half of what it did a week before. Only lawful attempts teach: those that the application answered with success
+/// (or, where its answers cannot be told apart, at all) while nothing about the activity was unusual. All zero: nothing
+/// was learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usual {
+    /// How many days, decayed.
+    pub days: f64,
+    /// Of their peaks.
+    pub mean: f64,
+    /// Of their peaks.
+    pub variance: f64,
 }
 
 /// What happened to one account lately.
@@ -210,6 +375,8 @@ pub struct Account {
     /// Whether this network or device (by its cookie; a fingerprint proves nothing) ever logged in to the account within
     /// the store's memory: its last eight or so sources.
     pub known_source: bool,
+    /// How high `recent.attempts` usually rises on a day.
+    pub usual: Usual,
 }
 
 /// Decayed counts of attempts and what became of them. What became is counted for events that try a secret

@@ -9,7 +9,9 @@ use super::attempt::{
 };
 use super::clearance::Clearance;
 use super::event::Event;
-use super::evidence::{Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source};
+use super::evidence::{
+    Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source, Usual,
+};
 use super::holder::Holder;
 use super::ownership::{NetworkKind, Ownership, Place, Seen, Success, Whence};
 use super::time::Timestamp;
@@ -43,6 +45,7 @@ pub fn evidence() -> Evidence {
                     domain: "mail.example.com".into(),
                     problem: None,
                     disposable: None,
+                    template: None,
                 }),
             },
             form: FormFacts { password: Some(Password { tag: 1 }), ..FormFacts::default() },
@@ -67,9 +70,11 @@ pub fn evidence() -> Evidence {
             device: first_attempt(),
             account: owner(),
             holder: Some(used_by_its_owner()),
+            velocities: Vec::new(),
         }),
         login: None,
         owner: None,
+        site: Arc::default(),
         clearance: Clearance::NONE,
         degraded: Vec::new(),
     }
@@ -107,10 +112,11 @@ pub fn stuffing() -> Evidence {
     evidence.intel.org = Some(Arc::from("DigitalOcean"));
     evidence.intel.datacenter = Known::Yes(Arc::from("DigitalOcean"));
     let counts = Counts { attempts: 41.0, failed: 40.0, succeeded: 0.0, open: 1.0 };
-    let source =
-        Source { minute: counts, hour: counts, accounts: 41, answered_accounts: 40, failed_accounts: 40, in_flight: 1 };
+    let source = Source { accounts: 41, answered_accounts: 40, failed_accounts: 40, ..first_attempt() };
+    let source = Source { minute: counts, hour: counts, ..source };
     let account = Account { known_source: false, ..owner() };
-    evidence.history = Some(History { network: source.clone(), device: source, account, holder: None });
+    evidence.history =
+        Some(History { network: source.clone(), device: source, account, holder: None, velocities: Vec::new() });
     evidence
 }
 
@@ -178,7 +184,7 @@ pub fn browser_headers() -> HeaderFacts {
 /// A source of which this attempt is all that was seen.
 pub fn first_attempt() -> Source {
     let counts = arriving();
-    Source { minute: counts, hour: counts, accounts: 1, answered_accounts: 0, failed_accounts: 0, in_flight: 1 }
+    Source { minute: counts, hour: counts, accounts: 1, in_flight: 1, ..Source::default() }
 }
 
 fn owner() -> Account {
@@ -188,6 +194,7 @@ fn owner() -> Account {
         refused_here: Counts::default(),
         in_flight: 1,
         known_source: true,
+        usual: Usual::default(),
     }
 }
 

@@ -22,6 +22,7 @@ pub mod policy;
 pub mod record;
 pub mod signals;
 pub mod time;
+pub mod usual;
 mod wording;
 
 pub use decision::decide;

@@ -49,13 +49,19 @@ mod tests {
     fn code(name: &str) -> String {
         let file = format!("{}/src/engine/signals/{name}.rs", env!("CARGO_MANIFEST_DIR"));
         let source = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
-        source.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+        let mut code = source.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        if code.contains("Activity::FINDINGS") {
+            // What these signals share.
+            let shared = include_str!("signals/mod.rs").split("impl Activity {").nth(1).unwrap();
+            code.push_str(shared.split("\n}\n").next().unwrap());
+        }
+        code
     }
 
     /// The names of the findings that this code makes.
     fn made(code: &str) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        for maker in [".count(\"", ".number(\"", ".flag(\"", ".text(\"", ".texts(\""] {
+        for maker in [".count(\"", ".number(\"", ".flag(\"", ".text(\"", ".texts(\"", ".probability(\""] {
             names.extend(code.split(maker).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
         }
         if code.contains("of_lists") {
@@ -78,7 +84,7 @@ mod tests {
             let code = code(signal.name);
             for (name, words) in signal.findings {
                 let flag = code.contains(&format!(".flag(\"{name}\""));
-                let value = ["count", "number", "text", "texts"];
+                let value = ["count", "number", "text", "texts", "probability"];
                 let valued = value.iter().any(|maker| code.contains(&format!(".{maker}(\"{name}\"")));
                 let listed = code.contains("of_lists");
                 assert_eq!(words.contains("{}"), valued || listed, "{}.{name}: `{words}`", signal.name);

@@ -18,6 +18,7 @@ use crate::config::settings::{FieldSource, IdentityRules, Route};
 use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym};
 use http::HeaderMap;
 use settle::Settled;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// What capture makes of a request's fields.
@@ -164,6 +165,7 @@ fn identify(
         let address = identity::email(typed, rules)?;
         let facts = Email {
             key: keys.email(address.as_str()),
+            template: identity::template(address.as_str()).map(|template| keys.template(&template)),
             domain: address.domain().into(),
             problem: identity::problem(typed, address.domain()),
             disposable: Some(address.domain()).filter(|domain| !domain.is_empty()).and_then(disposable),
@@ -208,10 +210,24 @@ fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
         amount: found.of(Field::Amount).and_then(numbers::amount),
         currency: found.of(Field::Currency).and_then(numbers::currency),
         card: bin.as_ref().zip(last4).map(|(bin, last4)| keys.card(bin, &last4)),
+        card_bin_key: bin.as_ref().map(|bin| keys.card_bin(bin)),
         card_bin: bin.clone(),
+        address: found.of(Field::ShippingAddress).and_then(|street| {
+            let (street, zip) = (plain(street), plain(found.of(Field::ShippingZip).unwrap_or_default()));
+            (!street.is_empty()).then(|| keys.address(&street, &zip))
+        }),
     };
     captured.raw.card_bin = bin.unwrap_or_default();
 }
+
+/// Letters and digits in lower case: so much of an address as does not depend on who types it.
+fn plain(text: &str) -> Zeroizing<String> {
+    let kept = text.nfkc().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase);
+    Zeroizing::new(kept.take(MOST_OF_AN_ADDRESS).collect())
+}
+
+/// Characters of an address that are told apart.
+const MOST_OF_AN_ADDRESS: usize = 256;
 
 #[cfg(test)]
 mod tests;

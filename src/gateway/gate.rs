@@ -24,7 +24,7 @@ use crate::admin::metrics::Metrics;
 use crate::admin::pages::AdminState;
 use crate::config::settings::Route;
 use crate::engine::decision::Decision;
-use crate::engine::evidence::Evidence;
+use crate::engine::evidence::{Evidence, Site};
 use crate::engine::record::Enforcement;
 use crate::events::Sinks;
 use crate::store::Store;
@@ -49,6 +49,8 @@ const MOST_OF_AN_ERROR: usize = 300;
 pub struct Gate {
     pub live: ArcSwap<Live>,
     pub store: Arc<Store>,
+    /// What the whole site sees, for evidence.
+    pub site: ArcSwap<Site>,
     pub metrics: Arc<Metrics>,
     pub sinks: Arc<Sinks>,
     /// What the admin listener shows.

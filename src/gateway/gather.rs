@@ -14,8 +14,8 @@ use crate::engine::evidence::{Evidence, Intel, Moment};
 use crate::engine::ownership::{Login, NetworkKind, Ownership, Traits, Whence, device_kind};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
-use crate::store::{DeviceKey, Observation, Seen, Store, StoreError};
-use crate::store::{Proof, Proven};
+use crate::store::velocity::{Found, VelocityKey};
+use crate::store::{DeviceKey, Observation, Proof, Proven, Seen, Store, StoreError};
 use http::Version;
 use pingora::http::RequestHeader;
 use std::net::IpAddr;
@@ -82,6 +82,18 @@ pub async fn evidence(
         degraded.push("lists");
     }
     let network = Network::from(visitor.ip);
+    let velocities = VelocityKey::all(
+        visitor.ip,
+        intel.asn,
+        &route.event,
+        &Found {
+            fingerprint: device.fingerprint,
+            email_template: identity.email.as_ref().and_then(|email| email.template),
+            card_bin: form.card_bin_key,
+            phone: form.phone,
+            address: form.address,
+        },
+    );
     let observation = Observation {
         id: visitor.id,
         at: visitor.at,
@@ -90,6 +102,7 @@ pub async fn evidence(
         device: DeviceKey::of(&device, intel.asn),
         cookie,
         told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
+        velocities: &velocities,
         accounts: &identity.aliases,
     };
     let (history, fault) = match store.observe(&observation).await {
@@ -119,6 +132,8 @@ pub async fn evidence(
         missing,
         ambiguities,
     };
+    // What the whole site sees is published beside the requests, by whoever serves them.
+    let site = Arc::default();
     Evidence {
         attempt,
         moment: Moment::Before,
@@ -126,6 +141,7 @@ pub async fn evidence(
         history,
         login,
         owner: None,
+        site,
         clearance: Clearance::NONE,
         degraded,
     }

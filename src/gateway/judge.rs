@@ -160,7 +160,9 @@ impl Call<'_> {
         let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes };
         let raw = raw_head(session);
         let request = gather::Received { header: session.req_header(), raw: raw.as_deref(), device: self.device };
-        gather::evidence(&self.gate.store, &self.gate.keys, &self.live, request, route, captured, visitor).await
+        let (store, keys) = (&self.gate.store, &self.gate.keys);
+        let evidence = gather::evidence(store, keys, &self.live, request, route, captured, visitor).await;
+        Evidence { site: self.gate.site.load_full(), ..evidence }
     }
 
     /// A solved challenge for this very account and route, burnt by asking.

@@ -135,6 +135,7 @@ impl Gate {
         Ok(Arc::new(Gate {
             live: arc_swap::ArcSwap::from_pointee(live),
             store,
+            site: arc_swap::ArcSwap::default(),
             metrics,
             sinks,
             admin: Arc::new(admin),
@@ -189,7 +190,7 @@ fn open_store(
 fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
     let limits = Limits::of_entries(entries);
     // Three kinds are counted.
-    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 3), listed, ..limits }
+    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 4), listed, ..limits }
 }
 
 /// The memory store, with what it knew before if it is kept.

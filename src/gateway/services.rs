@@ -138,11 +138,31 @@ impl BackgroundService for Upkeep {
         tokio::select! {
             () = reloader.run(hangup) => {}
             () = follow_lists(&self.gate) => {}
+            () = follow_site(&self.gate) => {}
             () = health => {}
             _ = shutdown.wait_for(|stopping| *stopping) => {}
         }
         if !*self.gate.handed_over.borrow() {
             upgrade.abort();
+        }
+    }
+}
+
+/// How often it is asked what the whole site sees.
+const SURVEY: Duration = Duration::from_secs(1);
+
+/// Publishes what the whole site sees. Beside the requests: none waits for it. What cannot be had stays as it was.
+async fn follow_site(gate: &Gate) {
+    let mut tick = tokio::time::interval(SURVEY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if *gate.handed_over.borrow() {
+            continue;
+        }
+        match gate.store.site(gate.clock.now()).await {
+            Ok(site) => gate.site.store(Arc::new(site)),
+            Err(error) => gate.metrics.store_failed(&error),
         }
     }
 }

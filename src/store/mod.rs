@@ -22,6 +22,9 @@ mod observed;
 mod owner;
 pub mod redis;
 pub mod shared;
+#[cfg(test)]
+mod stories;
+pub mod velocity;
 
 pub use owner::{KnownOwner, Proof, Proven, Taught};
 
@@ -36,6 +39,7 @@ use bytes::Bytes;
 use memory::heir::{Answer, Question};
 use std::sync::Arc;
 use std::time::Duration;
+use velocity::VelocityKey;
 
 /// The table of stores.
 #[derive(Debug)]
@@ -81,6 +85,8 @@ pub struct Observation<'a> {
     /// Aliases are never joined for good, and success counts for the first alone: the others are what somebody typed,
     /// and would let a visitor tie a stranger's name to an account of their own.
     pub accounts: &'a [Pseudonym],
+    /// What else of it is counted, each kind once; at most [`MOST_VELOCITIES`](velocity::MOST_VELOCITIES).
+    pub velocities: &'a [VelocityKey],
 }
 
 /// A device cookie as it was brought.
@@ -159,6 +165,7 @@ pub enum Entity {
     Network(Network),
     Device(DeviceKey),
     Account(Pseudonym),
+    Velocity(VelocityKey),
     /// A device by its cookie, and who succeeded on it.
     Holder(Pseudonym),
     /// Whose account it is.
@@ -171,6 +178,7 @@ pub enum Known {
     Source(evidence::Source),
     /// As from nowhere in particular; and the number of known sources.
     Account(evidence::Account, u32),
+    Velocity(evidence::Velocity),
     /// To no account in particular.
     Holder(Holder),
     Owner(KnownOwner),
@@ -272,7 +280,8 @@ const FAULTS: &[(Failure, &str)] = &[
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `profile`, `value`, `attempt`, `token`, `held`: label of the metrics.
+    /// `network`, `device`, `account`, `velocity`, `holder`, `profile`, `value`, `attempt`, `token`, `held`: label of the
+    /// metrics.
     pub kind: &'static str,
     pub entries: u64,
     pub capacity: u64,
@@ -324,14 +333,11 @@ impl Store {
     pub async fn observe(&self, observation: &Observation<'_>) -> Result<Seen, StoreError> {
         match self {
             Store::Memory(memory) => {
-                let history = match memory.if_here(|memory| memory.observe(observation)) {
-                    Some(history) => history,
-                    None => match Box::pin(memory.elsewhere(Question::observe(observation))).await? {
-                        Answer::History(history) => history,
-                        other => return Err(other.unfit()),
-                    },
-                };
-                Ok(Seen { history, missing: None })
+                // Nothing with a history in it may live while something is waited for: that would be the future's size.
+                if let Some(history) = memory.if_here(|memory| memory.observe(observation)) {
+                    return Ok(Seen { history, missing: None });
+                }
+                Box::pin(memory.observe_elsewhere(observation)).await
             }
             Store::Redis(redis) => {
                 Box::pin(redis.observe(observation)).await.map(|history| Seen { history, missing: None })
@@ -466,6 +472,15 @@ impl Store {
             Store::Memory(memory) => memory.if_here(|memory| memory.look_up(entity, at)).ok_or_else(gone),
             Store::Redis(redis) => Box::pin(redis.look_up(entity, at)).await,
             Store::Shared(shared) => Box::pin(shared.look_up(entity, at)).await,
+        }
+    }
+
+    /// What the whole site (of a fleet: all of it) sees, as of `at`. To be asked once a second, beside the request path.
+    pub async fn site(&self, at: Timestamp) -> Result<evidence::Site, StoreError> {
+        match self {
+            Store::Memory(memory) => memory.if_here(|memory| memory.site(at)).ok_or_else(gone),
+            Store::Redis(redis) => Box::pin(redis.site(at)).await,
+            Store::Shared(shared) => Box::pin(shared.site(at)).await,
         }
     }
 

@@ -3,11 +3,12 @@
 
 use super::conformance::{NOON, limits, name, network, wait};
 use super::memory::Limits;
+use super::velocity::VelocityKey;
 use super::*;
-use crate::engine::evidence::{Account, Counts, Source};
+use crate::engine::evidence::{Account, Answers, Counts, EntityKind, Source, Usual, Velocity};
 use crate::engine::holder::Holder;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const MINUTE: f64 = 60e3;
 const TEN_MINUTES: f64 = 600e3;
@@ -22,6 +23,8 @@ enum Step {
         network: u32,
         device: u64,
         accounts: Vec<u64>,
+        /// Odd ones stand in the form.
+        velocities: BTreeSet<u8>,
         told_apart: bool,
         /// Which, its generation, and when it was given out.
         cookie: Option<(u64, u32, u64)>,
@@ -32,6 +35,7 @@ enum Step {
     Settle {
         back: usize,
         outcome: Outcome,
+        teaches: bool,
     },
     Withdraw {
         back: usize,
@@ -73,18 +77,27 @@ fn any_sequence_is_the_same_in_memory_on_a_server_and_after_a_restart() {
 
 fn step() -> impl Strategy<Value = Step> {
     use Outcome::*;
-    let passed = prop_oneof![Just(0), 1..2_000u64, 1_000..400_000u64, Just(3_600_000)];
+    let passed = prop_oneof![
+        4 => Just(0),
+        4 => 1..2_000u64,
+        4 => 1_000..400_000u64,
+        2 => Just(3_600_000),
+        1 => Just(86_400_000),
+    ];
     let accounts = prop::collection::vec(0..4u64, 0..4);
     let given_out = prop::sample::select(vec![0, 300_000, 4_000_000, 80_000_000]);
     let cookie = prop::option::of((0..2u64, 0..3u32, given_out));
-    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, any::<bool>(), cookie, passed, 0..5_000u64);
-    let outcome = prop::sample::select(vec![Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
+    let velocities = prop::collection::btree_set(0..4u8, 0..3);
+    let passed = (passed, 0..5_000u64);
+    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, velocities, any::<bool>(), cookie, passed);
+    let outcome = prop::sample::select(vec![Succeeded, Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
     let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
     prop_oneof![
-        3 => observe.prop_map(|(event, network, device, accounts, told_apart, cookie, passed, lag)| {
-            Step::Observe { event, network, device, accounts, told_apart, cookie, passed, lag }
+        3 => observe.prop_map(|(event, network, device, accounts, velocities, told_apart, cookie, (passed, lag))| {
+            Step::Observe { event, network, device, accounts, velocities, told_apart, cookie, passed, lag }
         }),
-        3 => (0..6usize, outcome).prop_map(|(back, outcome)| Step::Settle { back, outcome }),
+        3 => (0..6usize, outcome, prop::bool::weighted(0.9))
+            .prop_map(|(back, outcome, teaches)| Step::Settle { back, outcome, teaches }),
         1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
     ]
 }
@@ -100,14 +113,22 @@ fn follow(
     for (place, step) in steps.iter().enumerate() {
         store = between(place, store);
         match step {
-            Step::Observe { event, network: from, device, accounts, told_apart, cookie, passed, lag } => {
+            Step::Observe { event, network: from, device, accounts, velocities, told_apart, cookie, passed, lag } => {
                 present = present.after(Duration::from_millis(*passed));
                 let accounts: Vec<Pseudonym> = accounts.iter().map(|number| name(*number)).collect();
+                let event =
+                    [Event::Login, Event::Login, Event::Verification, Event::Register, Event::Checkout][*event].clone();
+                let velocities: Vec<VelocityKey> = velocities
+                    .iter()
+                    .map(|number| match number % 2 {
+                        1 => VelocityKey::new(EntityKind::Phone, &event, [*number; 16]),
+                        _ => VelocityKey::of_number(EntityKind::Fingerprint, (*number).into()),
+                    })
+                    .collect();
                 let observation = Observation {
                     id: AttemptId(model.attempts.len() as u128),
                     at: Timestamp(present.0 - lag),
-                    event: [Event::Login, Event::Login, Event::Verification, Event::Register, Event::Checkout][*event]
-                        .clone(),
+                    event,
                     network: network(*from),
                     device: match device {
                         odd if odd % 2 == 1 => DeviceKey::Fingerprint { hash: *odd, asn: 1 },
@@ -119,17 +140,19 @@ fn follow(
                         renewed: NOON.after(Duration::from_millis(given_out)),
                     }),
                     told_apart: *told_apart,
+                    velocities: &velocities,
                     accounts: &accounts,
                 };
                 let expected = model.observe(&observation);
                 let counted = wait(store.observe(&observation)).unwrap().history;
                 prop_assert!(same(&counted, &expected), "store: {:#?}\nmodel: {:#?}", counted, expected);
             }
-            Step::Settle { back, outcome } => {
+            Step::Settle { back, outcome, teaches } => {
                 let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
-                let expected = model.settle(place, *outcome, present);
-                let settled =
-                    wait(store.settle(&Settlement::new(AttemptId(place as u128), *outcome, present))).unwrap();
+                let expected = model.settle(place, *outcome, *teaches, present);
+                let settlement =
+                    Settlement { teaches: *teaches, ..Settlement::new(AttemptId(place as u128), *outcome, present) };
+                let settled = wait(store.settle(&settlement)).unwrap();
                 prop_assert_eq!(settled, expected);
             }
             Step::Withdraw { back, how } => {
@@ -151,8 +174,22 @@ pub fn same(a: &History, b: &History) -> bool {
             && near(a.succeeded, b.succeeded)
             && near(a.open, b.open)
     };
+    // In single precision.
+    let nearly = |a: f64, b: f64| (a - b).abs() < 1e-4;
+    let answers = |a: &Answers, b: &Answers| {
+        nearly(a.attempts, b.attempts) && nearly(a.failed, b.failed) && nearly(a.succeeded, b.succeeded)
+    };
+    let velocity = |a: &Velocity, b: &Velocity| {
+        answers(&a.short, &b.short)
+            && answers(&a.long, &b.long)
+            && (a.accounts, a.answered_accounts, a.failed_accounts)
+                == (b.accounts, b.answered_accounts, b.failed_accounts)
+    };
+    let usual = |a: &Usual, b: &Usual| near(a.days, b.days) && near(a.mean, b.mean) && near(a.variance, b.variance);
     let source = |a: &Source, b: &Source| {
-        counts(&a.minute, &b.minute)
+        usual(&a.usual_minute, &b.usual_minute)
+            && usual(&a.usual_hour, &b.usual_hour)
+            && counts(&a.minute, &b.minute)
             && counts(&a.hour, &b.hour)
             && (a.accounts, a.answered_accounts, a.failed_accounts, a.in_flight)
                 == (b.accounts, b.answered_accounts, b.failed_accounts, b.in_flight)
@@ -163,6 +200,9 @@ pub fn same(a: &History, b: &History) -> bool {
         && counts(&a.account.recent, &b.account.recent)
         && counts(&a.account.from_here, &b.account.from_here)
         && counts(&a.account.refused_here, &b.account.refused_here)
+        && usual(&a.account.usual, &b.account.usual)
+        && a.velocities.len() == b.velocities.len()
+        && a.velocities.iter().zip(&b.velocities).all(|((kind, a), (other, b))| kind == other && velocity(a, b))
         && (a.account.in_flight, a.account.known_source) == (b.account.in_flight, b.account.known_source)
 }
 
@@ -172,12 +212,37 @@ struct Model {
     refusals: Vec<Refusal>,
     /// What happened to each device cookie, in the order in which it was told.
     holders: Vec<(Pseudonym, Told)>,
+    lawful: Vec<Lawful>,
 }
 
 enum Told {
     Presented(Timestamp, Presented),
     /// And whether by logging in.
     Succeeded(Timestamp, Pseudonym, bool),
+}
+
+/// A lawful attempt at one thing that was busy: when it was made, and on which day how much had been by then.
+struct Lawful {
+    of: Thing,
+    at: Timestamp,
+    day: u64,
+    /// By half-life.
+    levels: Vec<(f64, f64)>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Thing {
+    Source(From),
+    Account(Pseudonym),
+}
+
+impl Thing {
+    fn met(self, past: &Past) -> bool {
+        match self {
+            Thing::Source(from) => from.sent(past),
+            Thing::Account(account) => past.accounts.contains(&account),
+        }
+    }
 }
 
 /// What stood against a source on an account when it was last refused.
@@ -209,6 +274,7 @@ struct Past {
     network: Network,
     device: DeviceKey,
     accounts: Vec<Pseudonym>,
+    velocities: Vec<VelocityKey>,
     told_apart: bool,
     cookie: Option<Presented>,
     became: Became,
@@ -231,6 +297,7 @@ impl Model {
             network: seen.network,
             device: seen.device,
             accounts: seen.accounts.to_vec(),
+            velocities: seen.velocities.to_vec(),
             told_apart: seen.told_apart,
             cookie: seen.cookie,
             became: Became::InFlight,
@@ -255,9 +322,10 @@ impl Model {
             account.in_flight = account.in_flight.max(read.in_flight);
         }
         History {
-            network: self.source(|past| past.network == seen.network),
-            device: self.source(|past| past.device == seen.device),
+            network: self.source(From::Network(seen.network)),
+            device: self.source(From::Device(seen.device)),
             account,
+            velocities: seen.velocities.iter().map(|key| (key.kind, self.velocity(*key))).collect(),
             holder: seen.cookie.and_then(|cookie| {
                 self.holders.push((cookie.id, Told::Presented(seen.at, cookie)));
                 self.holder(cookie.id, seen.at, seen.accounts.first())
@@ -309,7 +377,21 @@ impl Model {
         })
     }
 
-    fn settle(&mut self, place: usize, outcome: Outcome, present: Timestamp) -> Settled {
+    fn velocity(&self, key: VelocityKey) -> Velocity {
+        let every = key.kind.is_by_event();
+        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.velocities.contains(&key)).collect();
+        let now = attempts.iter().map(|past| past.at).max().unwrap();
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, every);
+        let answers = |half_life| {
+            let Counts { attempts, failed, succeeded, .. } =
+                sum(now, half_life, attempts.iter().map(|past| (past.at, contribution_of(past, false, true, every))));
+            Answers { attempts, failed, succeeded }
+        };
+        Velocity { short: answers(HOUR), long: answers(24.0 * HOUR), accounts, answered_accounts, failed_accounts }
+    }
+
+    fn settle(&mut self, place: usize, outcome: Outcome, teaches: bool, present: Timestamp) -> Settled {
+        let held = matches!(self.attempts[place].became, Became::Withdrawn(_));
         let past = &mut self.attempts[place];
         let open = match past.became {
             Became::InFlight => true,
@@ -324,13 +406,13 @@ impl Model {
         {
             self.holders.push((cookie.id, Told::Succeeded(past.at, *account, past.event != Event::Register)));
         }
-        if settled == Settled::Counted && past.event.tries_a_secret() {
+        if settled == Settled::Counted {
             past.landed |= match outcome {
                 Outcome::Aborted => false,
                 Outcome::Unknown => !past.told_apart,
                 Outcome::Succeeded | Outcome::Failed | Outcome::Pending => true,
             };
-            if outcome == Outcome::Succeeded {
+            if outcome == Outcome::Succeeded && past.event.tries_a_secret() {
                 let (network, device) = (From::Network(past.network), From::Device(past.device));
                 let account = past.accounts.first().copied();
                 self.refusals.retain(|refusal| {
@@ -338,7 +420,60 @@ impl Model {
                 });
             }
         }
+        let told_apart = self.attempts[place].told_apart;
+        let lawful = outcome == Outcome::Succeeded || outcome == Outcome::Unknown && !told_apart;
+        if settled == Settled::Counted && teaches && lawful && !held {
+            self.learn(place);
+        }
         settled
+    }
+
+    fn learn(&mut self, place: usize) {
+        let past = &self.attempts[place];
+        let at = past.at;
+        let account = past.accounts.first().map(|account| Thing::Account(*account));
+        let sources = [From::Network(past.network), From::Device(past.device)].map(|from| Some(Thing::Source(from)));
+        for of in sources.into_iter().chain([account]).flatten() {
+            let now = self.attempts.iter().filter(|past| of.met(past)).map(|past| past.at).max().unwrap();
+            let half_lives: &[f64] = if matches!(of, Thing::Source(_)) { &[MINUTE, HOUR] } else { &[TEN_MINUTES] };
+            let busy = match of {
+                Thing::Source(from) => {
+                    let attempts = self.attempts.iter().filter(|past| from.sent(past));
+                    sum(now, HOUR, attempts.map(|past| (past.at, contribution(past, false, true)))).attempts
+                }
+                Thing::Account(account) => self.counts(account, |_| true).attempts,
+            };
+            let before = || self.lawful.iter().filter(|lawful| lawful.of == of);
+            if busy < 4.0 - 1e-9 && before().next().is_none() {
+                continue;
+            }
+            let level = |half_life: f64| {
+                let all = before().map(|lawful| lawful.at).chain([at]);
+                all.map(|at| 2f64.powf(-((now.0 - at.0) as f64) / half_life)).sum::<f64>()
+            };
+            let levels = half_lives.iter().map(|half_life| (*half_life, level(*half_life))).collect();
+            self.lawful.push(Lawful { of, at, day: now.0 / 86_400_000, levels });
+        }
+    }
+
+    /// The peaks of the days before the last that anything was seen on.
+    fn usual(&self, of: Thing, half_life: f64) -> Usual {
+        let now = self.attempts.iter().filter(|past| of.met(past)).map(|past| past.at).max().unwrap();
+        let today = now.0 / 86_400_000;
+        let mut peaks = BTreeMap::<u64, f64>::new();
+        for lawful in self.lawful.iter().filter(|lawful| lawful.of == of && lawful.day < today) {
+            let (_, level) = lawful.levels.iter().find(|(other, _)| *other == half_life).unwrap();
+            let peak = peaks.entry(lawful.day).or_default();
+            *peak = peak.max(*level);
+        }
+        let weight = |day: &u64| 2f64.powf(-((today - day) as f64) / 7.0);
+        let days: f64 = peaks.keys().map(weight).sum();
+        if days == 0.0 {
+            return Usual::default();
+        }
+        let mean = peaks.iter().map(|(day, peak)| weight(day) * peak).sum::<f64>() / days;
+        let variance = peaks.iter().map(|(day, peak)| weight(day) * (peak - mean).powi(2)).sum::<f64>() / days;
+        Usual { days, mean, variance }
     }
 
     fn withdraw(&mut self, place: usize, how: Withdrawal, present: Timestamp) -> Settled {
@@ -394,40 +529,21 @@ impl Model {
         sum(now, TEN_MINUTES, matching.map(|past| (past.at, contribution(past, true, first(past)))))
     }
 
-    fn source(&self, same: impl Fn(&Past) -> bool) -> Source {
-        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| same(past)).collect();
+    fn source(&self, from: From) -> Source {
+        let attempts: Vec<&Past> = self.attempts.iter().filter(|past| from.sent(past)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
-        let hour = |at: Timestamp| at.0 / 3_600_000;
-        // A lagging arrival is seen now, whatever its own clock says.
-        let mut accounts = BTreeSet::new();
-        let mut answered = BTreeSet::new();
-        let mut failed = BTreeSet::new();
-        let mut latest = Timestamp(0);
-        for past in &attempts {
-            latest = latest.max(past.at);
-            let Some(account) = past.accounts.first() else { continue };
-            if hour(latest) + 1 >= hour(now) {
-                accounts.insert(*account);
-            }
-        }
-        for past in &attempts {
-            let Some(account) = past.accounts.first() else { continue };
-            if past.landed && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
-                answered.insert(*account);
-                if past.became == Became::Answered(Outcome::Failed) {
-                    failed.insert(*account);
-                }
-            }
-        }
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, false);
         let counts =
             |half_life| sum(now, half_life, attempts.iter().map(|past| (past.at, contribution(past, false, true))));
         Source {
             minute: counts(MINUTE),
             hour: counts(HOUR),
-            accounts: accounts.len() as u32,
-            answered_accounts: answered.len() as u32,
-            failed_accounts: failed.len() as u32,
+            accounts,
+            answered_accounts,
+            failed_accounts,
             in_flight: in_flight(now, &attempts),
+            usual_minute: self.usual(Thing::Source(from), MINUTE),
+            usual_hour: self.usual(Thing::Source(from), HOUR),
         }
     }
 
@@ -443,6 +559,11 @@ impl Model {
             recent: self.counts(key, |_| true),
             from_here: busier(here.map(|from| self.counts(key, |past| from.sent(past)))),
             refused_here: busier(here.map(refused)),
+            usual: if seen.accounts.first() == Some(&key) {
+                self.usual(Thing::Account(key), TEN_MINUTES)
+            } else {
+                Usual::default()
+            },
             in_flight: in_flight(now, &attempts),
             known_source: seen.accounts.first() == Some(&key)
                 && attempts.iter().any(|past| {
@@ -454,6 +575,35 @@ impl Model {
                 }),
         }
     }
+}
+
+/// How many accounts these attempts were on lately, on how many the application answered any (of those that try a secret,
+/// or of every one), and on how many with failure.
+fn distinct(now: Timestamp, attempts: &[&Past], every: bool) -> (u32, u32, u32) {
+    let hour = |at: Timestamp| at.0 / 3_600_000;
+    // A lagging arrival is seen now, whatever its own clock says.
+    let mut accounts = BTreeSet::new();
+    let mut answered = BTreeSet::new();
+    let mut failed = BTreeSet::new();
+    let mut latest = Timestamp(0);
+    for past in attempts {
+        latest = latest.max(past.at);
+        let Some(account) = past.accounts.first() else { continue };
+        if hour(latest) + 1 >= hour(now) {
+            accounts.insert(*account);
+        }
+    }
+    for past in attempts {
+        let Some(account) = past.accounts.first() else { continue };
+        let told = past.landed && (every || past.event.tries_a_secret());
+        if told && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
+            answered.insert(*account);
+            if past.became == Became::Answered(Outcome::Failed) {
+                failed.insert(*account);
+            }
+        }
+    }
+    (accounts.len() as u32, answered.len() as u32, failed.len() as u32)
 }
 
 fn turn(past: &mut Past, became: Became, open: bool, present: Timestamp) -> Settled {
@@ -477,11 +627,16 @@ fn sum(now: Timestamp, half_life: f64, attempts: impl Iterator<Item = (Timestamp
 }
 
 fn contribution(past: &Past, account: bool, first: bool) -> Counts {
+    contribution_of(past, account, first, false)
+}
+
+/// `every`: whether the answers to every event count, and not only to those that try a secret.
+fn contribution_of(past: &Past, account: bool, first: bool, every: bool) -> Counts {
     let mut counts = Counts { attempts: 1.0, ..Counts::default() };
     if account && matches!(past.became, Became::Withdrawn(_)) {
         return Counts::default();
     }
-    if !past.event.tries_a_secret() {
+    if !every && !past.event.tries_a_secret() {
         return counts;
     }
     match past.became {

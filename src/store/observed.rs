@@ -1,6 +1,7 @@
 //! An observation that outlives its request: what is told later (to a shared store that was away) or elsewhere (to the
 //! process that took over) is this.
 
+use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{DeviceKey, MOST_ALIASES, Observation, Presented};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -18,6 +19,8 @@ pub struct Observed {
     pub(super) told_apart: bool,
     /// At most [`MOST_ALIASES`].
     pub(super) accounts: Vec<Pseudonym>,
+    /// At most [`MOST_VELOCITIES`].
+    pub(super) velocities: Vec<VelocityKey>,
 }
 
 impl Observed {
@@ -31,6 +34,7 @@ impl Observed {
             cookie: seen.cookie,
             told_apart: seen.told_apart,
             accounts: seen.accounts[..seen.accounts.len().min(MOST_ALIASES)].to_vec(),
+            velocities: seen.velocities[..seen.velocities.len().min(MOST_VELOCITIES)].to_vec(),
         }
     }
 
@@ -44,6 +48,7 @@ impl Observed {
             cookie: self.cookie,
             told_apart: self.told_apart,
             accounts: &self.accounts,
+            velocities: &self.velocities,
         }
     }
 }

@@ -37,7 +37,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// What the engine may be built from, beside std.
-const ENGINE_CRATES: &[&str] = &["cel", "serde", "serde_json", "thiserror"];
+const ENGINE_CRATES: &[&str] = &["cel", "serde", "serde_json", "statrs", "thiserror"];
 
 /// What would make judging impure: the outside world, time, chance, and memory of earlier calls.
 const IMPURE: &[&str] = &[

@@ -14,6 +14,7 @@ use crate::engine::time::Timestamp;
 use crate::gateway::live::Live;
 use crate::intel::Subject;
 use crate::store::KnownOwner;
+use crate::store::velocity::VelocityKey;
 use crate::store::{DeviceKey, Entity, Known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,8 @@ struct About {
     source: Option<Source>,
     /// Of a device: who succeeded on it; null while nobody did.
     holder: Option<Holder>,
+    /// What was counted in the wider networks of an IPv6 address.
+    wider: Vec<Wider>,
     /// What was counted for the account, once for each hash that the name may stand for and that is known.
     accounts: Vec<Account>,
     /// Of an address.
@@ -167,6 +170,34 @@ struct Holder {
     trust: f64,
     /// Whether its cookie was seen in two places: then it is worth nothing any more.
     copied: bool,
+}
+
+/// What a wider network did lately.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Wider {
+    /// Bits of the prefix: 56 or 48.
+    prefix: u8,
+    /// Half-life of one hour.
+    hour: Answers,
+    /// Half-life of one day.
+    day: Answers,
+    /// Distinct accounts that were tried in the last hour or two.
+    accounts: u32,
+    /// Of those, how many the application answered.
+    answered_accounts: u32,
+    /// Of those again, how many failed.
+    failed_accounts: u32,
+}
+
+/// Counts that decay.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Answers {
+    /// All that arrived.
+    attempts: f64,
+    /// Answered with a failure.
+    failed: f64,
+    /// Answered with success.
+    succeeded: f64,
 }
 
 /// What happened to one account lately.
@@ -314,6 +345,13 @@ impl From<&evidence::Source> for Source {
     }
 }
 
+impl From<evidence::Answers> for Answers {
+    fn from(counts: evidence::Answers) -> Answers {
+        let shown = |count: f64| (count * 1e4).round() / 1e4;
+        Answers { attempts: shown(counts.attempts), failed: shown(counts.failed), succeeded: shown(counts.succeeded) }
+    }
+}
+
 fn answered<T>(known: &evidence::Known<T>, what: impl Fn(&T) -> String) -> Answered {
     match known {
         evidence::Known::Yes(value) => Answered::Yes(what(value)),
@@ -384,6 +422,7 @@ async fn of_address(api: &Api, live: &Live, ip: IpAddr, at: Timestamp) -> Result
         degraded: degraded.iter().map(|name| (*name).to_owned()).collect(),
     };
     let source = source(api, Entity::Network(Network::from(ip)), at).await?;
+    let wider = wider(api, ip, at).await?;
     let value = Some(ip.to_string());
     let filter = Filter { ip: value.clone(), ..Filter::default() };
     let intelligence = Some(intelligence);
@@ -393,6 +432,7 @@ async fn of_address(api: &Api, live: &Live, ip: IpAddr, at: Timestamp) -> Result
             value,
             source,
             holder: None,
+            wider,
             accounts: Vec::new(),
             intelligence,
             lists,
@@ -408,12 +448,10 @@ async fn of_device(api: &Api, live: &Live, id: Pseudonym, at: Timestamp) -> Resu
     let source = source(api, Entity::Device(DeviceKey::Cookie(id)), at).await?;
     let value = Some(id.to_string());
     let filter = Filter { device: value.clone(), ..Filter::default() };
-    let (accounts, intelligence) = (Vec::new(), None);
+    let (wider, accounts, intelligence) = (Vec::new(), Vec::new(), None);
     let holder = holder(api, id, at).await?;
-    Ok((
-        About { kind: "device", value, source, holder, accounts, intelligence, lists, decisions: Page::default() },
-        filter,
-    ))
+    let decisions = Page::default();
+    Ok((About { kind: "device", value, source, holder, wider, accounts, intelligence, lists, decisions }, filter))
 }
 
 async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Result<(About, Filter), Problem> {
@@ -422,6 +460,7 @@ async fn of_account(api: &Api, live: &Live, meant: &Meant, at: Timestamp) -> Res
         value: None,
         source: None,
         holder: None,
+        wider: Vec::new(),
         accounts: accounts(api, meant, at).await?,
         intelligence: None,
         lists: api.lists_naming(live, meant),
@@ -435,7 +474,7 @@ async fn source(api: &Api, entity: Entity, at: Timestamp) -> Result<Option<Sourc
     api.gate.store.knows_all().map_err(unanswered)?;
     match api.gate.store.look_up(entity, at).await.map_err(unanswered)? {
         Some(Known::Source(source)) => Ok(Some((&source).into())),
-        Some(Known::Account(..) | Known::Holder(_) | Known::Owner(_)) | None => Ok(None),
+        Some(Known::Account(..) | Known::Holder(_) | Known::Owner(_) | Known::Velocity(_)) | None => Ok(None),
     }
 }
 
@@ -450,8 +489,27 @@ async fn holder(api: &Api, id: Pseudonym, at: Timestamp) -> Result<Option<Holder
             trust: (holder.trust(at) * 10_000.0).round() / 100.0,
             copied: holder.copied,
         })),
-        Some(Known::Source(_) | Known::Account(..) | Known::Owner(_)) | None => Ok(None),
+        Some(Known::Source(_) | Known::Account(..) | Known::Owner(_) | Known::Velocity(_)) | None => Ok(None),
     }
+}
+
+async fn wider(api: &Api, ip: IpAddr, at: Timestamp) -> Result<Vec<Wider>, Problem> {
+    let mut wider = Vec::new();
+    for (prefix, key) in [56, 48].into_iter().zip(VelocityKey::wider_networks(ip)) {
+        if let Some(Known::Velocity(known)) =
+            api.gate.store.look_up(Entity::Velocity(key), at).await.map_err(unanswered)?
+        {
+            wider.push(Wider {
+                prefix,
+                hour: known.short.into(),
+                day: known.long.into(),
+                accounts: known.accounts,
+                answered_accounts: known.answered_accounts,
+                failed_accounts: known.failed_accounts,
+            });
+        }
+    }
+    Ok(wider)
 }
 
 /// What the store knows of a person.
@@ -463,7 +521,7 @@ pub(super) async fn accounts(api: &Api, meant: &Meant, at: Timestamp) -> Result<
         let owner = api.gate.store.look_up(Entity::Owner(*pseudonym), at).await.map_err(unanswered)?;
         let profile = match owner {
             Some(Known::Owner(owner)) => Some(owner.into()),
-            Some(Known::Account(..) | Known::Source(_) | Known::Holder(_)) | None => None,
+            Some(Known::Account(..) | Known::Source(_) | Known::Holder(_) | Known::Velocity(_)) | None => None,
         };
         // Its counters are forgotten sooner than what its owner is like.
         let account = match known {

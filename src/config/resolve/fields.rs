@@ -57,6 +57,7 @@ impl Resolver<'_, '_> {
             "tel" | "telephone" | "mobile" => Some("phone"),
             "total" | "price" => Some("amount"),
             "zip" | "postcode" | "postalcode" => Some("shipping_zip"),
+            "address" | "street" | "shipping" => Some("shipping_address"),
             _ => nearest(name, known),
         };
         let help = meant

@@ -36,9 +36,9 @@ fn vpn_on_a_rented_server(evidence: &mut Evidence) {
 fn nothing_is_learnt_while_activity_is_unusual() {
     let mut assessment = assess(&fixture::evidence(), &Model::default());
     assert!(assessment.teaches());
-    assessment.fired.insert(crate::engine::signals::find("tor_exit").unwrap());
+    assessment.fired.insert(find("tor_exit").unwrap());
     assert!(assessment.teaches(), "who comes from where is no activity");
-    assessment.fired.insert(crate::engine::signals::find("high_activity_ip").unwrap());
+    assessment.fired.insert(find("high_activity_ip").unwrap());
     assert!(!assessment.teaches());
 }
 
@@ -112,7 +112,7 @@ fn attacks_reach_the_thresholds_that_policies_use() {
         let account = Account { recent: guesses, from_here: guesses, in_flight: 1, ..Account::default() };
         e.history.as_mut().unwrap().account = account;
     });
-    assert_eq!(names(&guessed), ["brute_force"]);
+    assert_eq!(names(&guessed), ["high_activity_account", "brute_force"]);
     assert!(guessed.scores.bot >= 50.0 && guessed.scores.account_takeover >= 50.0, "{:?}", guessed.scores);
 
     let listed = judged(|e| {
@@ -152,7 +152,15 @@ fn what_is_missing_widens_the_range() {
     });
     assert_eq!(
         unknown.blind.names().collect::<Vec<_>>(),
-        ["credential_stuffing", "high_activity_ip", "multiple_accounts_per_device", "tor_exit", "brute_force"]
+        [
+            "credential_stuffing",
+            "high_activity_ip",
+            "high_activity_device",
+            "high_activity_account",
+            "multiple_accounts_per_device",
+            "tor_exit",
+            "brute_force"
+        ]
     );
     let Scores { risk, risk_low, risk_high, .. } = unknown.scores;
     assert!(unknown.fired.is_empty() && risk < 10.0, "blind is not guilty");
@@ -175,7 +183,7 @@ fn operators_switch_off_weigh_and_tune() {
     ]);
     let model = Model::new(&overrides);
     let tuned = |name| &model.signals[usize::from(id(name).0)];
-    assert_eq!(tuned("high_activity_ip").parameters, [5.0, 10.0], "below the range is its lower end");
+    assert_eq!(tuned("high_activity_ip").parameters, [5.0, 10.0, 0.001], "below the range is its lower end");
     assert_eq!(tuned("allow_listed").weights, Weights { bot: -4.0, ..Weights::default() });
     assert_eq!(tuned("deny_listed").weights.account_abuse, 10.0);
     assert_eq!(tuned("tor_exit").weights, SIGNALS[usize::from(id("tor_exit").0)].weights);
@@ -213,6 +221,7 @@ fn source() -> impl Strategy<Value = Source> {
             answered_accounts,
             failed_accounts,
             in_flight,
+            ..Source::default()
         },
     )
 }
@@ -225,6 +234,7 @@ fn history() -> impl Strategy<Value = History> {
             refused_here,
             in_flight,
             known_source,
+            ..Account::default()
         },
     );
     (source(), source(), account).prop_map(|(network, device, account)| History {
@@ -232,6 +242,7 @@ fn history() -> impl Strategy<Value = History> {
         device,
         account,
         holder: None,
+        velocities: Vec::new(),
     })
 }
 

@@ -262,7 +262,14 @@ mod tests {
             ("a shared account in constant use, whose phone is challenged", answered(15.0, 200.0), true, false),
         ] {
             let now = answered(0.1, 0.1);
-            let account = Account { recent: now, from_here: now, refused_here: stood, in_flight: 1, known_source };
+            let account = Account {
+                recent: now,
+                from_here: now,
+                refused_here: stood,
+                in_flight: 1,
+                known_source,
+                ..Account::default()
+            };
             assert_eq!(has_fired(&read(&evidence(account), &DEFAULTS)), fires, "{what}");
         }
     }

@@ -194,7 +194,10 @@ mod tests {
     /// What a stranger meets whose network, or device, did this.
     fn evidence(network: Source, device: Source) -> Evidence {
         let account = Account { known_source: false, ..Account::default() };
-        Evidence { history: Some(History { network, device, account, holder: None }), ..fixture::evidence() }
+        Evidence {
+            history: Some(History { network, device, account, holder: None, velocities: Vec::new() }),
+            ..fixture::evidence()
+        }
     }
 
     /// A source whose attempts were answered one after the other; the present one, on a new account, is in flight.
@@ -204,7 +207,7 @@ mod tests {
         let hour = Counts { attempts, failed, succeeded: succeeded_attempts, open: 1.0 };
         let accounts = succeeded.max(1) + failed_accounts;
         let answered_accounts = succeeded + failed_accounts;
-        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts, in_flight: 1 }
+        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts, in_flight: 1, ..Source::default() }
     }
 
     /// A source that sent so many at once, after some that succeeded.
@@ -216,7 +219,7 @@ mod tests {
             failed: 0.0,
         };
         let answered_accounts = accounts.saturating_sub(in_flight);
-        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts: 0, in_flight }
+        Source { minute: hour, hour, accounts, answered_accounts, failed_accounts: 0, in_flight, ..Source::default() }
     }
 
     fn has_fired(evidence: &Evidence) -> bool {

@@ -44,7 +44,7 @@ mod tests {
         let mut evidence = fixture::evidence();
         let disposable = disposable.map(Into::into);
         evidence.attempt.identity.email =
-            Some(Email { key: Pseudonym([1; 16]), domain: domain.into(), problem, disposable });
+            Some(Email { key: Pseudonym([1; 16]), domain: domain.into(), problem, disposable, template: None });
         read(&evidence, &[])
     }
 

@@ -1,75 +1,82 @@
-//! One address sends more than people behind one address send.
+//! One address sends far more than it usually does, and more than anybody should.
 //!
 //! # What it reads
 //! How many attempts of any event came from the client's network lately (`history.network`): decayed counts with half-lives
-//! of a minute and of an hour. A steady rate of `r` in a half-life reads as `1.44 r`. Plain limits for now, the same for every
-//! address. Blind without history.
+//! of a minute and of an hour. A steady rate of `r` in a half-life reads as `1.44 r`. Beside them what was learned of how
+//! high they rise on this network's days (`usual_minute`, `usual_hour`). It fires where a count has reached its floor *and*
+//! a day on which it rises as high is improbable: by a negative binomial tail over the peaks of the network's own days
+//! ([`crate::engine::usual`]). Blind without history.
 //!
 //! # How long it holds
 //! Refused attempts count like all others, so a source that is refused and goes on at its rate stays above the limit for as
-//! long as it does. Who stops
-//! is below it after one half-life for each doubling above it.
+//! long as it does. Who stops is below it after one half-life for each doubling above it.
 //!
 //! # Why it matters
-//! Whatever is automated is automated for volume: guesses, registrations, reset mails.
+//! Whatever is automated is automated for volume: guesses, registrations, reset mails. But volume alone is no sign: the
+//! office that sends three hundred people each morning differs from the rented server that sends as many in having done so
+//! yesterday.
 //!
 //! # Who trips it innocently
-//! A university at nine o'clock, a carrier's shared addresses, an integration that logs in for each call. So it shifts scores
-//! and does not reach a threshold alone; the limits let 300 people log in within ten minutes. Raise them, or
-//! allow-list the address, where such a source is known.
+//! Whoever is new and large at once: the first mornings of an office, a campaign that brings a carrier's customers, an
+//! integration that logs in for each call. Some days later it is usual: it is learned from successes only, a day at a
+//! time, and at most a fifth more from day to day, so that nobody can teach the gate a flood. Until then it shifts scores
+//! and does not reach a threshold alone. Raise the floors, or allow-list the address, where such a source is known before.
 //!
 //! # Parameters
-//! `per_minute`: limit of the count with a half-life of one minute (60 is about 42 a minute, kept up). `per_hour`: limit of the
-//! one with an hour (600 is about 415 an hour, kept up).
+//! `per_minute`: below this count with a half-life of one minute it never fires (60 is about 42 a minute, kept up).
+//! `per_hour`: the same for the one with an hour (150 is about 104 an hour, kept up, or 150 at once). Newcomers are expected
+//! to reach a tenth of it. `probability`: a peak as high is expected on a smaller share of days.
 
-use super::{Findings, Parameter, Reading, Signal, Weights};
+use super::{Activity, Parameter, Reading, Signal, Weights};
 use crate::engine::evidence::Evidence;
 
 pub static SIGNAL: Signal = Signal {
     name: "high_activity_ip",
-    summary: "one address sends far more attempts than people behind one address do",
+    summary: "one address sends far more attempts than it usually does, and than people behind one address do",
     weights: Weights { bot: 1.8, account_takeover: 0.5, account_abuse: 1.5 },
     parameters: &[
         Parameter {
             name: "per_minute",
-            summary: "limit of attempts, decayed with a half-life of one minute",
+            summary: "least attempts, decayed with a half-life of one minute, that are ever called high",
             default: 60.0,
             min: 5.0,
             max: 1_000_000.0,
         },
         Parameter {
             name: "per_hour",
-            summary: "limit of attempts, decayed with a half-life of one hour",
-            default: 600.0,
+            summary: "least attempts, decayed with a half-life of one hour, that are ever called high",
+            default: 150.0,
             min: 10.0,
             max: 10_000_000.0,
         },
+        Activity::PROBABILITY,
     ],
     needs: "the address's history from the store",
-    findings: &[("observed", "{} attempts observed"), ("limit", "limit {}"), ("window_s", "half-life {} s")],
+    findings: Activity::FINDINGS,
     read,
 };
 
 fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
-    let &[per_minute, per_hour] = parameters else { return Reading::Blind };
+    let &[per_minute, per_hour, probability] = parameters else { return Reading::Blind };
     let Some(history) = &evidence.history else { return Reading::Blind };
     let source = &history.network;
-    let windows = [(60u32, source.minute.attempts, per_minute), (3_600, source.hour.attempts, per_hour)];
-    match windows.into_iter().find(|(_, observed, limit)| observed >= limit) {
-        Some((window, observed, limit)) => Reading::Fired(
-            Findings::new().number("observed", observed).number("limit", limit).count("window_s", window),
-        ),
-        None => Reading::Quiet,
-    }
+    Activity::judge(
+        [
+            Activity { window: 60, observed: source.minute.attempts, usual: source.usual_minute, floor: per_minute },
+            Activity { window: 3_600, observed: source.hour.attempts, usual: source.usual_hour, floor: per_hour },
+        ],
+        probability,
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::evidence::{Counts, Source};
+    use crate::engine::evidence::{Counts, Source, Usual};
     use crate::engine::fixture;
+    use crate::engine::signals::Finding;
 
-    const DEFAULTS: [f64; 2] = [60.0, 600.0];
+    const DEFAULTS: [f64; 3] = [60.0, 150.0, 0.001];
 
     /// What is left of `total` attempts, evenly spread over the last `span` seconds.
     fn spread(total: u32, span: f64) -> Source {
@@ -80,6 +87,12 @@ mod tests {
         Source { minute: decayed(60.0), hour: decayed(3_600.0), ..Source::default() }
     }
 
+    /// The same from an address whose days have such peaks, by the minute and by the hour.
+    fn used_to(days: f64, minute: f64, hour: f64, source: &Source) -> Source {
+        let usual = |mean: f64| Usual { days, mean, variance: 0.04 * mean * mean };
+        Source { usual_minute: usual(minute), usual_hour: usual(hour), ..source.clone() }
+    }
+
     fn check(network: Source) -> Reading {
         let mut evidence = fixture::evidence();
         evidence.history.as_mut().unwrap().network = network;
@@ -87,19 +100,32 @@ mod tests {
     }
 
     #[test]
-    fn fires_on_a_burst_and_says_in_which_window() {
-        let source = Source { minute: Counts { attempts: 72.123_456, ..Counts::default() }, ..Source::default() };
-        let findings = Findings::new().number("observed", 72.123).number("limit", 60.0).count("window_s", 60u32);
-        assert_eq!(check(source), Reading::Fired(findings));
-        assert!(matches!(check(spread(100, 30.0)), Reading::Fired(_)), "a hundred in half a minute");
+    fn fires_on_a_burst_of_a_newcomer_and_says_in_which_window() {
+        let Reading::Fired(findings) = check(spread(100, 30.0)) else { panic!("a hundred in half a minute must fire") };
+        assert_eq!(findings.get("window_s"), Some(&Finding::Count(60)));
+        assert_eq!(findings.get("expected"), Some(&Finding::Number(6.0)));
+        assert_eq!(findings.get("days"), Some(&Finding::Number(0.0)));
+        assert!(matches!(findings.get("p"), Some(Finding::Number(p)) if *p > 0.0 && *p < 1e-9), "{findings:?}");
     }
 
     #[test]
-    fn fires_on_a_steady_stream_below_the_minutes_limit() {
+    fn fires_on_three_hundred_from_a_newcomer_and_not_from_the_office_that_sends_them_each_morning() {
+        let morning = spread(300, 3_600.0);
+        assert!(matches!(check(morning.clone()), Reading::Fired(_)));
+        assert_eq!(check(used_to(6.0, 7.0, 205.0, &morning)), Reading::Quiet);
+    }
+
+    #[test]
+    fn fires_on_a_steady_stream_below_the_minutes_floor() {
         let Reading::Fired(findings) = check(spread(30 * 60, 3_600.0)) else {
             panic!("30 a minute for an hour must fire")
         };
-        assert_eq!(findings.get("window_s"), Some(&super::super::Finding::Count(3_600)));
+        assert_eq!(findings.get("window_s"), Some(&Finding::Count(3_600)));
+    }
+
+    #[test]
+    fn fires_on_the_busy_who_are_busier_than_ever() {
+        assert!(matches!(check(used_to(6.0, 7.0, 205.0, &spread(2_000, 3_600.0))), Reading::Fired(_)));
     }
 
     #[test]
@@ -107,8 +133,13 @@ mod tests {
         for (who, source) in [
             ("one person", fixture::first_attempt()),
             ("one person, forty tries", spread(40, 600.0)),
-            ("300 people within ten minutes", spread(300, 600.0)),
-            ("300 people within two hours", spread(300, 7_200.0)),
+            ("a hundred people within ten minutes", spread(100, 600.0)),
+            ("two hundred people within two hours", spread(200, 7_200.0)),
+            (
+                "an integration that logs in for each call, as ever",
+                used_to(9.0, 80.0, 4_300.0, &spread(3_000, 3_600.0)),
+            ),
+            ("a campus at nine, as ever", used_to(5.0, 90.0, 1_900.0, &spread(2_000, 1_800.0))),
             (
                 "a burst that is over",
                 Source { minute: Counts { attempts: 59.0, ..Counts::default() }, ..Source::default() },

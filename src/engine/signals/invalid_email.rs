@@ -49,7 +49,7 @@ mod tests {
     }
 
     fn email(domain: &str, problem: Option<EmailProblem>) -> Email {
-        Email { key: Pseudonym([1; 16]), domain: domain.into(), problem, disposable: None }
+        Email { key: Pseudonym([1; 16]), domain: domain.into(), problem, disposable: None, template: None }
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod credential_stuffing;
 mod datacenter_ip;
 mod deny_listed;
 mod disposable_email_domain;
+mod high_activity_account;
+mod high_activity_device;
 mod high_activity_ip;
 mod http_client_library;
 mod impossible_travel;
@@ -24,7 +26,8 @@ mod tor_exit;
 mod vpn_ip;
 mod web_crawler;
 
-use super::evidence::{Evidence, Intel, Known, ListEffect};
+use super::evidence::{Evidence, Intel, Known, ListEffect, Usual};
+use super::usual::Expected;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -34,6 +37,8 @@ use std::ops::RangeInclusive;
 pub static SIGNALS: &[&Signal] = &[
     &credential_stuffing::SIGNAL,
     &high_activity_ip::SIGNAL,
+    &high_activity_device::SIGNAL,
+    &high_activity_account::SIGNAL,
     &multiple_accounts_per_device::SIGNAL,
     &impossible_travel::SIGNAL,
     &http_client_library::SIGNAL,
@@ -98,6 +103,12 @@ impl Findings {
         self.with(name, Finding::number(number))
     }
 
+    /// Rounded to three significant digits: one that is small enough to fire would print as nothing.
+    pub fn probability(self, name: &'static str, probability: f64) -> Findings {
+        let rounded = format!("{probability:.2e}").parse().unwrap_or(probability);
+        self.with(name, Finding::Number(rounded))
+    }
+
     pub fn flag(self, name: &'static str, flag: bool) -> Findings {
         self.with(name, Finding::Flag(flag))
     }
@@ -143,6 +154,56 @@ impl Reading {
     /// database says of its addresses.
     fn of_address<T>(intel: &Intel, known: &Known<T>, findings: impl FnOnce(&T) -> Findings) -> Reading {
         if intel.relay { Reading::Quiet } else { Reading::of_known(known, findings) }
+    }
+}
+
+/// An entity's activity over one window, for the signals that compare it with what is usual.
+struct Activity {
+    /// Half-life of the count, seconds.
+    window: u32,
+    observed: f64,
+    usual: Usual,
+    /// Less is never called high.
+    floor: f64,
+}
+
+impl Activity {
+    const PROBABILITY: Parameter = Parameter {
+        name: "probability",
+        summary: "share of days on which activity rises as high, below which it is unusual",
+        default: 0.001,
+        min: 1e-12,
+        max: 0.1,
+    };
+
+    const FINDINGS: &[(&str, &str)] = &[
+        ("observed", "{} attempts observed"),
+        ("expected", "a day's peak is expected at {}"),
+        ("days", "from {} days that were learned (older ones count less)"),
+        ("p", "a day reaches as much with probability {}"),
+        ("window_s", "half-life {} s"),
+    ];
+
+    /// Fires on the first that has reached its floor and is less probable than `probability`.
+    fn judge<const N: usize>(windows: [Activity; N], probability: f64) -> Reading {
+        for Activity { window, observed, usual, floor } in windows {
+            if observed < floor {
+                continue;
+            }
+            let expected = Expected::of(&usual, floor);
+            let p = expected.probability(observed);
+            if p < probability {
+                return Reading::Fired(
+                    Findings::new()
+                        .number("observed", observed)
+                        .number("expected", expected.mean)
+                        .number("days", usual.days)
+                        .probability("p", p)
+                        .count("window_s", window),
+                );
+            }
+        }
+        Reading::Quiet
     }
 }
 

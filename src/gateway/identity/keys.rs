@@ -83,6 +83,21 @@ impl Keys {
         self.pseudonym("device", &[id])
     }
 
+    /// The pseudonym of how an e-mail address is made up.
+    pub fn template(&self, template: &str) -> Pseudonym {
+        self.pseudonym("template", &[template.as_bytes()])
+    }
+
+    /// The pseudonym of a card's first six to eight digits.
+    pub fn card_bin(&self, bin: &str) -> Pseudonym {
+        self.pseudonym("bin", &[bin.as_bytes()])
+    }
+
+    /// The pseudonym of an address to ship to, of its canonical lines.
+    pub fn address(&self, street: &str, zip: &str) -> Pseudonym {
+        self.pseudonym("address", &[street.as_bytes(), zip.as_bytes()])
+    }
+
     /// How the audit log calls somebody or something: a hash that matches none of the others.
     pub fn audit(&self, kind: &str, value: &str) -> Pseudonym {
         self.pseudonym("audit", &[kind.as_bytes(), value.as_bytes()])

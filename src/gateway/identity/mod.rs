@@ -12,8 +12,10 @@ mod address;
 mod canonical;
 mod keys;
 mod phone;
+mod template;
 
 pub use address::problem;
 pub use canonical::{Address, Identifier, account, domain, email};
 pub use keys::{IdentityKey, Keys, PasswordKey};
 pub use phone::phone;
+pub use template::template;

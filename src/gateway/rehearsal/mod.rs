@@ -376,6 +376,7 @@ impl Rehearsal {
                 | Field::CardBin
                 | Field::CardLast4
                 | Field::ShippingZip
+                | Field::ShippingAddress
                 | Field::Order => None,
             };
             let sources = sources.iter().map(source_name).collect();

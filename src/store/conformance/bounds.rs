@@ -1,12 +1,14 @@
 //! Promises about floods: entries stay within bounds, and what is evicted is gone.
 
 use super::*;
+use crate::engine::evidence::EntityKind;
 
 pub(super) fn a_flood_of_keys_stays_within_bounds(make: impl Fn(Limits) -> Store) {
     let keys: u32 = if cfg!(debug_assertions) { 100_000 } else { 10_000_000 };
     let store = make(limits());
     for key in 0..keys {
-        see(&store, &login(key.into(), NOON, key, &[name(key.into())]));
+        let velocities = [VelocityKey::of_number(EntityKind::Network48, key.into())];
+        see(&store, &Observation { velocities: &velocities, ..login(key.into(), NOON, key, &[name(key.into())]) });
     }
     for kind in store.stats().kinds {
         assert!(kind.entries <= kind.capacity, "{kind:?}");

@@ -7,6 +7,7 @@ pub(in crate::store) mod owners;
 mod refusals;
 mod tokens;
 mod unmatched;
+mod velocities;
 
 use super::memory::{Limits, Memory};
 use super::redis::server::{Cluster, shared};
@@ -23,6 +24,7 @@ use std::sync::Barrier;
 use std::thread;
 use tokens::*;
 use unmatched::*;
+use velocities::*;
 
 /// One test a promise, of the store that `$make` opens with the given bounds.
 macro_rules! suite {
@@ -106,6 +108,9 @@ every_store!(
     a_clock_set_back_keeps_counting,
     a_token_burns_exactly_once,
     an_answer_is_taken_exactly_once,
+    what_attempts_share_is_counted_whoever_sends_them,
+    what_stands_in_a_form_counts_by_event_and_whatever_is_answered,
+    the_whole_site_is_seen_by_event,
     looking_up_counts_nothing_and_sees_what_an_attempt_would,
     a_device_has_a_past_once_somebody_succeeded_on_it,
     accounts_of_a_device_count_for_seven_days,
@@ -179,6 +184,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
         cookie: None,
         told_apart: false,
+        velocities: &[],
         accounts: whom,
     }
 }

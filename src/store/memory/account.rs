@@ -12,9 +12,10 @@
 
 use super::decay::{self, Change, Present, SET_BACK, TEN_MINUTES};
 use super::in_flight::InFlight;
+use super::learned::{BUSY, Learned};
 use super::sharded::Grown;
-use super::state::kept::kept;
-use crate::engine::evidence::{Account, Counts};
+use super::state::kept::{Kept, kept};
+use crate::engine::evidence::{Account, Counts, Usual};
 use crate::engine::time::Timestamp;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct AccountEntry {
     recent: Vec<RecentSource>,
     /// Oldest success first.
     known: Vec<u64>,
+    /// Boxed: few accounts are ever busy.
+    learned: Option<Box<Learned>>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ struct Refusal {
     stood: Counts,
 }
 
-kept!(AccountEntry { present, all, in_flight, recent, known });
+kept!(AccountEntry { present, all, in_flight, recent, known, learned });
 kept!(RecentSource { tag, counts, refusal });
 kept!(Refusal { at, stood });
 
@@ -79,6 +82,7 @@ impl Grown for AccountEntry {
         self.recent.capacity() * size_of::<RecentSource>()
             + self.known.capacity() * size_of::<u64>()
             + refused * size_of::<Refusal>()
+            + self.learned.as_ref().map_or(0, |_| size_of::<Learned>())
     }
 }
 
@@ -87,11 +91,26 @@ impl AccountEntry {
         AccountEntry::default()
     }
 
+    /// Reads one that was written before anything was learned.
+    pub fn take_unlearned(from: &mut &[u8]) -> Option<AccountEntry> {
+        Some(AccountEntry {
+            present: Kept::take(from)?,
+            all: Kept::take(from)?,
+            in_flight: Kept::take(from)?,
+            recent: Kept::take(from)?,
+            known: Kept::take(from)?,
+            learned: None,
+        })
+    }
+
     pub fn arrive(&mut self, at: Timestamp, change: Change, here: Here) {
         let left = decay::left(self.present.advance(at), TEN_MINUTES);
         decay::scale(&mut self.all, left);
         for source in &mut self.recent {
             decay::scale(&mut source.counts, left);
+        }
+        if let Some(learned) = &mut self.learned {
+            learned.advance(self.present.instant(), left);
         }
         let weight = self.present.weight(at, TEN_MINUTES);
         decay::add(&mut self.all, change, weight);
@@ -113,6 +132,16 @@ impl AccountEntry {
         if landed {
             self.in_flight.leave(at);
         }
+    }
+
+    /// The attempt of `at` was lawful.
+    pub fn learn(&mut self, at: Timestamp) {
+        if self.learned.is_none() && self.all.attempts < BUSY {
+            return;
+        }
+        let present = self.present;
+        let learned = self.learned.get_or_insert_with(|| Box::new(Learned::new(present.instant())));
+        learned.teach(present.weight(at, TEN_MINUTES));
     }
 
     /// The attempt of `at` from here is about to be taken off because it was refused.
@@ -159,17 +188,31 @@ impl AccountEntry {
             in_flight: self.in_flight.total(),
             known_source: self.known.contains(&here.network)
                 || (here.device_is_proof && self.known.contains(&here.device)),
+            usual: self.usual(),
         }
     }
 
     /// As of `at`, from nowhere in particular, with nothing counted; and how many known sources there are.
     pub fn read_at(&self, at: Timestamp) -> (Account, u32) {
         let mut entry = self.clone();
-        decay::scale(&mut entry.all, decay::left(entry.present.advance(at), TEN_MINUTES));
+        let left = decay::left(entry.present.advance(at), TEN_MINUTES);
+        decay::scale(&mut entry.all, left);
+        if let Some(learned) = &mut entry.learned {
+            learned.advance(entry.present.instant(), left);
+        }
         entry.in_flight.enter(at);
         entry.in_flight.leave(at);
-        let account = Account { recent: entry.all, in_flight: entry.in_flight.total(), ..Account::default() };
+        let account = Account {
+            recent: entry.all,
+            in_flight: entry.in_flight.total(),
+            usual: entry.usual(),
+            ..Account::default()
+        };
         (account, entry.known.len() as u32)
+    }
+
+    fn usual(&self) -> Usual {
+        self.learned.as_ref().map(|learned| learned.usual()).unwrap_or_default()
     }
 
     /// The counts of a source, which takes the place of the least active one if there is no other.

@@ -42,7 +42,7 @@ pub struct Tally {
     pub failed: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DistinctAccounts {
     /// The running window: hours since the epoch.
     hour: u32,
@@ -51,7 +51,11 @@ pub struct DistinctAccounts {
 
 #[derive(Clone, Debug)]
 enum Members {
-    Exact(Vec<u32>),
+    /// One, or nobody (0, which no member is).
+    One(u32),
+    /// Boxed twice over: most are never more than one.
+    #[expect(clippy::box_collection, reason = "sixteen bytes less in each of millions of entries")]
+    Exact(Box<Vec<u32>>),
     Estimated(Box<Bitmaps>),
 }
 
@@ -65,9 +69,9 @@ struct Bitmaps {
     failed_before: [u64; WORDS],
 }
 
-impl Default for DistinctAccounts {
+impl Default for Members {
     fn default() -> Self {
-        DistinctAccounts { hour: 0, members: Members::Exact(Vec::new()) }
+        Members::One(0)
     }
 }
 
@@ -77,23 +81,20 @@ kept!(Bitmaps { seen, seen_before, answered, answered_before, failed, failed_bef
 impl Kept for Members {
     fn put(&self, to: &mut Vec<u8>) {
         match self {
-            Members::Exact(list) => {
-                to.push(0);
-                list.put(to);
-            }
             Members::Estimated(maps) => {
                 to.push(1);
                 maps.put(to);
+            }
+            Members::One(_) | Members::Exact(_) => {
+                to.push(0);
+                self.list().unwrap_or_default().to_vec().put(to);
             }
         }
     }
 
     fn take(from: &mut &[u8]) -> Option<Self> {
         match u8::take(from)? {
-            0 => Kept::take(from).map(Members::Exact).filter(|members| match members {
-                Members::Exact(list) => list.len() <= EXACT,
-                Members::Estimated(_) => true,
-            }),
+            0 => Vec::take(from).filter(|list| list.len() <= EXACT).map(Members::of),
             1 => Kept::take(from).map(Members::Estimated),
             _ => None,
         }
@@ -103,7 +104,8 @@ impl Kept for Members {
 impl Grown for DistinctAccounts {
     fn grown(&self) -> usize {
         match &self.members {
-            Members::Exact(list) => list.capacity() * size_of::<u32>(),
+            Members::One(_) => 0,
+            Members::Exact(list) => size_of::<Vec<u32>>() + list.capacity() * size_of::<u32>(),
             Members::Estimated(_) => size_of::<Bitmaps>(),
         }
     }
@@ -129,13 +131,13 @@ impl DistinctAccounts {
     /// Counts an account that arrived in the running window.
     pub fn see(&mut self, account: &Pseudonym) {
         let tag = tag_of(account);
-        if let Members::Exact(list) = &mut self.members {
+        if let Some(list) = self.members.list_mut() {
             if let Some(member) = list.iter_mut().find(|member| **member & !FLAGS == tag) {
                 *member |= SEEN;
                 return;
             }
             if list.len() < EXACT {
-                list.push(tag | SEEN);
+                self.members.push(tag | SEEN);
                 return;
             }
             self.members = Members::Estimated(Box::new(Bitmaps::of(list)));
@@ -155,7 +157,14 @@ impl DistinctAccounts {
         };
         let tag = tag_of(account);
         match &mut self.members {
-            Members::Exact(list) => {
+            Members::Estimated(maps) => {
+                set(if before { &mut maps.answered_before } else { &mut maps.answered }, tag);
+                if failed {
+                    set(if before { &mut maps.failed_before } else { &mut maps.failed }, tag);
+                }
+            }
+            exact => {
+                let list = exact.list_mut().unwrap_or_default();
                 if let Some(member) = list.iter_mut().find(|member| **member & !FLAGS == tag) {
                     *member |= if before { ANSWERED_BEFORE } else { ANSWERED };
                     if failed {
@@ -163,18 +172,13 @@ impl DistinctAccounts {
                     }
                 }
             }
-            Members::Estimated(maps) => {
-                set(if before { &mut maps.answered_before } else { &mut maps.answered }, tag);
-                if failed {
-                    set(if before { &mut maps.failed_before } else { &mut maps.failed }, tag);
-                }
-            }
         }
     }
 
     pub fn count(&self) -> Tally {
         match &self.members {
-            Members::Exact(list) => {
+            exact @ (Members::One(_) | Members::Exact(_)) => {
+                let list = exact.list().unwrap_or_default();
                 let with = |flags: u32| list.iter().filter(|member| **member & flags != 0).count() as u32;
                 Tally {
                     seen: list.len() as u32,
@@ -192,21 +196,58 @@ impl DistinctAccounts {
 }
 
 impl Members {
+    fn of(list: Vec<u32>) -> Members {
+        match list[..] {
+            [] => Members::One(0),
+            [one] => Members::One(one),
+            _ => Members::Exact(Box::new(list)),
+        }
+    }
+
+    /// As a list, unless they are estimated.
+    fn list(&self) -> Option<&[u32]> {
+        match self {
+            Members::One(0) => Some(&[]),
+            Members::One(one) => Some(std::slice::from_ref(one)),
+            Members::Exact(list) => Some(list),
+            Members::Estimated(_) => None,
+        }
+    }
+
+    fn list_mut(&mut self) -> Option<&mut [u32]> {
+        match self {
+            Members::One(0) => Some(&mut []),
+            Members::One(one) => Some(std::slice::from_mut(one)),
+            Members::Exact(list) => Some(list),
+            Members::Estimated(_) => None,
+        }
+    }
+
+    fn push(&mut self, member: u32) {
+        match self {
+            Members::One(0) => *self = Members::One(member),
+            Members::One(one) => {
+                let mut list = Vec::with_capacity(4);
+                list.extend([*one, member]);
+                *self = Members::Exact(Box::new(list));
+            }
+            Members::Exact(list) => list.push(member),
+            Members::Estimated(_) => {}
+        }
+    }
+
     /// An hour is over: what was seen in it is seen before, what was seen before is forgotten.
     fn turn(&mut self) {
         match self {
-            Members::Exact(list) => {
-                list.retain(|member| member & SEEN != 0);
-                for member in list.iter_mut() {
-                    *member = (*member & !FLAGS) | ((*member & (SEEN | ANSWERED | FAILED)) << 1);
-                }
-                if list.is_empty() {
-                    *list = Vec::new();
-                }
+            Members::One(_) | Members::Exact(_) => {
+                let list = self.list().unwrap_or_default().iter();
+                let aged = |member: &u32| (member & !FLAGS) | ((member & (SEEN | ANSWERED | FAILED)) << 1);
+                let still: Vec<u32> = list.filter(|member| **member & SEEN != 0).map(aged).collect();
+                *self = Members::of(still);
             }
             Members::Estimated(maps) => {
                 if maps.seen == [0; WORDS] {
-                    *self = Members::Exact(Vec::new());
+                    *self = Members::default();
                     return;
                 }
                 maps.seen_before = std::mem::take(&mut maps.seen);

@@ -8,7 +8,9 @@
 
 use super::Memory;
 use crate::engine::attempt::Pseudonym;
+use crate::engine::evidence::Site;
 use crate::engine::time::Timestamp;
+use crate::store::velocity::VelocityKey;
 use crate::store::{Entity, Known, StoreError};
 
 impl Memory {
@@ -22,7 +24,17 @@ impl Memory {
                 Known::Account(account, sources)
             }),
             Entity::Owner(account) => self.known_owner(account, at).map(Known::Owner),
+            Entity::Velocity(key) => self.velocities.peek(&key, |entry| Known::Velocity(entry.read_at(at))),
         }
+    }
+
+    /// What the whole site sees.
+    pub fn site(&self, at: Timestamp) -> Site {
+        let seen = |(event, key)| {
+            let known = self.velocities.peek(&key, |entry| entry.read_at(at))?;
+            Some((event, known))
+        };
+        Site { at, events: VelocityKey::sites().filter_map(seen).collect() }
     }
 
     /// Takes its time where the store is kept on disk: everything is written.

@@ -10,11 +10,12 @@
 //! counted in. That makes settling idempotent (the first to take the attempt off the table counts) and exact (each entry
 //! has a serial: one that was evicted and made anew in the meantime is left alone).
 //!
-//! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 168, holder 128
-//! bytes, open attempt 248. On top comes what an entry grows by use: 16 bytes for the first four accounts of a source, at most 768
-//! (a source with more than 64 accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known
-//! ones), and 40 for each recent source of an account that was refused; 48 bytes for the first four accounts of a holder, at most
-//! 192. A test here holds the fixed sizes, another that
+//! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 176, whatever
+//! else attempts share 120, holder 128 bytes, open attempt 264 and 24 for each of its velocities. On top comes what an
+//! entry grows by use: 40 bytes for the second to fourth account of a source, at most 768 (a source with more than 64
+//! accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known ones), and 40 for each recent
+//! source of an account that was refused; 96 for a source and 48 for an account that was ever busy (what is usual for it);
+//! 48 bytes for the first four accounts of a holder, at most 192. A test here holds the fixed sizes, another that
 //! a flood of entries as large as they get stays within [`Limits::bytes`]. `benches/state.rs` measures the whole,
 //! allocator included: a million networks, devices and accounts with one attempt each are 0.74 GiB resident (200, 208 and
 //! 278 bytes as reckoned), and what is promised for a million of each is 1.5 GiB, however large they are made. What is
@@ -29,12 +30,14 @@ mod held;
 pub(super) mod holder;
 mod in_flight;
 mod known;
+pub(super) mod learned;
 pub(super) mod open;
 pub(super) mod owners;
 mod sharded;
 pub(super) mod source;
 pub mod state;
 mod turnstile;
+pub(super) mod velocity;
 
 use self::account::{AccountEntry, Here};
 use self::burnt::Burnt;
@@ -45,7 +48,9 @@ use self::sharded::Sharded;
 use self::source::SourceEntry;
 use self::state::{Collecting, Keeping};
 use self::turnstile::Turnstile;
+use self::velocity::VelocityEntry;
 use super::Taught;
+use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
@@ -64,7 +69,7 @@ use std::time::Duration;
 /// How much the store may remember. Every bound is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries of each counted kind: networks, devices, accounts.
+    /// Entries of each counted kind: networks, devices, accounts, and whatever else attempts share.
     pub entries: usize,
     /// Bytes of each counted kind: entries that grew leave room for fewer. Profiles and values have half as much each.
     pub bytes: usize,
@@ -80,8 +85,8 @@ pub struct Limits {
     pub listed: usize,
 }
 
-/// Bytes for each entry unless said otherwise: a million networks, devices and accounts take 1.5 GiB at most.
-pub const BYTES_AN_ENTRY: usize = (512 << 20) / 1_000_000;
+/// Bytes for each entry unless said otherwise: a million networks, devices, accounts and velocities take 1.5 GiB at most.
+pub const BYTES_AN_ENTRY: usize = (384 << 20) / 1_000_000;
 
 impl Limits {
     /// `entries` of each counted kind, and the rest in proportion to what a gate of that size meets at once.
@@ -103,6 +108,7 @@ pub struct Memory {
     networks: Sharded<Network, SourceEntry>,
     devices: Sharded<DeviceKey, SourceEntry>,
     accounts: Sharded<Pseudonym, AccountEntry>,
+    velocities: Sharded<VelocityKey, VelocityEntry>,
     holders: Sharded<Pseudonym, HolderEntry>,
     /// Whose account it is; of those that ever succeeded.
     profiles: Sharded<Pseudonym, Profile>,
@@ -141,6 +147,7 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
+            velocities: Sharded::new("velocity", limits.entries, limits.bytes, noting),
             holders: Sharded::new("holder", limits.entries, limits.bytes, noting),
             profiles: Sharded::new("profile", limits.entries, limits.bytes / 2, noting),
             values: Sharded::new("value", limits.entries, limits.bytes / 2, noting),
@@ -201,6 +208,18 @@ impl Memory {
             };
             self.holders.known(&cookie.id, read).flatten()
         });
+        let keys = &seen.velocities[..seen.velocities.len().min(MOST_VELOCITIES)];
+        let mut velocities = Vec::with_capacity(keys.len());
+        let count = |&key: &VelocityKey| {
+            let change = Standing::InFlight.at_velocity(key.kind, secret);
+            let (read, serial) = self.velocities.update(key, VelocityEntry::new, |entry| {
+                entry.arrive(at, change, accounts.first());
+                entry.read()
+            });
+            velocities.push((key.kind, read));
+            Counted { key, serial }
+        };
+        let counted = keys.iter().map(count).collect();
 
         self.open.insert(
             seen.id,
@@ -214,18 +233,19 @@ impl Memory {
                 device: Counted { key: seen.device, serial: device_serial },
                 holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
                 accounts: aliases,
+                velocities: counted,
             },
         );
-        History { network, device, account, holder }
+        History { network, device, account, holder, velocities }
     }
 
     pub fn settle(&self, settlement: &Settlement) -> Settled {
-        let Settlement { id, outcome, at, owner, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), at, owner)
+        let Settlement { id, outcome, at, teaches, owner } = *settlement;
+        self.turn(id, Standing::Answered(outcome), at, teaches, owner)
     }
 
     pub fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {
-        self.turn(id, Standing::Withdrawn(how), at, None)
+        self.turn(id, Standing::Withdrawn(how), at, false, None)
     }
 
     pub fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
@@ -275,6 +295,7 @@ impl Memory {
                 self.networks.stats(),
                 self.devices.stats(),
                 self.accounts.stats(),
+                self.velocities.stats(),
                 self.holders.stats(),
                 self.profiles.stats(),
                 self.values.stats(),
@@ -291,12 +312,13 @@ impl Memory {
     }
 
     /// Moves an open attempt to another standing, and every counter it stands in with it.
-    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp, owner: Option<Taught>) -> Settled {
+    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp, teaches: bool, owner: Option<Taught>) -> Settled {
         let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
         let landed = from == Standing::InFlight;
         let failed = to == Standing::Answered(Outcome::Failed);
         let answered = open.secret && to.tells(open.told_apart);
         let refused = open.secret && to.is_refusal();
+        let teaches = teaches && from.teaches_as(to, open.told_apart);
         let account = open.accounts[0].map(|alias| alias.key);
         // Not of one that was forgotten meanwhile.
         let owner = owner.filter(|taught| open.proves_identity && account == Some(taught.login.account));
@@ -308,6 +330,9 @@ impl Memory {
             if let (true, Some(account)) = (answered, &account) {
                 entry.answer(open.at, account, failed);
             }
+            if teaches {
+                entry.learn(open.at);
+            }
         };
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
         self.devices.existing(&open.device.key, open.device.serial, settle_source);
@@ -315,6 +340,16 @@ impl Memory {
         if let (Some(holder), Some(account), Standing::Answered(Outcome::Succeeded)) = (open.holder, &account, to) {
             self.holders
                 .update(holder, HolderEntry::default, |entry| entry.succeed(open.at, account, open.proves_identity));
+        }
+        for Counted { key, serial } in &open.velocities {
+            let change = to.at_velocity(key.kind, open.secret) - from.at_velocity(key.kind, open.secret);
+            let answered = (open.secret || key.kind.is_by_event()) && to.tells(open.told_apart);
+            self.velocities.existing(key, *serial, |entry| {
+                entry.turn(open.at, change);
+                if let (true, Some(account)) = (answered, &account) {
+                    entry.answer(open.at, account, failed);
+                }
+            });
         }
 
         let here = self.here(open.network.key, open.device.key);
@@ -328,6 +363,9 @@ impl Memory {
                     entry.refuse(open.at, here);
                 }
                 entry.turn(open.at, change, landed, here);
+                if first && teaches {
+                    entry.learn(open.at);
+                }
                 if first && to == Standing::Answered(Outcome::Succeeded) {
                     if open.secret {
                         entry.forgive(here);
@@ -370,6 +408,7 @@ pub(super) fn larger(account: &Account, alias: &Account) -> Account {
         refused_here: decay::larger(account.refused_here, alias.refused_here),
         in_flight: account.in_flight.max(alias.in_flight),
         known_source: account.known_source,
+        usual: account.usual,
     }
 }
 
@@ -399,6 +438,7 @@ mod tests {
                     renewed: AT,
                 }),
                 told_apart: true,
+                velocities: &[],
                 accounts: &[Pseudonym(
                     u128::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),
                 )],
@@ -427,12 +467,13 @@ mod tests {
         for (kind, documented, size) in [
             ("network", 184, sharded::entry_size::<Network, SourceEntry>()),
             ("device", 192, sharded::entry_size::<DeviceKey, SourceEntry>()),
-            ("account", 168, sharded::entry_size::<Pseudonym, AccountEntry>()),
+            ("account", 176, sharded::entry_size::<Pseudonym, AccountEntry>()),
             ("holder", 128, sharded::entry_size::<Pseudonym, HolderEntry>()),
             ("profile", 176, sharded::entry_size::<Pseudonym, Profile>()),
             ("value", 88, sharded::entry_size::<u64, Value>()),
             // Less the serial and the mark of a counted entry.
-            ("open attempt", open::BYTES, sharded::entry_size::<AttemptId, Open>() - 16),
+            ("velocity", 120, sharded::entry_size::<VelocityKey, VelocityEntry>()),
+            ("open attempt", open::FIXED, sharded::entry_size::<AttemptId, Open>() - 16),
         ] {
             assert_eq!(size, documented, "{kind}: change the documentation at the head of this file too");
         }

@@ -8,8 +8,10 @@ use super::decay::Change;
 use super::sharded::{NOTES, lock_shards};
 use super::state::kept::{Kept, kept};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
+use crate::engine::evidence::EntityKind;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
+use crate::store::velocity::{MOST_VELOCITIES, VelocityKey};
 use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -19,8 +21,10 @@ use std::time::Duration;
 
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
 pub const LONGEST: Duration = Duration::from_secs(600);
-/// Bytes of one; a test beside the maps holds it.
-pub const BYTES: usize = 248;
+/// Bytes of one beside its velocities; a test beside the maps holds it.
+pub const FIXED: usize = 264;
+/// Bytes of one with as many velocities as there can be.
+const BYTES: usize = FIXED + MOST_VELOCITIES * size_of::<Counted<VelocityKey>>();
 /// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
 const REAPED: usize = 4;
 
@@ -50,6 +54,11 @@ impl Standing {
         }
     }
 
+    /// What it counts as at anything else that it has.
+    pub fn at_velocity(self, kind: EntityKind, secret: bool) -> Change {
+        self.at_source(secret || kind.is_by_event())
+    }
+
     /// What it counts as at the account. `first`: whether under the name that the application goes by.
     pub fn at_account(self, secret: bool, first: bool) -> Change {
         match self {
@@ -67,6 +76,19 @@ impl Standing {
             Standing::Answered(Outcome::Unknown) => !told_apart,
             Standing::Answered(Outcome::Aborted) | Standing::InFlight | Standing::Withdrawn(_) => false,
         }
+    }
+
+    /// Whether coming from here to `next` shows a lawful attempt, from which may be learned what is usual: a success, or,
+    /// where answers cannot be told apart, any that no rule matched. Never one that was challenged in between.
+    pub fn teaches_as(self, next: Standing, told_apart: bool) -> bool {
+        let lawful = match next {
+            Standing::Answered(Outcome::Succeeded) => true,
+            Standing::Answered(Outcome::Unknown) => !told_apart,
+            Standing::Answered(Outcome::Failed | Outcome::Pending | Outcome::Aborted)
+            | Standing::InFlight
+            | Standing::Withdrawn(_) => false,
+        };
+        lawful && !matches!(self, Standing::Withdrawn(_))
     }
 
     /// Whether the gate refused it. One whose answer is held has passed with the right password.
@@ -120,6 +142,7 @@ pub struct Open {
     pub holder: Option<Pseudonym>,
     /// By place in the observation.
     pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
+    pub velocities: Box<[Counted<VelocityKey>]>,
 }
 
 /// An attempt that changed its standing, and what it was before.
@@ -324,7 +347,25 @@ impl OpenAttempts {
 }
 
 kept!(Counted<K> { key, serial });
-kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts });
+kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts, velocities });
+
+impl Open {
+    /// Reads one that was written before anything was counted beside network, device and account.
+    pub fn take_without_velocities(from: &mut &[u8]) -> Option<Open> {
+        Some(Open {
+            at: Kept::take(from)?,
+            standing: Kept::take(from)?,
+            secret: Kept::take(from)?,
+            told_apart: Kept::take(from)?,
+            proves_identity: Kept::take(from)?,
+            network: Kept::take(from)?,
+            device: Kept::take(from)?,
+            holder: None,
+            accounts: Kept::take(from)?,
+            velocities: Box::default(),
+        })
+    }
+}
 
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {

@@ -3,8 +3,9 @@
 use super::decay::{self, Change, HOUR, MINUTE, Present};
 use super::distinct::DistinctAccounts;
 use super::in_flight::InFlight;
+use super::learned::{BUSY, Learned};
 use super::sharded::Grown;
-use super::state::kept::kept;
+use super::state::kept::{Kept, kept};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::{Counts, Source};
 use crate::engine::time::Timestamp;
@@ -16,13 +17,15 @@ pub struct SourceEntry {
     hour: Counts,
     in_flight: InFlight,
     accounts: DistinctAccounts,
+    /// By the minute and by the hour. Boxed: few sources are ever busy.
+    learned: Option<Box<[Learned; 2]>>,
 }
 
-kept!(SourceEntry { present, minute, hour, in_flight, accounts });
+kept!(SourceEntry { present, minute, hour, in_flight, accounts, learned });
 
 impl Grown for SourceEntry {
     fn grown(&self) -> usize {
-        self.accounts.grown()
+        self.accounts.grown() + self.learned.as_ref().map_or(0, |_| size_of::<[Learned; 2]>())
     }
 }
 
@@ -31,11 +34,27 @@ impl SourceEntry {
         SourceEntry::default()
     }
 
+    /// Reads one that was written before anything was learned.
+    pub fn take_unlearned(from: &mut &[u8]) -> Option<SourceEntry> {
+        Some(SourceEntry {
+            present: Kept::take(from)?,
+            minute: Kept::take(from)?,
+            hour: Kept::take(from)?,
+            in_flight: Kept::take(from)?,
+            accounts: Kept::take(from)?,
+            learned: None,
+        })
+    }
+
     /// Counts an attempt that arrived at `at`, on an account if the form named one.
     pub fn arrive(&mut self, at: Timestamp, change: Change, account: Option<&Pseudonym>) {
         let passed = self.present.advance(at);
-        decay::scale(&mut self.minute, decay::left(passed, MINUTE));
-        decay::scale(&mut self.hour, decay::left(passed, HOUR));
+        let left = [decay::left(passed, MINUTE), decay::left(passed, HOUR)];
+        decay::scale(&mut self.minute, left[0]);
+        decay::scale(&mut self.hour, left[1]);
+        for (learned, left) in self.learned.iter_mut().flat_map(|both| both.iter_mut()).zip(left) {
+            learned.advance(self.present.instant(), left);
+        }
         self.add(at, change);
         self.in_flight.enter(at);
         self.accounts.advance(at);
@@ -57,8 +76,22 @@ impl SourceEntry {
         self.accounts.answer(at, account, failed);
     }
 
+    /// The attempt of `at` was lawful.
+    pub fn learn(&mut self, at: Timestamp) {
+        if self.learned.is_none() && self.hour.attempts < BUSY {
+            return;
+        }
+        let present = self.present;
+        let both = self.learned.get_or_insert_with(|| Box::new([Learned::new(present.instant()); 2]));
+        for (learned, half_life) in both.iter_mut().zip([MINUTE, HOUR]) {
+            learned.teach(present.weight(at, half_life));
+        }
+    }
+
     pub fn read(&self) -> Source {
         let accounts = self.accounts.count();
+        let [usual_minute, usual_hour] =
+            self.learned.as_ref().map(|both| both.map(|one| one.usual())).unwrap_or_default();
         Source {
             minute: self.minute,
             hour: self.hour,
@@ -66,6 +99,8 @@ impl SourceEntry {
             answered_accounts: accounts.answered,
             failed_accounts: accounts.failed,
             in_flight: self.in_flight.total(),
+            usual_minute,
+            usual_hour,
         }
     }
 

@@ -6,8 +6,9 @@
 -- ARGV[4]  the network as accounts know it, 8 bytes
 -- ARGV[5]  the device likewise
 -- ARGV[6]  'p' if the device is told by its cookie (a fingerprint is many people's)
--- ARGV[7]  lifetime, milliseconds; ARGV[8] of an account with known sources
--- ARGV[9]  turn: letters: 'l' it was in flight until now, 'r' it is refused, 'f' ends refusals, 'k' the source is known
+-- ARGV[7]  lifetime, milliseconds; ARGV[8] of an account with known sources, ARGV[10] of one that learned something
+-- ARGV[9]  turn: letters: 'l' it was in flight until now, 'r' it is refused, 'f' ends refusals, 'k' the source is known,
+--          't' it was lawful and may teach
 -- An entry: born, then as src/store/memory/account.rs keeps it. Arriving answers with the entry, turning with nothing.
 local TEN_MINUTES, HOLD, NEGLIGIBLE, MOST_SOURCES = 600000, 600000, 1e-7, 16
 local HEAD = '<I8I8ddddI4I4I4I4I4'
@@ -19,6 +20,8 @@ local network, device, proof = ARGV[4], ARGV[5], ARGV[6] == 'p'
 local born, present, all, flight
 -- { tag, counts, refusal's instant or nil, what stood }
 local recent, known = {}, {}
+-- If it was ever busy.
+local learned
 
 local kept = redis.call('GET', KEYS[1])
 if kept then
@@ -38,6 +41,8 @@ if kept then
   end
   length, next = struct.unpack('<I4', kept, next)
   for i = 1, length do known[i] = string.sub(kept, next + 8 * (i - 1), next + 8 * i - 1) end
+  next = next + 8 * length
+  if string.byte(kept, next) == 1 then learned = { struct.unpack('<' .. LEARNED, kept, next + 1) } end
 elseif mode == 'turn' then
   return false
 else
@@ -123,6 +128,10 @@ if mode == 'turn' then
   -- A held success that is released counts again, and its source may have given up its room in between.
   add_everywhere(change[1] > 0)
   if string.find(does, 'l', 1, true) then leave(flight, at) end
+  if string.find(does, 't', 1, true) and (learned or all[1] >= BUSY) then
+    learned = learned or nothing_learned(present)
+    teach(learned, left(present - at, TEN_MINUTES))
+  end
   if string.find(does, 'f', 1, true) then
     for _, source in ipairs(recent) do
       if is_here(source) then source[3], source[4] = nil, nil end
@@ -138,6 +147,7 @@ else
   local share = left(passed, TEN_MINUTES)
   scale(all, share)
   for _, source in ipairs(recent) do scale(source[2], share) end
+  if learned then fade(learned, present, share) end
   add_everywhere(true)
   enter(flight, at, late)
   born = math.min(born, at)
@@ -152,6 +162,15 @@ for _, source in ipairs(recent) do
 end
 packed[#packed + 1] = struct.pack('<I4', #known)
 for _, tag in ipairs(known) do packed[#packed + 1] = tag end
+if learned then
+  local l = learned
+  packed[#packed + 1] = '\1' .. struct.pack('<' .. LEARNED, l[1], l[2], l[3], l[4], l[5], l[6])
+else
+  packed[#packed + 1] = '\0'
+end
 kept = table.concat(packed)
-redis.call('SET', KEYS[1], kept, 'PX', #known > 0 and ARGV[8] or ARGV[7])
+local lifetime = ARGV[7]
+if learned then lifetime = ARGV[10] end
+if #known > 0 then lifetime = ARGV[8] end
+redis.call('SET', KEYS[1], kept, 'PX', lifetime)
 return mode == 'arrive' and kept

@@ -57,6 +57,36 @@ local function leave(flight, at)
   if age >= 0 and age <= 2 and flight[2 + age] > 0 then flight[2 + age] = flight[2 + age] - 1 end
 end
 
+-- What is usual, as src/store/memory/learned.rs keeps it: { day, level, peak, days, mean, variance }.
+local BUSY, HALF_OF_LEARNED, DAY = 4, 7, 86400000
+local LEARNED = 'I4ddddd'
+
+local function nothing_learned(present)
+  return { math.floor(present / DAY), 0, 0, 0, 0, 0 }
+end
+
+local function fade(learned, present, share)
+  learned[2] = learned[2] * share
+  local today = math.floor(present / DAY)
+  if today > learned[1] then
+    if learned[3] > 0 then
+      local days = learned[4] + 1
+      local off = learned[3] - learned[5]
+      learned[5] = learned[5] + off / days
+      learned[6] = (learned[4] * learned[6] + off * (learned[3] - learned[5])) / days
+      learned[4] = days
+    end
+    learned[4] = learned[4] * left(today - learned[1], HALF_OF_LEARNED)
+    learned[3] = 0
+  end
+  learned[1] = today
+end
+
+local function teach(learned, weight)
+  learned[2] = learned[2] + weight
+  learned[3] = math.max(learned[3], learned[2])
+end
+
 -- Four signed numbers: attempts, failed, succeeded, open.
 local function change_of(packed)
   return { struct.unpack('bbbb', packed) }

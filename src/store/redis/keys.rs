@@ -1,13 +1,13 @@
 //! What things are called in the shared store.
 //!
-//! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `n` network, `d` device,
-//! `a` account, `q` what is known of a device by its cookie, `t` attempt, `b` burnt token, `h` held answer. One thing is one key with one string under it, so a
-//! `a` account, `t` attempt, `b` burnt token, `h` held answer, `p` profile of an account, `w` value that logins show. One thing is one key with one string under it, so a
+//! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `m` network, `e` device,
+//! `u` account, `v` anything else of an attempt, `o` attempt, `b` burnt token, `h` held answer, `q` what is known of a
+//! device by its cookie, `p` profile of an account, `w` value that logins show. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
 //! under a kind has one layout; another would get another letter, so that gates of two versions can run on one store
-//! during an upgrade.
+//! during an upgrade (`n`, `d`, `a` and `t` were what `m`, `e`, `u` and `o` are now).
 //!
 //! Nobody's address stands in the store: accounts are pseudonyms already, and networks and devices are hashed here
 //! under a key that comes from the installation's identity key. The same hash gives each source the tag by which
@@ -16,6 +16,7 @@
 
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::store::DeviceKey;
+use crate::store::velocity::VelocityKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -25,6 +26,7 @@ pub enum Kind {
     Network,
     Device,
     Account,
+    Velocity,
     Attempt,
     Token,
     Held,
@@ -36,10 +38,11 @@ pub enum Kind {
 impl Kind {
     fn letter(self) -> u8 {
         match self {
-            Kind::Network => b'n',
-            Kind::Device => b'd',
-            Kind::Account => b'a',
-            Kind::Attempt => b't',
+            Kind::Network => b'm',
+            Kind::Device => b'e',
+            Kind::Account => b'u',
+            Kind::Velocity => b'v',
+            Kind::Attempt => b'o',
             Kind::Token => b'b',
             Kind::Held => b'h',
             Kind::Holder => b'q',
@@ -92,6 +95,11 @@ impl Keys {
     /// Under another hash than the id's own: who reads the store cannot tell which cookies there are.
     pub fn holder(&self, id: Pseudonym) -> Vec<u8> {
         self.key(Kind::Holder, &self.device(DeviceKey::Cookie(id)).id)
+    }
+
+    /// What else of an attempt is counted, as the store knows it.
+    pub fn velocity(&self, key: VelocityKey) -> [u8; 16] {
+        self.source(b"velocity", &key.to_bytes(), &[]).id
     }
 
     pub fn account(&self, account: &Pseudonym) -> Vec<u8> {
@@ -183,7 +191,7 @@ mod tests {
             }
             assert!(!one.id.windows(4).any(|bytes| bytes == [0xcb, 0x00, 0x71, 0x07]), "no address in clear");
         }
-        assert_eq!(keys.account(&id)[..11], *b"tollgate:a\0");
+        assert_eq!(keys.account(&id)[..11], *b"tollgate:u\0");
         assert_ne!(keys.account(&id), keys.attempt(AttemptId(number)));
     }
 }

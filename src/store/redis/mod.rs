@@ -53,13 +53,15 @@ use super::memory::holder::HolderEntry;
 use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
+use super::memory::velocity::VelocityEntry;
+use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{
     Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Settlement, Stats, StoreError,
     Withdrawal, memory,
 };
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
-use crate::engine::evidence::{Account, History};
+use crate::engine::evidence::{Account, History, Site};
 use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
@@ -137,7 +139,9 @@ impl Redis {
             (Some(_), Some((holder, answers))) => (answers, read_holder(holder, seen.at, seen.accounts.first())?),
             _ => (&answers[..], None),
         };
-        let [_, network, device, accounts @ ..] = answers else { return Err(nonsense("too few answers")) };
+        let [_, network, device, rest @ ..] = answers else { return Err(nonsense("too few answers")) };
+        let names = arrival.record.accounts.len();
+        let (accounts, others) = rest.split_at_checked(names).ok_or_else(|| nonsense("too few answers"))?;
         let here = arrival.record.here();
         let mut account = Account::default();
         for (place, answer) in accounts.iter().enumerate() {
@@ -145,7 +149,11 @@ impl Redis {
             account = if place == 0 { read } else { memory::larger(&account, &read) };
         }
         let source = |answer| entry::<SourceEntry>(answer).map(|entry| entry.read());
-        Ok(History { network: source(network)?, device: source(device)?, account, holder })
+        let kinds = arrival.record.velocities.iter().map(|(kind, _)| *kind);
+        let velocity = |answer| entry::<VelocityEntry>(answer).map(|entry| entry.read());
+        let velocities =
+            kinds.zip(others).map(|(kind, answer)| Ok((kind, velocity(answer)?))).collect::<Result<_, StoreError>>()?;
+        Ok(History { network: source(network)?, device: source(device)?, account, holder, velocities })
     }
 
     /// Counts an attempt that was made while the store could not be asked, at the weight of its age, unless it was
@@ -162,23 +170,23 @@ impl Redis {
     }
 
     pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let Settlement { id, outcome, at, owner, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), owner, at, self.deadline).await
+        let Settlement { id, outcome, at, teaches, owner } = *settlement;
+        self.turn(id, (Standing::Answered(outcome), teaches), owner, at, self.deadline).await
     }
 
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Withdrawn(how), None, at, self.deadline).await
+        self.turn(id, (Standing::Withdrawn(how), false), None, at, self.deadline).await
     }
 
     /// Counts what became of an attempt at `at`, while the store could not be asked.
     pub async fn settle_late(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let Settlement { id, outcome, at, owner, .. } = *settlement;
-        self.turn(id, Standing::Answered(outcome), owner, at, PATIENCE).await
+        let Settlement { id, outcome, at, teaches, owner } = *settlement;
+        self.turn(id, (Standing::Answered(outcome), teaches), owner, at, PATIENCE).await
     }
 
     /// The same for one that the application never got to answer.
     pub async fn withdraw_late(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, Standing::Withdrawn(how), None, at, PATIENCE).await
+        self.turn(id, (Standing::Withdrawn(how), false), None, at, PATIENCE).await
     }
 
     /// Spends a token under a mark. [`Burn::First`] also if it was spent under this very mark before: whoever was not
@@ -237,6 +245,7 @@ impl Redis {
             Entity::Account(account) => self.keys.account(&account),
             Entity::Holder(id) => self.keys.holder(id),
             Entity::Owner(account) => return Ok(self.known_owner(account, at).await?.map(Known::Owner)),
+            Entity::Velocity(key) => self.keys.key(Kind::Velocity, &self.keys.velocity(key)),
         };
         let answers = self.link.asker().ask(&[Call::command("GET", key)], PATIENCE, "question").await?;
         match (&answers[..], entity) {
@@ -246,11 +255,26 @@ impl Redis {
                 let (account, sources) = entry::<AccountEntry>(answer)?.read_at(at);
                 Ok(Some(Known::Account(account, sources)))
             }
+            ([answer], Entity::Velocity(_)) => Ok(Some(Known::Velocity(entry::<VelocityEntry>(answer)?.read_at(at)))),
             ([answer], _) => Ok(Some(Known::Source(entry::<SourceEntry>(answer)?.read_at(at)))),
             _ => Err(nonsense("too many answers")),
         }
     }
 
+    /// What the whole fleet sees, in one round trip.
+    pub async fn site(&self, at: Timestamp) -> Result<Site, StoreError> {
+        let (events, keys): (Vec<_>, Vec<_>) = VelocityKey::sites().unzip();
+        let key = |key| self.keys.key(Kind::Velocity, &self.keys.velocity(key));
+        let calls: Vec<Call> = keys.into_iter().map(|one| Call::command("GET", key(one))).collect();
+        let answers = self.link.asker().ask(&calls, PATIENCE, "question").await?;
+        let mut site = Site { at, events: Vec::new() };
+        for (event, answer) in events.into_iter().zip(&answers) {
+            if *answer != Value::Nil {
+                site.events.push((event, entry::<VelocityEntry>(answer)?.read_at(at)));
+            }
+        }
+        Ok(site)
+    }
     /// Forgets an account's entry and profile. Records of its attempts that are under way name it for a quarter of an hour more,
     /// and bring nobody back: an outcome makes no entry, and is not counted into a later one.
     pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
@@ -295,7 +319,7 @@ impl Redis {
     async fn turn(
         &self,
         id: AttemptId,
-        to: Standing,
+        to: (Standing, bool),
         owner: Option<Taught>,
         at: Timestamp,
         patience: Duration,
@@ -321,7 +345,7 @@ async fn turn(
     keys: &Keys,
     halves: &Halves,
     id: AttemptId,
-    to: Standing,
+    (to, teaches): (Standing, bool),
     owner: Option<Taught>,
     at: Timestamp,
 ) -> Result<Settled, StoreError> {
@@ -346,7 +370,7 @@ async fn turn(
         other => return Err(nonsense(&format!("{other:?} for an attempt"))),
     };
     let owner = owner.filter(|taught| record.proves_identity && record.accounts.first() == Some(&taught.login.account));
-    let mut calls = record.turned(keys, to, owner.is_some_and(|taught| taught.suspect));
+    let mut calls = record.turned(keys, (to, teaches), owner.is_some_and(|taught| taught.suspect));
     if let (Standing::Withdrawn(_), true, Some(account)) = (to, record.proves_identity, record.accounts.first()) {
         calls.push(owners::drop_pending(keys, account, id));
     }
@@ -453,6 +477,12 @@ impl Arriving {
             device: keys.device(seen.device),
             holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
             accounts,
+            velocities: seen
+                .velocities
+                .iter()
+                .take(MOST_VELOCITIES)
+                .map(|key| (key.kind, keys.velocity(*key)))
+                .collect(),
         };
         Arriving { id: seen.id, record, cookie: seen.cookie }
     }
@@ -466,9 +496,9 @@ impl Arriving {
             .with(millis(RECORD))
     }
 
-    /// Network, device, each name, and the cookie if one was brought.
+    /// Network, device, each name, whatever else there is, and the cookie if one was brought.
     fn counts(&self, keys: &Keys, how: Arrival) -> Vec<Call> {
-        let Record { at, secret, network, device, accounts, .. } = &self.record;
+        let Record { at, secret, network, device, accounts, velocities, .. } = &self.record;
         let arrived = Standing::InFlight.at_source(*secret);
         let first = accounts.first().map(|account| &account.0);
         let source = |kind, id| Call::arrive_at_source(keys.key(kind, id), how, *at, arrived, first);
@@ -476,6 +506,10 @@ impl Arriving {
         calls.extend(accounts.iter().enumerate().map(|(place, account)| {
             let arrived = Standing::InFlight.at_account(*secret, place == 0);
             Call::arrive_at_account(keys.account(account), how, *at, arrived, self.record.from())
+        }));
+        calls.extend(velocities.iter().map(|(kind, id)| {
+            let arrived = Standing::InFlight.at_velocity(*kind, *secret);
+            Call::arrive_at_velocity(keys.key(Kind::Velocity, id), how, *at, arrived, first)
         }));
         calls.extend(self.cookie.map(|cookie| Call::present(keys.holder(cookie.id), *at, &cookie)));
         calls
@@ -497,19 +531,21 @@ impl Record {
 
     /// What is to be changed where, now that this attempt has come to another standing.
     /// `suspect`: nobody's source is known by that.
-    fn turned(&self, keys: &Keys, to: Standing, suspect: bool) -> Vec<Call> {
+    fn turned(&self, keys: &Keys, (to, teaches): (Standing, bool), suspect: bool) -> Vec<Call> {
         let Record { standing: from, at, secret, .. } = *self;
         let landed = from == Standing::InFlight;
         let succeeded = to == Standing::Answered(Outcome::Succeeded);
-        let answered = match to {
-            _ if !secret || !to.tells(self.told_apart) => Answered::No,
+        let answer = match to {
+            _ if !to.tells(self.told_apart) => Answered::No,
             Standing::Answered(Outcome::Failed) => Answered::Failed,
             _ => Answered::Otherwise,
         };
+        let answered = if secret { answer } else { Answered::No };
         let change = to.at_source(secret) - from.at_source(secret);
-        let turn = TurnAtSource { change, landed, answered };
-        let first = self.accounts.first().map(|account| &account.0);
-        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first);
+        let teaches = teaches && from.teaches_as(to, self.told_apart);
+        let turn = TurnAtSource { change, landed, answered, teaches };
+        let first_account = self.accounts.first().map(|account| &account.0);
+        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first_account);
         let mut calls = vec![source(Kind::Network, &self.network.id), source(Kind::Device, &self.device.id)];
         calls.extend(self.accounts.iter().enumerate().map(|(place, account)| {
             let first = place == 0;
@@ -519,8 +555,14 @@ impl Record {
                 refused: secret && to.is_refusal(),
                 forgiven: first && succeeded && secret,
                 known: first && succeeded && self.proves_identity && !suspect,
+                teaches: first && teaches,
             };
             Call::turn_at_account(keys.account(account), at, turn, self.from())
+        }));
+        calls.extend(self.velocities.iter().map(|(kind, id)| {
+            let change = to.at_velocity(*kind, secret) - from.at_velocity(*kind, secret);
+            let answered = if kind.is_by_event() { answer } else { answered };
+            Call::turn_at_velocity(keys.key(Kind::Velocity, id), at, change, answered, first_account)
         }));
         if let (true, Some(holder), Some(account)) = (succeeded, self.holder, self.accounts.first()) {
             calls.push(Call::succeed(keys.holder(holder), at, account, self.proves_identity));

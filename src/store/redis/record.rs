@@ -6,9 +6,11 @@
 
 use super::keys::Source;
 use crate::engine::attempt::Pseudonym;
+use crate::engine::evidence::EntityKind;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::memory::open::Standing;
+use crate::store::velocity::MOST_VELOCITIES;
 use crate::store::{MOST_ALIASES, Withdrawal};
 
 /// Every standing with its byte in the store: never changed, never reused.
@@ -48,6 +50,8 @@ pub struct Record {
     pub holder: Option<Pseudonym>,
     /// Each name once, the login identifier first.
     pub accounts: Vec<Pseudonym>,
+    /// What else of it is counted, and under which key's id.
+    pub velocities: Vec<(EntityKind, [u8; 16])>,
 }
 
 /// The byte of a standing.
@@ -62,7 +66,7 @@ pub fn reachable_from(next: Standing) -> Vec<u8> {
 
 impl Record {
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(10 + 48 + 16 * (self.accounts.len() + 1));
+        let mut bytes = Vec::with_capacity(11 + 48 + 16 * (self.accounts.len() + 1) + 17 * self.velocities.len());
         bytes.push(code(self.standing));
         bytes.extend_from_slice(&self.at.0.to_le_bytes());
         let flags = [
@@ -77,9 +81,13 @@ impl Record {
             bytes.extend_from_slice(&source.id);
             bytes.extend_from_slice(&source.tag);
         }
-        // A gate that does not know of it takes it for a name of which nothing is known.
+        bytes.push(self.accounts.len() as u8);
         for account in self.accounts.iter().chain(&self.holder) {
             bytes.extend_from_slice(&account.0);
+        }
+        for (kind, id) in &self.velocities {
+            bytes.push(kind.code());
+            bytes.extend_from_slice(id);
         }
         bytes
     }
@@ -93,15 +101,20 @@ impl Record {
         let [flags] = *array(from)?;
         let mut source = || Some(Source { id: *array(from)?, tag: *array(from)? });
         let (network, device) = (source()?, source()?);
-        let (mut accounts, rest) = bytes.as_chunks::<16>();
-        let mut holder = None;
-        if flags & HOLDER != 0 {
-            let (last, others) = accounts.split_last()?;
-            (holder, accounts) = (Some(Pseudonym(*last)), others);
-        }
-        if !rest.is_empty() || accounts.len() > MOST_ALIASES {
+        let [count] = *array(from)?;
+        let (accounts, rest) = bytes.split_at_checked(16 * usize::from(count))?;
+        let (accounts, _) = accounts.as_chunks::<16>();
+        let (holder, rest) = match flags & HOLDER {
+            0 => (None, rest),
+            _ => rest.split_first_chunk::<16>().map(|(id, rest)| (Some(Pseudonym(*id)), rest))?,
+        };
+        let (velocities, rest) = rest.as_chunks::<17>();
+        if !rest.is_empty() || accounts.len() > MOST_ALIASES || velocities.len() > MOST_VELOCITIES {
             return None;
         }
+        let velocity = |[code, id @ ..]: &[u8; 17]| {
+            EntityKind::ALL.into_iter().find(|kind| kind.code() == *code).map(|kind| (kind, *id))
+        };
         Some(Record {
             standing,
             at,
@@ -113,6 +126,7 @@ impl Record {
             device,
             holder,
             accounts: accounts.iter().map(|account| Pseudonym(*account)).collect(),
+            velocities: velocities.iter().map(velocity).collect::<Option<_>>()?,
         })
     }
 }
@@ -142,10 +156,11 @@ mod tests {
                 device: source(7),
                 holder: (place % 2 == 1).then_some(Pseudonym([9; 16])),
                 accounts: (0..place.min(MOST_ALIASES)).map(|account| Pseudonym([account as u8; 16])).collect(),
+                velocities: EntityKind::ALL[..place.min(MOST_VELOCITIES)].iter().map(|kind| (*kind, [3; 16])).collect(),
             };
             let bytes = record.to_bytes();
             assert_eq!(Record::from_bytes(&bytes), Some(record));
-            for cut in 0..58 {
+            for cut in 0..59 {
                 assert_eq!(Record::from_bytes(&bytes[..cut]), None);
             }
         }

@@ -18,14 +18,23 @@ use std::time::Duration;
 /// What a source did is negligible after a day without an attempt: an hour's counts have halved 24 times, and distinct
 /// accounts are told apart over two hours.
 const SOURCE: Duration = Duration::from_secs(24 * 3600);
+/// The same for anything else of an attempt, of which a day's count has halved seven times by then.
+const VELOCITY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The same for an account: what counts there halves in ten minutes.
 const ACCOUNT: Duration = Duration::from_secs(24 * 3600);
 /// How long an account's known sources are remembered after its last attempt: who comes back from their holidays should
 /// not be a stranger, and nothing is kept about anybody for longer than that takes.
 const KNOWN: Duration = Duration::from_secs(90 * 24 * 3600);
 
-static SOURCE_SCRIPT: LazyLock<Counting> =
-    LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("source.lua"))));
+/// How long what is usual for something is remembered after its last attempt: by then a day weighs a sixteenth.
+const LEARNED: Duration = Duration::from_secs(28 * 24 * 3600);
+
+static SOURCE_SCRIPT: LazyLock<Counting> = LazyLock::new(|| {
+    Counting::new(concat!(include_str!("counting.lua"), include_str!("distinct.lua"), include_str!("source.lua")))
+});
+static VELOCITY_SCRIPT: LazyLock<Counting> = LazyLock::new(|| {
+    Counting::new(concat!(include_str!("counting.lua"), include_str!("distinct.lua"), include_str!("velocity.lua")))
+});
 static ACCOUNT_SCRIPT: LazyLock<Counting> =
     LazyLock::new(|| Counting::new(concat!(include_str!("counting.lua"), include_str!("account.lua"))));
 static HOLDER_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("holder.lua")));
@@ -79,6 +88,16 @@ pub enum Answered {
     Failed,
 }
 
+impl Answered {
+    fn letter(self) -> &'static str {
+        match self {
+            Answered::No => "",
+            Answered::Otherwise => "a",
+            Answered::Failed => "f",
+        }
+    }
+}
+
 /// What is to change at a source when an attempt takes another standing.
 #[derive(Clone, Copy, Debug)]
 pub struct TurnAtSource {
@@ -86,6 +105,8 @@ pub struct TurnAtSource {
     /// It was in flight until now.
     pub landed: bool,
     pub answered: Answered,
+    /// It was lawful, and may teach.
+    pub teaches: bool,
 }
 
 /// The same at an account.
@@ -96,6 +117,7 @@ pub struct TurnAtAccount {
     pub refused: bool,
     pub forgiven: bool,
     pub known: bool,
+    pub teaches: bool,
 }
 
 /// Where an attempt comes from, for an account.
@@ -125,6 +147,10 @@ impl Call {
             .with(packed(change))
             .with(account.map_or(&[][..], |account| &account[..4]))
             .with(millis(SOURCE))
+            .with("")
+            .with("")
+            .with("")
+            .with(millis(LEARNED))
     }
 
     pub fn turn_at_source(key: Vec<u8>, at: Timestamp, turn: TurnAtSource, account: Option<&[u8; 16]>) -> Call {
@@ -135,21 +161,49 @@ impl Call {
             .with(account.map_or(&[][..], |account| &account[..4]))
             .with(millis(SOURCE))
             .with(if turn.landed { "l" } else { "" })
-            .with(match turn.answered {
-                Answered::No => "",
-                Answered::Otherwise => "a",
-                Answered::Failed => "f",
-            })
+            .with(turn.answered.letter())
+            .with(if turn.teaches { "t" } else { "" })
+            .with(millis(LEARNED))
+    }
+
+    pub fn arrive_at_velocity(
+        key: Vec<u8>,
+        how: Arrival,
+        at: Timestamp,
+        change: Change,
+        account: Option<&[u8; 16]>,
+    ) -> Call {
+        Call::at_velocity(key, mode(how), at, change, account)
+    }
+
+    pub fn turn_at_velocity(
+        key: Vec<u8>,
+        at: Timestamp,
+        change: Change,
+        answered: Answered,
+        account: Option<&[u8; 16]>,
+    ) -> Call {
+        Call::at_velocity(key, "turn", at, change, account).with(answered.letter())
+    }
+
+    fn at_velocity(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, account: Option<&[u8; 16]>) -> Call {
+        Call::script(&VELOCITY_SCRIPT, key)
+            .with(mode)
+            .with(number(at.0))
+            .with(packed(change))
+            .with(account.map_or(&[][..], |account| &account[..4]))
+            .with(millis(VELOCITY))
     }
 
     pub fn arrive_at_account(key: Vec<u8>, how: Arrival, at: Timestamp, change: Change, from: From) -> Call {
-        Call::at_account(key, mode(how), at, change, from)
+        Call::at_account(key, mode(how), at, change, from, "")
     }
 
     pub fn turn_at_account(key: Vec<u8>, at: Timestamp, turn: TurnAtAccount, from: From) -> Call {
-        let does = [(turn.landed, 'l'), (turn.refused, 'r'), (turn.forgiven, 'f'), (turn.known, 'k')];
+        let does =
+            [(turn.landed, 'l'), (turn.refused, 'r'), (turn.forgiven, 'f'), (turn.known, 'k'), (turn.teaches, 't')];
         let does: String = does.into_iter().filter(|(does, _)| *does).map(|(_, letter)| letter).collect();
-        Call::at_account(key, "turn", at, turn.change, from).with(does)
+        Call::at_account(key, "turn", at, turn.change, from, &does)
     }
 
     /// A device cookie came with an attempt.
@@ -206,7 +260,7 @@ impl Call {
         Call::script(&VALUE_SCRIPT, key).with("sums").with(millis(lifetime))
     }
 
-    fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From) -> Call {
+    fn at_account(key: Vec<u8>, mode: &str, at: Timestamp, change: Change, from: From, does: &str) -> Call {
         Call::script(&ACCOUNT_SCRIPT, key)
             .with(mode)
             .with(number(at.0))
@@ -216,10 +270,12 @@ impl Call {
             .with(if from.device_is_proof { "p" } else { "" })
             .with(millis(ACCOUNT))
             .with(millis(KNOWN))
+            .with(does)
+            .with(millis(LEARNED))
     }
 
     fn script(script: &'static LazyLock<Counting>, key: Vec<u8>) -> Call {
-        Call { does: Does::Script(script), key, arguments: Vec::with_capacity(9) }
+        Call { does: Does::Script(script), key, arguments: Vec::with_capacity(10) }
     }
 
     pub fn with(mut self, argument: impl AsRef<[u8]>) -> Call {

@@ -8,8 +8,10 @@ use super::server::{Cluster, Server, shared};
 use super::*;
 use crate::config::settings::RedisServer;
 use crate::engine::attempt::Network;
+use crate::engine::evidence::EntityKind;
 use crate::store::Store;
 use crate::store::conformance::{NOON, login, name, wait};
+use crate::store::velocity::VelocityKey;
 use std::sync::atomic::AtomicU32;
 
 pub fn settings(ports: &[u16]) -> RedisSettings {
@@ -66,7 +68,8 @@ fn everything(redis: &Redis) {
         wait(redis.observe(&login(id, NOON, id as u32, &[name(id as u64)]))).unwrap();
         wait(redis.withdraw(AttemptId(id), how, NOON)).unwrap();
     }
-    wait(redis.observe_late(&login(6, NOON, 6, &[name(6)]))).unwrap();
+    let velocities = [EntityKind::Fingerprint, EntityKind::Phone].map(|kind| VelocityKey::of_number(kind, 6));
+    wait(redis.observe_late(&Observation { velocities: &velocities, ..login(6, NOON, 6, &[name(6)]) })).unwrap();
     wait(redis.settle_late(&Settlement::new(AttemptId(6), Outcome::Failed, NOON))).unwrap();
     wait(redis.burn([1; 16], Duration::from_secs(300), NOON)).unwrap();
     wait(redis.hold([1; 16], &Bytes::from_static(b"sealed"), Duration::from_secs(300), NOON)).unwrap();
@@ -83,9 +86,10 @@ fn every_key_has_an_end() {
     for key in &keys {
         let left = String::from_utf8(server.ask_bytes(&[b"PTTL", key]).remove(0)).unwrap().parse::<i64>().unwrap();
         let most = match key[prefix] {
-            b'n' | b'd' => day,
-            b'a' => 90 * day,
-            b't' => 15 * 60 * 1000,
+            b'm' | b'e' => day,
+            b'u' => 90 * day,
+            b'v' => 7 * day,
+            b'o' => 15 * 60 * 1000,
             b'b' | b'h' => 300 * 1000,
             // The mark of ownership.
             _ => 90 * day,
@@ -93,7 +97,7 @@ fn every_key_has_an_end() {
         assert!(left > 0 && left <= most, "{}: {left} ms", String::from_utf8_lossy(key));
     }
     let count = |kind: u8| keys.iter().filter(|key| key[prefix] == kind).count();
-    assert_eq!([b'n', b'd', b'a', b't', b'b', b'h', b'i'].map(count), [6, 6, 7, 6, 1, 1, 1]);
+    assert_eq!([b'm', b'e', b'u', b'o', b'v', b'b', b'h', b'i'].map(count), [6, 6, 7, 6, 2, 1, 1, 1]);
     // Known sources are remembered longer than anything else of an account.
     let lifetime = |number| {
         let key = Keys::new(&settings.prefix, &IDENTITY).account(&name(number));

@@ -50,6 +50,7 @@ use super::{Burn, Entity, Known, Observation, Seen, Settled, Settlement, Stats, 
 use super::{Proof, Proven};
 use crate::config::settings::Tokens;
 use crate::engine::attempt::{AttemptId, Pseudonym};
+use crate::engine::evidence::Site;
 use crate::engine::time::Timestamp;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -336,6 +337,14 @@ impl Shared {
             return Ok(self.local.look_up(entity, at));
         }
         self.noted(self.remote.look_up(entity, at).await)
+    }
+
+    /// What the fleet sees; while the remote is away, what this gate does.
+    pub async fn site(self: &Arc<Self>, at: Timestamp) -> Result<Site, StoreError> {
+        if !self.breaker.is_closed() {
+            return Ok(self.local.site(at));
+        }
+        self.noted(self.remote.site(at).await)
     }
 
     /// Forgets an account here and there. Not while something waits to be told, which may be about it: then this is an

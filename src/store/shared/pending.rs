@@ -30,7 +30,9 @@ impl Told {
 
     fn bytes(&self) -> usize {
         let beside = match self {
-            Told::Observe(observed) => size_of_val(observed.accounts.as_slice()) + ALLOCATION,
+            Told::Observe(observed) => {
+                size_of_val(observed.accounts.as_slice()) + size_of_val(observed.velocities.as_slice()) + 2 * ALLOCATION
+            }
             Told::Settle(..) | Told::Withdraw(..) => 0,
         };
         size_of::<Told>() + beside

@@ -8,7 +8,7 @@ use super::pending::Told;
 #[cfg(test)]
 use super::scripted::Scripted;
 use crate::engine::attempt::{AttemptId, Pseudonym};
-use crate::engine::evidence::History;
+use crate::engine::evidence::{History, Site};
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
 use crate::store::Proof;
@@ -107,6 +107,14 @@ impl Remote {
             Remote::Redis(redis) => redis.look_up(entity, at).await,
             #[cfg(test)]
             Remote::Scripted(scripted) => scripted.look_up(entity, at).await,
+        }
+    }
+
+    pub async fn site(&self, at: Timestamp) -> Result<Site, StoreError> {
+        match self {
+            Remote::Redis(redis) => redis.site(at).await,
+            #[cfg(test)]
+            Remote::Scripted(scripted) => scripted.site(at).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::pending::Told;
 use super::remote::Mark;
 use crate::engine::attempt::{AttemptId, Pseudonym};
-use crate::engine::evidence::History;
+use crate::engine::evidence::{History, Site};
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
 use crate::store::Proof;
@@ -147,6 +147,10 @@ impl Scripted {
 
     pub async fn look_up(&self, entity: Entity, at: Timestamp) -> Result<Option<Known>, StoreError> {
         self.carry_out(false, |server| server.memory.look_up(entity, at)).await
+    }
+
+    pub async fn site(&self, at: Timestamp) -> Result<Site, StoreError> {
+        self.carry_out(false, |server| server.memory.site(at)).await
     }
 
     pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {

@@ -25,7 +25,7 @@ pub use self::words::{Answer, Question};
 use super::Memory;
 use super::state::kept::Kept;
 use crate::engine::time::Timestamp;
-use crate::store::StoreError;
+use crate::store::{Observation, Seen, StoreError};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -61,6 +61,14 @@ impl Memory {
                     }
                 }
             }
+        }
+    }
+
+    /// Counts an attempt where the memory is now.
+    pub async fn observe_elsewhere(&self, seen: &Observation<'_>) -> Result<Seen, StoreError> {
+        match self.elsewhere(Question::observe(seen)).await? {
+            Answer::History(history) => Ok(Seen { history, missing: None }),
+            other => Err(other.unfit()),
         }
     }
 

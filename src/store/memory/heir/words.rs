@@ -2,7 +2,7 @@
 
 use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
-use crate::engine::evidence::{Account, History, Source};
+use crate::engine::evidence::{Account, Answers, EntityKind, History, Source, Usual, Velocity};
 use crate::engine::holder::Holder;
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
@@ -57,11 +57,27 @@ impl Answer {
 
 kept!(Presented { id, generation, renewed });
 kept!(Settlement { id, outcome, at, teaches, owner });
-kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts });
-kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
-kept!(Account { recent, from_here, refused_here, in_flight, known_source });
+kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts, velocities });
 kept!(Holder { first, last, successes, days, accounts, account_counts, logged_in, knows_account, copied });
-kept!(History { network, device, account, holder });
+kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight, usual_minute, usual_hour });
+kept!(Usual { days, mean, variance });
+kept!(Account { recent, from_here, refused_here, in_flight, known_source, usual });
+kept!(History { network, device, account, holder, velocities });
+kept!(Velocity { short, long, accounts, answered_accounts, failed_accounts });
+kept!(Answers { attempts, failed, succeeded });
+
+impl Kept for (EntityKind, Velocity) {
+    fn put(&self, to: &mut Vec<u8>) {
+        self.0.code().put(to);
+        self.1.put(to);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let code = u8::take(from)?;
+        let kind = EntityKind::ALL.into_iter().find(|kind| kind.code() == code)?;
+        Some((kind, Kept::take(from)?))
+    }
+}
 
 impl Kept for Question {
     fn put(&self, to: &mut Vec<u8>) {

@@ -10,6 +10,7 @@ use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::Counts;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
+use crate::store::velocity::VelocityKey;
 use crate::store::{DeviceKey, Withdrawal};
 
 /// A value that can be written and read again.
@@ -67,6 +68,7 @@ macro_rules! numbers {
 }
 
 numbers!(u8, u16, i16, u32, u64, u128);
+
 choice!(Outcome: 0 = Succeeded, 1 = Failed, 2 = Pending, 3 = Unknown, 4 = Aborted);
 choice!(Withdrawal: 0 = Denied, 1 = Challenged, 2 = Held);
 kept!(Counts { attempts, failed, succeeded, open });
@@ -121,6 +123,27 @@ impl<T: Kept> Kept for Vec<T> {
             list.push(T::take(from)?);
         }
         Some(list)
+    }
+}
+
+impl<T: Kept> Kept for Box<[T]> {
+    fn put(&self, to: &mut Vec<u8>) {
+        u32::try_from(self.len()).unwrap_or(u32::MAX).put(to);
+        self.iter().for_each(|each| each.put(to));
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Vec::take(from).map(Vec::into_boxed_slice)
+    }
+}
+
+impl Kept for VelocityKey {
+    fn put(&self, to: &mut Vec<u8>) {
+        self.to_bytes().put(to);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        VelocityKey::from_bytes(<[u8; 18]>::take(from)?)
     }
 }
 

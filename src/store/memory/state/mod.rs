@@ -38,10 +38,12 @@ use super::holder::HolderEntry;
 use super::open::{LONGEST, Open};
 use super::sharded::{Grown, Sharded};
 use super::source::SourceEntry;
+use super::velocity::VelocityEntry;
 use super::{Limits, Memory};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::freeman::live::{Profile, Totals, Value};
 use crate::engine::time::Timestamp;
+use crate::store::velocity::VelocityKey;
 use crate::store::{DeviceKey, KeepingStats, StoreError};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
@@ -61,10 +63,17 @@ const BATCH: usize = 1 << 20;
 /// A file this much longer than it was when whole, and twice as long, is due to be written anew.
 const WORTH_IT: u64 = 64 << 20;
 
-const NETWORK: u8 = 1;
-const DEVICE: u8 = 2;
-const ACCOUNT: u8 = 3;
-const OPEN: u8 = 4;
+/// Of these three what was written before anything was learned is read as well.
+const NETWORK: u8 = 42;
+const DEVICE: u8 = 43;
+const ACCOUNT: u8 = 44;
+const UNLEARNED_NETWORK: u8 = 1;
+const UNLEARNED_DEVICE: u8 = 2;
+const UNLEARNED_ACCOUNT: u8 = 3;
+const OPEN: u8 = 45;
+const VELOCITY: u8 = 40;
+/// An attempt of before there were velocities.
+const OLD_OPEN: u8 = 4;
 const CLOSED: u8 = 5;
 const SPENT: u8 = 6;
 const HELD: u8 = 7;
@@ -331,6 +340,7 @@ impl Memory {
         forget(&self.networks);
         forget(&self.devices);
         forget(&self.accounts);
+        forget(&self.velocities);
         forget(&self.holders);
         forget(&self.profiles);
         forget(&self.values);
@@ -352,6 +362,7 @@ impl Memory {
         all_of(NETWORK, &self.networks, batch, put)?;
         all_of(DEVICE, &self.devices, batch, put)?;
         all_of(ACCOUNT, &self.accounts, batch, put)?;
+        all_of(VELOCITY, &self.velocities, batch, put)?;
         all_of(HOLDER, &self.holders, batch, put)?;
         all_of(PROFILE, &self.profiles, batch, put)?;
         all_of(VALUE, &self.values, batch, put)?;
@@ -390,6 +401,7 @@ impl Memory {
         changes_of(NETWORK, &self.networks, &mut batch, &mut put_if_long)?;
         changes_of(DEVICE, &self.devices, &mut batch, &mut put_if_long)?;
         changes_of(ACCOUNT, &self.accounts, &mut batch, &mut put_if_long)?;
+        changes_of(VELOCITY, &self.velocities, &mut batch, &mut put_if_long)?;
         changes_of(HOLDER, &self.holders, &mut batch, &mut put_if_long)?;
         changes_of(PROFILE, &self.profiles, &mut batch, &mut put_if_long)?;
         changes_of(VALUE, &self.values, &mut batch, &mut put_if_long)?;
@@ -555,6 +567,22 @@ fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
         NETWORK => memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
         ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
+        VELOCITY => {
+            memory.velocities.restore(VelocityKey::take(from)?, u32::take(from)?, VelocityEntry::take(from)?);
+        }
+        OLD_OPEN => {
+            let (id, open) = (AttemptId::take(from)?, Open::take_without_velocities(from)?);
+            memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));
+        }
+        UNLEARNED_NETWORK => {
+            memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
+        }
+        UNLEARNED_DEVICE => {
+            memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
+        }
+        UNLEARNED_ACCOUNT => {
+            memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take_unlearned(from)?);
+        }
         HOLDER => memory.holders.restore(Pseudonym::take(from)?, u32::take(from)?, HolderEntry::take(from)?),
         PROFILE => memory.profiles.restore(Pseudonym::take(from)?, u32::take(from)?, Profile::take(from)?),
         VALUE => memory.values.restore(u64::take(from)?, u32::take(from)?, Value::take(from)?),

@@ -19,6 +19,7 @@ impl Memory {
             self.networks.missed(),
             self.devices.missed(),
             self.accounts.missed(),
+            self.velocities.missed(),
             self.holders.missed(),
             self.profiles.missed(),
             self.values.missed(),

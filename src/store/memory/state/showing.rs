@@ -130,6 +130,7 @@ impl Memory {
         self.networks.clear();
         self.devices.clear();
         self.accounts.clear();
+        self.velocities.clear();
         self.holders.clear();
         self.profiles.clear();
         self.values.clear();
@@ -143,6 +144,7 @@ impl Memory {
         self.networks.note_changes(noting);
         self.devices.note_changes(noting);
         self.accounts.note_changes(noting);
+        self.velocities.note_changes(noting);
         self.holders.note_changes(noting);
         self.profiles.note_changes(noting);
         self.values.note_changes(noting);

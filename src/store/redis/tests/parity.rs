@@ -5,7 +5,7 @@
 //! when there are too many.
 
 use super::*;
-use crate::engine::evidence::Counts;
+use crate::engine::evidence::{Counts, Usual};
 use crate::store::memory::decay::Change;
 use proptest::prelude::*;
 
@@ -23,6 +23,11 @@ fn near(one: Counts, other: Counts) -> bool {
         && near(one.failed, other.failed)
         && near(one.succeeded, other.succeeded)
         && near(one.open, other.open)
+}
+
+fn alike(one: Usual, other: Usual) -> bool {
+    let near = |one: f64, other: f64| (one - other).abs() < 1e-6;
+    near(one.days, other.days) && near(one.mean, other.mean) && near(one.variance, other.variance)
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +99,7 @@ proptest! {
                     expected.get_or_insert_default().arrive(at, ARRIVED, here(from(number)));
                 }
                 OnAccount::Turn { from: number, change, refused, forgiven, known } => {
-                    let turn = TurnAtAccount { change, landed: true, refused, forgiven, known };
+                    let turn = TurnAtAccount { change, landed: true, refused, forgiven, known, teaches: known };
                     ask(&redis, Call::turn_at_account(key.clone(), at, turn, from(number)));
                     if let Some(entry) = &mut expected {
                         let here = here(from(number));
@@ -102,6 +107,9 @@ proptest! {
                             entry.refuse(at, here);
                         }
                         entry.turn(at, change, true, here);
+                        if known {
+                            entry.learn(at);
+                        }
                         if forgiven {
                             entry.forgive(here);
                         }
@@ -119,6 +127,7 @@ proptest! {
                     near(counted.recent, expected.recent)
                         && near(counted.from_here, expected.from_here)
                         && near(counted.refused_here, expected.refused_here)
+                        && alike(counted.usual, expected.usual)
                         && (counted.in_flight, counted.known_source) == (expected.in_flight, expected.known_source),
                     "source {number}: counted {counted:#?}, expected {expected:#?}"
                 );
@@ -143,9 +152,13 @@ proptest! {
             for account in (first..first + count).map(name) {
                 ask(&redis, Call::arrive_at_source(key.clone(), Arrival::Now, at, ARRIVED, Some(&account.0)));
                 expected.arrive(at, ARRIVED, Some(&account));
-                let turn = TurnAtSource { change: FAILED, landed: true, answered };
+                let teaches = answered == Answered::Otherwise;
+                let turn = TurnAtSource { change: FAILED, landed: true, answered, teaches };
                 ask(&redis, Call::turn_at_source(key.clone(), then, turn, Some(&account.0)));
                 expected.turn(then, FAILED, true);
+                if teaches {
+                    expected.learn(then);
+                }
                 if answered != Answered::No {
                     expected.answer(then, &account, answered == Answered::Failed);
                 }
@@ -155,6 +168,8 @@ proptest! {
             prop_assert!(
                 near(counted.minute, expected.minute)
                     && near(counted.hour, expected.hour)
+                    && alike(counted.usual_minute, expected.usual_minute)
+                    && alike(counted.usual_hour, expected.usual_hour)
                     && (counted.accounts, counted.answered_accounts, counted.failed_accounts, counted.in_flight)
                         == (expected.accounts, expected.answered_accounts, expected.failed_accounts, expected.in_flight),
                 "counted {counted:#?}, expected {expected:#?}"

@@ -1,0 +1,100 @@
+//! How much of one thing there was lately: see [`crate::store::velocity`].
+//!
+//! Most are seen once, so an entry is small: counts in single precision (a ten-millionth more or less decides nothing), no
+//! list where one account is all there was, and nothing in flight.
+
+use super::decay::{self, Change, HOUR, Present};
+use super::distinct::DistinctAccounts;
+use super::sharded::Grown;
+use super::state::kept::kept;
+use crate::engine::attempt::Pseudonym;
+use crate::engine::evidence::{Answers, Velocity};
+use crate::engine::time::Timestamp;
+
+pub const DAY: f64 = 24.0 * HOUR;
+
+#[derive(Clone, Debug, Default)]
+pub struct VelocityEntry {
+    present: Present,
+    short: Few,
+    long: Few,
+    accounts: DistinctAccounts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Few {
+    attempts: f32,
+    failed: f32,
+    succeeded: f32,
+}
+
+kept!(VelocityEntry { present, short, long, accounts });
+kept!(Few { attempts, failed, succeeded });
+
+impl Grown for VelocityEntry {
+    fn grown(&self) -> usize {
+        self.accounts.grown()
+    }
+}
+
+impl VelocityEntry {
+    pub fn new() -> VelocityEntry {
+        VelocityEntry::default()
+    }
+
+    /// Counts an attempt that arrived at `at`, on an account if the form named one.
+    pub fn arrive(&mut self, at: Timestamp, change: Change, account: Option<&Pseudonym>) {
+        let passed = self.present.advance(at);
+        for (few, half_life) in [(&mut self.short, HOUR), (&mut self.long, DAY)] {
+            few.change(decay::left(passed, half_life), change, self.present.weight(at, half_life));
+        }
+        self.accounts.advance(at);
+        if let Some(account) = account {
+            self.accounts.see(account);
+        }
+    }
+
+    /// Changes what the attempt of `at` counts as.
+    pub fn turn(&mut self, at: Timestamp, change: Change) {
+        for (few, half_life) in [(&mut self.short, HOUR), (&mut self.long, DAY)] {
+            few.change(1.0, change, self.present.weight(at, half_life));
+        }
+    }
+
+    /// The application answered the attempt of `at` on this account.
+    pub fn answer(&mut self, at: Timestamp, account: &Pseudonym, failed: bool) {
+        self.accounts.answer(at, account, failed);
+    }
+
+    pub fn read(&self) -> Velocity {
+        let accounts = self.accounts.count();
+        Velocity {
+            short: self.short.read(),
+            long: self.long.read(),
+            accounts: accounts.seen,
+            answered_accounts: accounts.answered,
+            failed_accounts: accounts.failed,
+        }
+    }
+
+    /// As of `at`, with nothing counted.
+    pub fn read_at(&self, at: Timestamp) -> Velocity {
+        let mut entry = self.clone();
+        entry.arrive(at, Change::default(), None);
+        entry.read()
+    }
+}
+
+impl Few {
+    /// Rounded once, as the scripts of a shared store do.
+    fn change(&mut self, left: f64, change: Change, weight: f64) {
+        let changed = |count: f32, by: i8| (f64::from(count) * left + f64::from(by) * weight).max(0.0) as f32;
+        self.attempts = changed(self.attempts, change.attempts);
+        self.failed = changed(self.failed, change.failed);
+        self.succeeded = changed(self.succeeded, change.succeeded);
+    }
+
+    fn read(self) -> Answers {
+        Answers { attempts: self.attempts.into(), failed: self.failed.into(), succeeded: self.succeeded.into() }
+    }
+}
