@@ -36,7 +36,7 @@ use crate::events::{Sink, Sinks};
 use crate::secrets::{Secrets, SecretsError};
 use crate::store::Store;
 use crate::store::memory::state::{self, StateError};
-use crate::store::memory::{Limits, Memory};
+use crate::store::memory::{Limits, Memory, TABLES};
 use crate::store::redis::Redis;
 use crate::store::shared::{Remote, Shared, Use};
 use parking_lot::Mutex;
@@ -189,8 +189,7 @@ fn open_store(
 
 fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
     let limits = Limits::of_entries(entries);
-    // Three kinds are counted.
-    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 4), listed, ..limits }
+    Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / TABLES), listed, ..limits }
 }
 
 /// The memory store, with what it knew before if it is kept.

@@ -65,7 +65,7 @@ metrics! {
     STORE_KEPT_BYTES = Gauge "store_kept_bytes" [] "Bytes of the file that keeps the store across restarts.";
     STORE_KEEPING_FAILURES = Counter "store_keeping_failures_total" [] "Failed writes of that file. The gate goes on from memory.";
     STORE_ENTRIES = Gauge "store_entries" ["kind"] "Entries in the store.";
-    STORE_BYTES = Gauge "store_bytes" ["kind"] "Bytes of memory that they take; `store.memory` bounds those of networks, devices and accounts together.";
+    STORE_BYTES = Gauge "store_bytes" ["kind"] "Bytes of memory that they take; `store.memory` bounds those of the counted tables together.";
     STORE_CAPACITY = Gauge "store_capacity" ["kind"] "Most entries that the store keeps.";
     STORE_EVICTIONS = Counter "store_evictions_total" ["kind"] "Entries dropped to make room.";
     STORE_REFUSALS = Counter "store_refusals_total" ["kind"] "Entries refused because the store was full.";

@@ -16,9 +16,10 @@ pub(in crate::config) struct Store {
     /// cannot.
     #[schemars(extend("default" = 1000000, "minimum" = 1000, "maximum" = 100000000))]
     pub entries: Slot<u64>,
-    /// With `kind: memory`: most memory of networks, devices and accounts together, a third each, and a third on top for
-    /// what owners' logins are like; entries that are fed grow, and leave room for fewer. Without it in proportion to `entries`: 1536MiB for the default.
-    #[schemars(extend("examples" = serde_json::json!(["1536MiB"])))]
+    /// With `kind: memory`: most memory of all tables together, a sixth each for networks, devices, accounts, what attempts
+    /// share, devices by their cookie, and what owners' logins are like; entries that are fed grow, and leave room for fewer.
+    /// Without it in proportion to `entries`: 2304MiB for the default.
+    #[schemars(extend("examples" = serde_json::json!(["2304MiB"])))]
     pub memory: Slot<ByteSize>,
     /// With `kind: memory`: directory where history is kept across restarts; made if only itself is missing. Without it
     /// a restart forgets all.

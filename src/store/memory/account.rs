@@ -14,7 +14,7 @@ use super::decay::{self, Change, Present, SET_BACK, TEN_MINUTES};
 use super::in_flight::InFlight;
 use super::learned::{BUSY, Learned};
 use super::sharded::Grown;
-use super::state::kept::{Kept, kept};
+use super::state::kept::kept;
 use crate::engine::evidence::{Account, Counts, Usual};
 use crate::engine::time::Timestamp;
 use std::time::Duration;
@@ -89,18 +89,6 @@ impl Grown for AccountEntry {
 impl AccountEntry {
     pub fn new() -> AccountEntry {
         AccountEntry::default()
-    }
-
-    /// Reads one that was written before anything was learned.
-    pub fn take_unlearned(from: &mut &[u8]) -> Option<AccountEntry> {
-        Some(AccountEntry {
-            present: Kept::take(from)?,
-            all: Kept::take(from)?,
-            in_flight: Kept::take(from)?,
-            recent: Kept::take(from)?,
-            known: Kept::take(from)?,
-            learned: None,
-        })
     }
 
     pub fn arrive(&mut self, at: Timestamp, change: Change, here: Here) {

@@ -349,24 +349,6 @@ impl OpenAttempts {
 kept!(Counted<K> { key, serial });
 kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts, velocities });
 
-impl Open {
-    /// Reads one that was written before anything was counted beside network, device and account.
-    pub fn take_without_velocities(from: &mut &[u8]) -> Option<Open> {
-        Some(Open {
-            at: Kept::take(from)?,
-            standing: Kept::take(from)?,
-            secret: Kept::take(from)?,
-            told_apart: Kept::take(from)?,
-            proves_identity: Kept::take(from)?,
-            network: Kept::take(from)?,
-            device: Kept::take(from)?,
-            holder: None,
-            accounts: Kept::take(from)?,
-            velocities: Box::default(),
-        })
-    }
-}
-
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {
         match self {

@@ -5,7 +5,7 @@ use super::distinct::DistinctAccounts;
 use super::in_flight::InFlight;
 use super::learned::{BUSY, Learned};
 use super::sharded::Grown;
-use super::state::kept::{Kept, kept};
+use super::state::kept::kept;
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::{Counts, Source};
 use crate::engine::time::Timestamp;
@@ -32,18 +32,6 @@ impl Grown for SourceEntry {
 impl SourceEntry {
     pub fn new() -> SourceEntry {
         SourceEntry::default()
-    }
-
-    /// Reads one that was written before anything was learned.
-    pub fn take_unlearned(from: &mut &[u8]) -> Option<SourceEntry> {
-        Some(SourceEntry {
-            present: Kept::take(from)?,
-            minute: Kept::take(from)?,
-            hour: Kept::take(from)?,
-            in_flight: Kept::take(from)?,
-            accounts: Kept::take(from)?,
-            learned: None,
-        })
     }
 
     /// Counts an attempt that arrived at `at`, on an account if the form named one.

@@ -26,6 +26,7 @@ pub mod file;
 pub mod kept;
 mod lists;
 mod owners;
+mod restoring;
 mod showing;
 
 pub use self::file::StateError;
@@ -63,24 +64,18 @@ const BATCH: usize = 1 << 20;
 /// A file this much longer than it was when whole, and twice as long, is due to be written anew.
 const WORTH_IT: u64 = 64 << 20;
 
-/// Of these three what was written before anything was learned is read as well.
-const NETWORK: u8 = 42;
-const DEVICE: u8 = 43;
-const ACCOUNT: u8 = 44;
-const UNLEARNED_NETWORK: u8 = 1;
-const UNLEARNED_DEVICE: u8 = 2;
-const UNLEARNED_ACCOUNT: u8 = 3;
-const OPEN: u8 = 45;
-const VELOCITY: u8 = 40;
-/// An attempt of before there were velocities.
-const OLD_OPEN: u8 = 4;
+const NETWORK: u8 = 1;
+const DEVICE: u8 = 2;
+const ACCOUNT: u8 = 3;
+const OPEN: u8 = 4;
 const CLOSED: u8 = 5;
 const SPENT: u8 = 6;
 const HELD: u8 = 7;
 const HANDED_OUT: u8 = 8;
-const HOLDER: u8 = 60;
+const VELOCITY: u8 = 40;
 const PROFILE: u8 = 50;
 const VALUE: u8 = 51;
+const HOLDER: u8 = 60;
 
 /// What changed, on its way to where it outlives the moment.
 #[derive(Debug, Default)]
@@ -147,7 +142,7 @@ pub fn open(
     let mut restored = Restored::default();
     let found = directory.read(|mut records| {
         while !records.is_empty() {
-            if restore(&memory, &mut records, now).is_none() {
+            if memory.restore(&mut records, now).is_none() {
                 return false;
             }
             restored.records += 1;
@@ -553,67 +548,6 @@ fn held(batch: &mut Vec<u8>, id: [u8; 16], expiry: Timestamp, sealed: &Bytes) {
     expiry.put(batch);
     u32::try_from(sealed.len()).unwrap_or(u32::MAX).put(batch);
     batch.extend_from_slice(sealed);
-}
-
-impl Memory {
-    /// Takes one record off the front and puts what it says back. `None` if it says nothing that makes sense.
-    pub(super) fn restore(&self, from: &mut &[u8], now: Timestamp) -> Option<()> {
-        restore(self, from, now)
-    }
-}
-
-fn restore(memory: &Memory, from: &mut &[u8], now: Timestamp) -> Option<()> {
-    match u8::take(from)? {
-        NETWORK => memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
-        DEVICE => memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take(from)?),
-        ACCOUNT => memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take(from)?),
-        VELOCITY => {
-            memory.velocities.restore(VelocityKey::take(from)?, u32::take(from)?, VelocityEntry::take(from)?);
-        }
-        OLD_OPEN => {
-            let (id, open) = (AttemptId::take(from)?, Open::take_without_velocities(from)?);
-            memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));
-        }
-        UNLEARNED_NETWORK => {
-            memory.networks.restore(Network::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
-        }
-        UNLEARNED_DEVICE => {
-            memory.devices.restore(DeviceKey::take(from)?, u32::take(from)?, SourceEntry::take_unlearned(from)?);
-        }
-        UNLEARNED_ACCOUNT => {
-            memory.accounts.restore(Pseudonym::take(from)?, u32::take(from)?, AccountEntry::take_unlearned(from)?);
-        }
-        HOLDER => memory.holders.restore(Pseudonym::take(from)?, u32::take(from)?, HolderEntry::take(from)?),
-        PROFILE => memory.profiles.restore(Pseudonym::take(from)?, u32::take(from)?, Profile::take(from)?),
-        VALUE => memory.values.restore(u64::take(from)?, u32::take(from)?, Value::take(from)?),
-        owners::TOTALS => *memory.totals.lock() = Totals::take(from)?,
-        OPEN => {
-            let (id, open) = (AttemptId::take(from)?, Open::take(from)?);
-            memory.open.restore(id, Some(open).filter(|open| now.since(open.at) <= LONGEST));
-        }
-        CLOSED => memory.open.restore(AttemptId::take(from)?, None),
-        SPENT => {
-            let (token, expiry) = (<[u8; 16]>::take(from)?, Timestamp::take(from)?);
-            if expiry > now {
-                memory.burnt.restore(token, expiry);
-            }
-        }
-        HELD => {
-            let (id, expiry, length) = (<[u8; 16]>::take(from)?, Timestamp::take(from)?, u32::take(from)?);
-            let (sealed, rest) = from.split_at_checked(length as usize)?;
-            *from = rest;
-            if expiry > now {
-                // Held before, so there is room; unless the operator made it smaller.
-                let _ = memory.held.hold(id, Bytes::copy_from_slice(sealed), expiry.since(now), now);
-            }
-        }
-        HANDED_OUT => {
-            memory.held.take(<[u8; 16]>::take(from)?, now);
-        }
-        lists::CHANGED => lists::restore(memory, from, now)?,
-        _ => return None,
-    }
-    Some(())
 }
 
 #[cfg(test)]
