@@ -22,8 +22,8 @@ use tollgate::engine::outcome::Outcome;
 use tollgate::engine::time::Timestamp;
 use tollgate::store::memory::{Limits, Memory};
 use tollgate::store::redis::Redis;
-use tollgate::store::velocity::{Found, VelocityKey};
 use tollgate::store::{DeviceKey, Observation, Settlement};
+use tollgate::store::{Found, VelocityKey};
 
 const ENTRIES: usize = 100_000;
 const START: u64 = 1_700_000_000_000;

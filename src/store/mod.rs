@@ -25,12 +25,13 @@ pub mod redis;
 pub mod shared;
 #[cfg(test)]
 mod stories;
-pub mod velocity;
+mod velocity;
 
 #[cfg(test)]
 use fault::FAULTS;
 pub use fault::StoreError;
 pub use owner::{KnownOwner, Proof, Proven, Taught};
+pub use velocity::{Found, MOST_VELOCITIES, VelocityKey};
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
@@ -43,7 +44,6 @@ use bytes::Bytes;
 use memory::heir::{Answer, Question};
 use std::sync::Arc;
 use std::time::Duration;
-use velocity::VelocityKey;
 
 /// The table of stores.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub struct Observation<'a> {
     /// Aliases are never joined for good, and success counts for the first alone: the others are what somebody typed,
     /// and would let a visitor tie a stranger's name to an account of their own.
     pub accounts: &'a [Pseudonym],
-    /// What else of it is counted, each kind once; at most [`MOST_VELOCITIES`](velocity::MOST_VELOCITIES).
+    /// What else of it is counted, each kind once; at most [`MOST_VELOCITIES`].
     pub velocities: &'a [VelocityKey],
 }
 

@@ -1,8 +1,8 @@
 //! An observation that outlives its request: what is told later (to a shared store that was away) or elsewhere (to the
 //! process that took over) is this.
 
-use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{DeviceKey, MOST_ALIASES, Observation, Presented};
+use super::{MOST_VELOCITIES, VelocityKey};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::event::Event;
 use crate::engine::time::Timestamp;

@@ -14,7 +14,7 @@ use crate::engine::time::Timestamp;
 use crate::gateway::live::Live;
 use crate::intel::Subject;
 use crate::store::KnownOwner;
-use crate::store::velocity::VelocityKey;
+use crate::store::VelocityKey;
 use crate::store::{DeviceKey, Entity, Known};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

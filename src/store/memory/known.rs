@@ -10,7 +10,7 @@ use super::Memory;
 use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::Site;
 use crate::engine::time::Timestamp;
-use crate::store::velocity::VelocityKey;
+use crate::store::VelocityKey;
 use crate::store::{Entity, Known, StoreError};
 
 impl Memory {

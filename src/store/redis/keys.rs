@@ -16,7 +16,7 @@
 
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::store::DeviceKey;
-use crate::store::velocity::VelocityKey;
+use crate::store::VelocityKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;

@@ -54,11 +54,11 @@ use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::memory::velocity::VelocityEntry;
-use super::velocity::{MOST_VELOCITIES, VelocityKey};
 use super::{
     Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Settlement, Stats, StoreError,
     Withdrawal, memory,
 };
+use super::{MOST_VELOCITIES, VelocityKey};
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::{Account, History, Site};

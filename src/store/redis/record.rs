@@ -9,8 +9,8 @@ use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::EntityKind;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
+use crate::store::MOST_VELOCITIES;
 use crate::store::memory::open::Standing;
-use crate::store::velocity::MOST_VELOCITIES;
 use crate::store::{MOST_ALIASES, Withdrawal};
 
 /// Every standing with its byte in the store: never changed, never reused.

@@ -10,8 +10,8 @@ use crate::config::settings::RedisServer;
 use crate::engine::attempt::Network;
 use crate::engine::evidence::EntityKind;
 use crate::store::Store;
+use crate::store::VelocityKey;
 use crate::store::conformance::{NOON, login, name, wait};
-use crate::store::velocity::VelocityKey;
 use std::sync::atomic::AtomicU32;
 
 pub fn settings(ports: &[u16]) -> RedisSettings {

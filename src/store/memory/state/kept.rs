@@ -10,7 +10,7 @@ use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::Counts;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
-use crate::store::velocity::VelocityKey;
+use crate::store::VelocityKey;
 use crate::store::{DeviceKey, Withdrawal};
 
 /// A value that can be written and read again.

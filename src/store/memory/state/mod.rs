@@ -44,7 +44,7 @@ use super::{Limits, Memory};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::freeman::live::{Profile, Totals, Value};
 use crate::engine::time::Timestamp;
-use crate::store::velocity::VelocityKey;
+use crate::store::VelocityKey;
 use crate::store::{DeviceKey, KeepingStats, StoreError};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
