@@ -14,6 +14,7 @@ pub mod event;
 pub mod evidence;
 pub mod fixture;
 pub mod freeman;
+pub mod label;
 pub mod outcome;
 pub mod parts;
 pub mod pattern;

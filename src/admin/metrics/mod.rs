@@ -5,6 +5,7 @@
 //! rare events (errors, refusals) look their label up. Sizes that others keep anyway (the store, the log) are taken when
 //! somebody asks. The registry is our own, so that several gates fit into one process, as in tests.
 
+mod labels;
 mod lists;
 mod table;
 
@@ -147,6 +148,7 @@ pub struct Metrics {
     upgrades: [IntCounter; 2],
     data: IntGaugeVec,
     bans: IntCounterVec,
+    labels: IntCounterVec,
     lists: lists::Lists,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
@@ -251,6 +253,7 @@ impl Metrics {
             },
             data: of.gauges(table::DATA)?,
             bans: of.counters(table::BANS)?,
+            labels: of.counters(table::LABELS)?,
             lists: lists::Lists::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// What of a record tells of a person beside the pseudonym: the key, and its parent. The pseudonym goes last: a line that
 /// was broken off at is found by it again.
 const PERSONAL: &[(&str, &str)] =
-    &[("user", "email_domain"), ("device", "device_id"), ("device", "ip"), ("device", "location")];
+    &[("user", "email_domain"), ("device", "device_id"), ("device", "ip"), ("device", "location"), ("label", "note")];
 /// A longer line is no record of ours; only the pseudonym in it is overwritten.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -132,6 +132,17 @@ mod tests {
         format!(
             r#"{{"id":"{number}","evidence":{{"disposable_email_domain":{{"domain":"ex.example"}}}},"user":{{"user_id":"{user}","email_domain":"ex.example"}},"client":{{"country":"DE"}},"device":{{"device_id":null,"name":"Chrome","ip":"203.0.113.7","location":"Köln, NW, DE"}}}}"#
         )
+    }
+
+    #[test]
+    fn what_was_said_of_a_label_goes_too() {
+        let line =
+            record(ANNA, 1).replacen('{', r#"{"label":{"verdict":"fraud","note":"she \"Anna\" called from Köln"},"#, 1);
+        let erased = erased(&line, &anna()).unwrap();
+        let value: Value = serde_json::from_str(&erased).unwrap();
+        assert_eq!(erased.len(), line.len());
+        assert!(!erased.contains("Anna") && !erased.contains("Köln"), "{erased}");
+        assert_eq!(value["label"]["verdict"], "fraud", "what was learnt stays");
     }
 
     fn anna() -> Vec<String> {
