@@ -149,6 +149,8 @@ impl BackgroundService for Upkeep {
 
 /// How often what other gates changed in lists is asked for.
 const FOLLOW: Duration = Duration::from_millis(250);
+// A change reaches the whole fleet within a second: a round that just missed it, the next one, and time to ask.
+const _: () = assert!(FOLLOW.as_millis() * 3 < 1000);
 
 /// Keeps the lists as the fleet has them, and forgets what is over. Beside the requests: none waits for it.
 async fn follow_lists(gate: &Gate) {

@@ -8,7 +8,8 @@
 //! background, and then has to hold what was taken away as well.)
 //!
 //! **Bytes.** An entry takes 56 bytes and a control byte in a table that is at least 7/16 full, and shares who and why with
-//! what came with it: between 65 and 130 bytes, 100 as a rule; a domain and a ban come with a text of their own.
+//! what came with it: between 65 and 130 bytes; a domain and a ban come with a text of their own. A million networks of
+//! many lengths took 145 MB resident, the allocator's own needs and the table of lengths included.
 //!
 //! All lists together hold a bounded number. Attackers make bans, so those are bounded apart: they never take the room of
 //! what an operator adds.
