@@ -12,6 +12,7 @@ pub mod counterfactual;
 pub mod decision;
 pub mod event;
 pub mod evidence;
+pub mod exploration;
 pub mod fixture;
 pub mod freeman;
 pub mod label;

@@ -48,6 +48,8 @@ pub struct Known<'r> {
     decision: &'r Value,
     /// What the application answered, as published.
     outcome: Option<&'r str>,
+    /// That it was let pass by lot: said at the first judgement, and true for what is learnt from the second.
+    explored: Option<&'r Value>,
     /// The newest label's record.
     pub label: Option<&'r Value>,
 }
@@ -60,7 +62,9 @@ impl<'r> Known<'r> {
         let judged = newest.clone().find(|r| r["contributions"].is_object() && status(r) != STATUS);
         let decision = judged.or_else(|| records.iter().find(|r| status(r) == "$attempted"))?;
         let outcome = newest.clone().map(status).find(|status| ![STATUS, "$attempted", ""].contains(status));
-        Some(Known { decision, outcome, label: newest.clone().find(|record| status(record) == STATUS) })
+        let explored = newest.clone().find_map(|record| record.get("explored")).filter(|explored| explored.is_object());
+        let label = newest.clone().find(|record| status(record) == STATUS);
+        Some(Known { decision, outcome, explored, label })
     }
 
     /// What the policy said, as published; `None` if the attempt was never judged.
@@ -101,6 +105,9 @@ impl<'r> Known<'r> {
             if !LEFT_BEHIND.contains(&key.as_str()) && !["event", "outcome", "label"].contains(&key.as_str()) {
                 record.insert(key.clone(), value.clone());
             }
+        }
+        if let Some(explored) = self.explored {
+            record.insert("explored".to_owned(), explored.clone());
         }
         let instead_of = before.map(|before| before.verdict);
         let label = json!({
@@ -206,6 +213,11 @@ mod tests {
         let records = [decision("allow"), second];
         let known = Known::of(&records).unwrap();
         assert_eq!((known.action(), known.outcome), (Some("deny"), Some("$succeeded")));
+        let lot = json!({ "probability": 0.01, "would": "challenge" });
+        let mut first = decision("challenge");
+        first["explored"] = lot.clone();
+        let records = [first, records[1].clone()];
+        assert_eq!(written(&records, &label(Verdict::Wrong))["explored"], lot, "what the first record said holds");
         assert_eq!(written(&records, &label(Verdict::Wrong))["label"]["bad"], false);
     }
 

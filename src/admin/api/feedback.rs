@@ -201,7 +201,7 @@ fn read(call: &Call) -> Result<Vec<(AttemptId, Label)>, Problem> {
     }
     let (mut good, mut wrong) = (Vec::with_capacity(labels.len()), Vec::new());
     for (index, label) in labels.into_iter().enumerate() {
-        match checked(label) {
+        match checked(&label) {
             Ok(label) => good.push(label),
             Err(message) => wrong.push(json!({ "index": index, "message": message })),
         }
@@ -220,7 +220,7 @@ fn read(call: &Call) -> Result<Vec<(AttemptId, Label)>, Problem> {
     }
 }
 
-fn checked(new: NewLabel) -> Result<(AttemptId, Label), String> {
+fn checked(new: &NewLabel) -> Result<(AttemptId, Label), String> {
     let shown = |text: &str| text.chars().take(40).collect::<String>().escape_debug().to_string();
     let id = AttemptId::parse(&new.id)
         .ok_or_else(|| format!("`id`: `{}` is not an attempt's id, which has 26 letters and digits", shown(&new.id)))?;

@@ -148,7 +148,7 @@ pub struct Metrics {
     upgrades: [IntCounter; 2],
     data: IntGaugeVec,
     bans: IntCounterVec,
-    labels: IntCounterVec,
+    labels: labels::Labels,
     lists: lists::Lists,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
@@ -253,7 +253,7 @@ impl Metrics {
             },
             data: of.gauges(table::DATA)?,
             bans: of.counters(table::BANS)?,
-            labels: of.counters(table::LABELS)?,
+            labels: labels::Labels::new(&of)?,
             lists: lists::Lists::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,

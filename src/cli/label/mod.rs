@@ -3,7 +3,7 @@
 //! The running gate writes it down, since the records are its own: it knows whether there is such an attempt, and what it
 //! is called by afterwards is in its log and in its metrics.
 
-mod file;
+pub(super) mod file;
 
 use self::file::Row;
 use super::asking::{Answered, Gate, Running};

@@ -84,7 +84,7 @@ async fn attempts_are_labelled_by_command_and_by_call_and_decisions_show_it() {
     assert!(lines[2].contains("wrong (bad: account_takeover)"), "{out}");
 
     // It is counted, and written down who asked for it.
-    let metrics = send(desk.address, get("/metrics", "")).await.text().to_owned();
+    let metrics = send(desk.address, get("/metrics", "")).await.text();
     for line in [
         r#"tollgate_labels_total{action="challenge",verdict="right"} 1"#,
         r#"tollgate_labels_total{action="challenge",verdict="not_fraud"} 1"#,
