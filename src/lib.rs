@@ -62,7 +62,7 @@
 //!
 //! # The code
 //!
-//! Dependencies point one way: `cli`, `gateway`, `admin` → `challenge`, `store`, `intel`, `events`, `secrets`, `config` →
+//! Dependencies point one way: `cli`, `gateway`, `admin` → `challenge`, `store`, `intel`, `events`, `secrets`, `config`, `tune` →
 //! `engine`. (`admin`'s metrics and pages are called by the gateway to count and tell, and know nothing of it; its API stands above it.)
 //!
 //! - [`engine`]: the functional core. Pure: no async, no I/O, no clock, no Pingora. Judging cannot fail.
@@ -75,7 +75,10 @@
 //!   - [`policy`](engine::policy): the rule language: CEL's grammar, a type checker of our own, a tree that cannot fail.
 //!   - [`decision`](engine::decision), [`record`](engine::record): the ruling, and its public shape.
 //!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.
+//!   - [`label`](engine::label): what an attempt really was, said afterwards.
 //!   - [`outcome`](engine::outcome): reading the application's answer.
+//!   - [`calibration`](engine::calibration): whether scores are what they say they are, counted over attempts whose truth
+//!     is known.
 //! - [`gateway`]: the imperative shell; all that knows Pingora.
 //!   - [`server`](gateway::server) with its `services`, [`door`](gateway::door), [`gate`](gateway::gate): starting,
 //!     admitting, the hooks.
@@ -101,6 +104,7 @@
 //!   else sees [`settings`](config::settings).
 //! - [`admin`]: [metrics](admin::metrics), the admin listener's [pages](admin::pages), and its [API](admin::api): one table of
 //!   endpoints, one file a resource.
+//! - [`tune`]: learning weights from labels, for somebody to read.
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
@@ -174,3 +178,5 @@ pub mod lists;
 pub mod secrets;
 #[cfg(feature = "gateway")]
 pub mod store;
+#[cfg(feature = "gateway")]
+pub mod tune;

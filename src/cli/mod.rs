@@ -7,12 +7,14 @@ mod evaluate;
 mod explain;
 mod export;
 mod forget;
+mod label;
 mod lists;
 mod man;
 mod progress;
 mod reload;
 mod run;
 mod schema;
+mod tune;
 mod upgrade;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -146,6 +148,8 @@ enum Command {
     /// is sent, counted or written.
     Explain(explain::Options),
     Evaluate(evaluate::Options),
+    Label(label::Options),
+    Tune(tune::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Editors that speak it complete keys and explain them. In a file's first line:\n  \
                             # yaml-language-server: $schema=schema.json\n\n\
@@ -196,6 +200,8 @@ pub fn main() -> u8 {
         Command::Upgrade(running) => upgrade::upgrade(&running),
         Command::Explain(options) => explain::explain(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
+        Command::Label(options) => label::label(&options),
+        Command::Tune(options) => tune::tune(&options),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(shell),

@@ -23,6 +23,10 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(super) struct Period(pub String);
 
+/// A share as written: `0.5%`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Share(pub String);
+
 /// A size as written: `64KiB`.
 #[derive(Debug, Deserialize)]
 pub(super) struct ByteSize(pub String);
@@ -379,6 +383,10 @@ pub(super) struct Policy {
     pub otherwise: Slot<ActionName>,
     /// What is answered on a denial.
     pub deny: Slot<Deny>,
+    /// How many of the challenges before forwarding are let pass by lot, to learn what they were: up to 5%. Never a denial, and
+    /// nothing after a login succeeded.
+    #[schemars(extend("default" = "0%", "examples" = serde_json::json!(["1%"])))]
+    pub explore: Slot<Share>,
 }
 
 /// One rule.

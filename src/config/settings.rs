@@ -9,6 +9,7 @@ use crate::engine::attempt::Field;
 use crate::engine::clearance::ChallengeKind;
 use crate::engine::event::Event;
 use crate::engine::evidence::ListEffect;
+use crate::engine::exploration::Exploration;
 use crate::engine::outcome::OutcomeRules;
 use crate::engine::pattern::{Glob, Globs};
 use crate::engine::policy::Policy;
@@ -298,6 +299,8 @@ pub struct RoutePolicy {
     /// Of the policy alone; the gate's `mode: monitor` wins over it.
     pub mode: Mode,
     pub deny: DenyAnswer,
+    /// How many challenges before forwarding are let pass, to learn what they were.
+    pub explore: Exploration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

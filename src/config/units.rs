@@ -41,6 +41,26 @@ pub(super) fn size(text: &str) -> Result<u64, UnitFault> {
     number.checked_mul(factor).ok_or_else(|| too_large(text))
 }
 
+/// `0.5%`, as a share of one.
+pub(super) fn share(text: &str) -> Result<f64, UnitFault> {
+    let shown: String = text.chars().take(40).collect();
+    let plain = |number: &str| {
+        let sound = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        sound.then(|| number.parse::<f64>().ok()).flatten()
+    };
+    match (text.strip_suffix('%').map(plain), plain(text)) {
+        (Some(Some(percent)), _) => Ok(percent / 100.0),
+        (None, Some(share)) => Err((
+            format!("`{shown}` has no unit"),
+            format!("write `{share}%`, or `{}%` if a share of one is meant", share * 100.0),
+        )),
+        _ => Err((
+            format!("`{shown}` is not a share"),
+            "a share is a number and a percent sign, as in `0.5%`".to_owned(),
+        )),
+    }
+}
+
 /// As an operator would write it.
 pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis() as u64;
@@ -115,6 +135,26 @@ fn too_large(text: &str) -> UnitFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_read_as_the_contract_writes_them() {
+        for (text, value) in [("1%", 0.01), ("0.5%", 0.005), ("0%", 0.0), ("100%", 1.0), (".5%", 0.005)] {
+            assert_eq!(share(text), Ok(value), "{text}");
+        }
+        for (text, help) in [
+            ("1", "write `1%`, or `100%` if a share of one is meant"),
+            ("0.01", "write `0.01%`, or `1%` if a share of one is meant"),
+            ("one%", "a share is a number and a percent sign, as in `0.5%`"),
+            ("1 %", "a share is a number and a percent sign, as in `0.5%`"),
+            ("-1%", "a share is a number and a percent sign, as in `0.5%`"),
+            ("1e3%", "a share is a number and a percent sign, as in `0.5%`"),
+            ("inf%", "a share is a number and a percent sign, as in `0.5%`"),
+            ("%", "a share is a number and a percent sign, as in `0.5%`"),
+            ("", "a share is a number and a percent sign, as in `0.5%`"),
+        ] {
+            assert_eq!(share(text).unwrap_err().1, help, "{text}");
+        }
+    }
 
     #[test]
     fn what_the_contract_writes_is_read_and_shown_again() {

@@ -27,6 +27,11 @@ impl ScoreName {
             ScoreName::AccountAbuse => "account_abuse",
         }
     }
+
+    /// The score of this name.
+    pub fn parse(name: &str) -> Option<ScoreName> {
+        ScoreName::ALL.into_iter().find(|score| score.name() == name)
+    }
 }
 
 /// The table of signals with the operator's overrides applied: parameters, weights, intercepts. Built once per

@@ -3,6 +3,7 @@
 use super::assessment::{Assessment, assess};
 use super::clearance::ChallengeKind;
 use super::evidence::{Evidence, Moment};
+use super::exploration::Explored;
 use super::policy::Policy;
 use super::time::Timestamp;
 use std::sync::Arc;
@@ -103,6 +104,8 @@ pub struct Decision {
     pub ruling: Ruling,
     /// What became of the ban that it orders, once the gateway has seen to it.
     pub ban: Option<BanFate>,
+    /// That its attempt is let pass all the same, by lot. A challenge before forwarding only.
+    pub explored: Option<Explored>,
 }
 
 impl Decision {
@@ -118,7 +121,7 @@ impl Decision {
 pub fn decide(evidence: &Evidence, policy: &Policy) -> Decision {
     let assessment = assess(evidence, &policy.model);
     let ruling = policy.rule(evidence, &assessment);
-    Decision { moment: evidence.moment, assessment, policy: policy.name.clone(), ruling, ban: None }
+    Decision { moment: evidence.moment, assessment, policy: policy.name.clone(), ruling, ban: None, explored: None }
 }
 
 #[cfg(test)]

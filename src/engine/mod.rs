@@ -6,14 +6,17 @@
 
 pub mod assessment;
 pub mod attempt;
+pub mod calibration;
 pub mod clearance;
 pub mod counterfactual;
 pub mod decision;
 pub mod event;
 pub mod evidence;
+pub mod exploration;
 pub mod fixture;
 pub mod freeman;
 pub mod holder;
+pub mod label;
 pub mod outcome;
 pub mod ownership;
 pub mod parts;

@@ -10,6 +10,7 @@ use super::attempt::{Attempt, AttemptId, Field, Pseudonym, RequestFacts};
 use super::clearance::ChallengeKind;
 use super::decision::{Action, BanFate, BanOrder, Decision};
 use super::evidence::Evidence;
+use super::exploration::Explored;
 use super::outcome::{Outcome, OutcomeRule};
 use super::policy::{Policy, two_decimals};
 use super::signals::{Findings, Reading, SIGNALS, SignalId};
@@ -114,6 +115,9 @@ pub struct DecisionRecord<'a> {
     latency_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<OutcomePart>,
+    /// Only where it was let pass by lot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explored: Option<ExploredPart>,
 }
 
 impl<'a> DecisionRecord<'a> {
@@ -141,7 +145,7 @@ impl<'a> DecisionRecord<'a> {
         context: RecordContext<'a>,
     ) -> DecisionRecord<'a> {
         let Evidence { attempt, intel, .. } = evidence;
-        let Decision { moment, assessment, policy, ruling, ban } = decision;
+        let Decision { moment, assessment, policy, ruling, ban, explored } = decision;
         let scores = assessment.scores;
         let findings = assessment.readings.iter().filter_map(|(id, reading)| match reading {
             Reading::Fired(findings) | Reading::Weighed { findings, .. } => Some((name(*id), findings)),
@@ -205,6 +209,7 @@ impl<'a> DecisionRecord<'a> {
             version: context.version,
             latency_us,
             outcome: None,
+            explored: explored.map(ExploredPart::from),
         }
     }
 
@@ -437,6 +442,19 @@ impl BanPart {
             Some(BanFate::Spared(_)) | None => (None, None),
         };
         BanPart { of: order.of.name(), result: fate.map_or("ordered", BanFate::name), until, times }
+    }
+}
+
+/// That an attempt was let pass by lot: the chance that it had, and what would have been done.
+#[derive(Debug, Serialize)]
+struct ExploredPart {
+    probability: f64,
+    would: &'static str,
+}
+
+impl From<Explored> for ExploredPart {
+    fn from(Explored { probability, would }: Explored) -> ExploredPart {
+        ExploredPart { probability, would: would.name() }
     }
 }
 

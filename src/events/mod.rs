@@ -4,6 +4,7 @@
 //! does with it happens on a thread of its own, within bounds, and what does not fit is dropped and counted.
 
 pub mod decision_log;
+pub mod labels;
 pub mod recent;
 
 use self::decision_log::{DecisionLog, LogStats};

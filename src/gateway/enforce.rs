@@ -1,12 +1,13 @@
 //! From a decision to what the visitor gets. The only way to the application leads through a [`Permit`], and only an
-//! `Allow`, monitor mode, or a cleared challenge (which is an `Allow` by then) makes one.
+//! `Allow`, monitor mode, a cleared challenge (which is an `Allow` by then), or the lot of
+//! [exploration](crate::engine::exploration) makes one.
 
 use super::reply;
 use crate::challenge::{Order, Reply, ReturnPath};
 use crate::config::settings::{DenyAnswer, Mode, Route, TooLarge, Unreadable};
 use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::{Action, Decision};
-use crate::engine::evidence::Evidence;
+use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::record::Enforcement;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -36,6 +37,10 @@ pub fn mode(gate: Mode, route: &Route) -> Mode {
 pub fn course(decision: &Decision, mode: Mode) -> Course {
     match (decision.ruling.action, mode) {
         (Action::Allow, _) => Course::Forward(Permit(()), Enforcement::Forwarded),
+        // By lot, to learn what it was. Never after a success: there it would be somebody's account.
+        (Action::Challenge(_), Mode::Enforce) if decision.explored.is_some() && decision.moment == Moment::Before => {
+            Course::Forward(Permit(()), Enforcement::Forwarded)
+        }
         (action @ (Action::Challenge(_) | Action::Deny), Mode::Monitor) => {
             Course::Forward(Permit(()), Enforcement::Monitored(action))
         }
@@ -148,5 +153,33 @@ fn document(status: u16, title: &str, detail: &str, more: &str) -> Reply {
             ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'".to_owned()),
         ],
         body: Bytes::from(body),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::assessment::{Assessment, Scores};
+    use crate::engine::decision::Ruling;
+    use crate::engine::exploration::Explored;
+    use crate::engine::signals::SignalSet;
+
+    /// A decision that says it was explored, whether it may be or not.
+    fn explored(action: Action, moment: Moment) -> Decision {
+        let (fired, blind) = (SignalSet::default(), SignalSet::default());
+        let assessment = Assessment { scores: Scores::default(), fired, blind, readings: Vec::new() };
+        let ruling = Ruling { rule: None, action, ban: None, erred: Vec::new() };
+        let explored = Some(Explored { probability: 0.01, would: action });
+        Decision { moment, assessment, policy: "p".into(), ruling, ban: None, explored }
+    }
+
+    #[test]
+    fn a_lot_opens_nothing_but_a_challenge_before_forwarding() {
+        let proof = Action::Challenge(ChallengeKind::ProofOfWork);
+        let course = |action, moment| course(&explored(action, moment), Mode::Enforce);
+        assert!(matches!(course(proof, Moment::Before), Course::Forward(_, Enforcement::Forwarded)));
+        assert!(matches!(course(proof, Moment::After), Course::Challenge(ChallengeKind::ProofOfWork)));
+        assert!(matches!(course(Action::Deny, Moment::Before), Course::Deny));
+        assert!(matches!(course(Action::Deny, Moment::After), Course::Deny));
     }
 }

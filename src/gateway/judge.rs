@@ -187,6 +187,12 @@ impl Call<'_> {
     ) -> pingora::Result<Visit> {
         let mode = enforce::mode(self.live.settings.mode, &route);
         bans::carry_out(self.gate, &self.live, &evidence, &mut decision, mode).await;
+        if mode == Mode::Enforce {
+            decision.explored = route.policy.explore.lets_pass(&decision, || self.gate.keys.lot(self.id));
+        }
+        if decision.explored.is_some() {
+            self.gate.metrics.explored(&route.name);
+        }
         let now = evidence.attempt.at;
         match enforce::course(&decision, mode) {
             Course::Forward(_permit, enforcement) => {

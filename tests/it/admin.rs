@@ -6,6 +6,7 @@ mod commands;
 mod configuration;
 mod decisions;
 mod hostile;
+mod labels;
 mod people;
 mod tls;
 

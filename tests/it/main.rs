@@ -19,6 +19,7 @@ mod fleet;
 mod http2;
 mod journey;
 mod kill;
+mod learning;
 mod lists;
 mod outcomes;
 mod process;

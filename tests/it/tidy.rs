@@ -31,6 +31,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("lists", 1),
     ("secrets", 1),
     ("store", 1),
+    ("tune", 1),
     ("admin", 2),
     ("gateway", 2),
     ("cli", 3),

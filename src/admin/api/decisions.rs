@@ -2,10 +2,12 @@
 
 use super::call::Call;
 use super::endpoint::{self, Answer, Answering, Audit, Body, Endpoint, Kind, Parameter, Place, Reply, Verb, of};
+use super::feedback::LabelShown;
 use super::problem::{self, Problem};
 use super::records::{self, Bounds, Cursor, Filter, Page, Record};
 use super::{Resource, people};
 use crate::engine::attempt::{AttemptId, Pseudonym};
+use crate::engine::label::Verdict;
 use crate::engine::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,6 +34,11 @@ const QUERY: &[Parameter] = &[
     query("route", Kind::Text(64), "The name of a route."),
     query("event", Kind::Text(64), "An event: `login`, as in the configuration, or `$login`, as in a record."),
     query("action", Kind::Choice(&["allow", "challenge", "deny"]), "What the policy said."),
+    query(
+        "label",
+        Kind::Choice(&["any", "right", "wrong", "fraud", "not_fraud"]),
+        "Labels with this verdict, or any: the records of the status `$labelled`, those included that a later one replaced.",
+    ),
     query("since", Kind::Instant, "Not before this instant."),
     query("until", Kind::Instant, "Not after this instant."),
     LIMIT,
@@ -86,6 +93,8 @@ struct OfAttempt {
     id: String,
     /// Oldest first.
     records: Vec<Record>,
+    /// What was said of the attempt last, if anything: the `label` of its newest record of the status `$labelled`.
+    label: Option<LabelShown>,
     /// Whether everything that can hold one was looked through. If not, ask again with the cursor.
     complete: bool,
     /// Where to go on.
@@ -101,6 +110,7 @@ fn list(call: Call) -> Answering {
             route: text("route"),
             event: text("event").map(|event| if event.starts_with('$') { event } else { format!("${event}") }),
             action: text("action"),
+            label: call.text("label").map(Verdict::parse),
             since: call.instant("since"),
             until: call.instant("until"),
             ..Filter::default()
@@ -143,7 +153,8 @@ fn one(call: Call) -> Answering {
             return Err(Problem::new(problem::Kind::NotFound, "no record of this attempt is kept"));
         }
         records.reverse();
-        Reply::json(200, &OfAttempt { id: id.to_string(), records, complete, cursor })
+        let label = records.iter().rev().find_map(|record| LabelShown::of(&record.0));
+        Reply::json(200, &OfAttempt { id: id.to_string(), records, label, complete, cursor })
     })
 }
 

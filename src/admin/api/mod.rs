@@ -10,12 +10,14 @@
 
 pub mod access;
 mod accounts;
+mod attempts;
 pub mod audit;
 pub mod call;
 mod config;
 mod decisions;
 pub mod endpoint;
 mod entities;
+mod feedback;
 pub mod limits;
 mod lists;
 pub mod openapi;
@@ -29,6 +31,7 @@ mod upgrade;
 pub use accounts::{EXPORT, FORGET};
 pub use config::RELOAD;
 pub use endpoint::Endpoint;
+pub use feedback::{FEEDBACK, MOST_LABELS};
 pub use router::PREFIX;
 pub use upgrade::UPGRADE;
 
@@ -46,6 +49,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// The tables of all resources, in the order of the documentation.
 pub const RESOURCES: &[Resource] = &[
     decisions::RESOURCE,
+    feedback::RESOURCE,
     entities::RESOURCE,
     accounts::RESOURCE,
     lists::RESOURCE,
@@ -76,6 +80,8 @@ pub struct Api {
     at_once: Semaphore,
     /// Held by what reads whole files: one at a time.
     alone: Semaphore,
+    /// Held by what labels attempts: what was said before is read, and then something is said.
+    labelling: tokio::sync::Mutex<()>,
 }
 
 impl Api {
@@ -89,6 +95,7 @@ impl Api {
             limits,
             at_once: Semaphore::new(limits::AT_ONCE),
             alone: Semaphore::new(1),
+            labelling: tokio::sync::Mutex::new(()),
         }
     }
 }

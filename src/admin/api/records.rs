@@ -5,9 +5,11 @@
 //! true while the log grows and is rotated. Lines are parsed only if they hold what is asked for as bytes.
 
 use super::problem::{Kind, Problem};
+use crate::engine::label::Verdict;
 use crate::engine::time::Timestamp;
 use crate::events::Sinks;
 use crate::events::decision_log::read::{End, Flow, IsLater, LogFiles, Place, backwards};
+use crate::events::labels::{self, Said};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +24,7 @@ pub const MOST_READ: u64 = 64 << 20;
 /// Bytes of records that one page holds.
 const MOST_ANSWERED: usize = 16 << 20;
 /// Records are written in the order in which decisions ended, nearly: by how much one may be before its time.
-const SLACK: Duration = Duration::from_secs(120);
+pub(super) const SLACK: Duration = Duration::from_secs(120);
 
 /// One record, as the decision log has it.
 #[derive(Clone, Debug, Serialize)]
@@ -78,6 +80,8 @@ pub struct Filter {
     /// As published: with `$`.
     pub event: Option<String>,
     pub action: Option<String>,
+    /// Labels only: of this verdict, or any.
+    pub label: Option<Option<Verdict>>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
 }
@@ -101,7 +105,8 @@ impl Filter {
             .as_ref()
             .is_none_or(|any| any.iter().any(|account| memchr::memmem::find(line, account.as_bytes()).is_some()));
         // What JSON may write in another way is not looked for as bytes.
-        let quick = one && [&self.id, &self.device, &self.ip, &self.action].into_iter().all(has);
+        let labelled = self.label.is_none() || memchr::memmem::find(line, labels::STATUS.as_bytes()).is_some();
+        let quick = one && labelled && [&self.id, &self.device, &self.ip, &self.action].into_iter().all(has);
         let at = if quick || self.since.is_some() { at_of(line) } else { None };
         let Some(at) = at else { return Match::No };
         if self.since.is_some_and(|since| at.after(SLACK) < since) {
@@ -123,7 +128,10 @@ impl Filter {
             && is(&self.rule, &record["policy"]["rule"])
             && is(&self.route, &record["route"])
             && is(&self.event, &record["event"])
-            && is(&self.action, &record["policy"]["action"]);
+            && is(&self.action, &record["policy"]["action"])
+            && self.label.is_none_or(|wanted| {
+                Said::of(&record).is_some_and(|said| wanted.is_none_or(|verdict| said.verdict == verdict))
+            });
         if fits { Match::Yes(record) } else { Match::No }
     }
 }
@@ -268,7 +276,7 @@ fn lost() -> Problem {
 }
 
 /// When a line was written. It says so right at its beginning, behind the id; were it written otherwise, it is read whole.
-fn at_of(line: &[u8]) -> Option<Timestamp> {
+pub(super) fn at_of(line: &[u8]) -> Option<Timestamp> {
     const KEY: &[u8] = b"\"at\":\"";
     let head = line.get(..64).filter(|head| head.starts_with(b"{\"id\":\""));
     let value =
@@ -281,7 +289,7 @@ fn at_of(line: &[u8]) -> Option<Timestamp> {
 }
 
 /// Tells lines apart. They are ours, so the key may be known.
-fn hashed(line: &[u8]) -> u64 {
+pub(super) fn hashed(line: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new();
     hasher.write(line);
     hasher.finish()

@@ -6,6 +6,7 @@
 //! somebody asks. The registry is our own, so that several gates fit into one process, as in tests.
 
 mod devices;
+mod labels;
 mod lists;
 mod table;
 
@@ -149,6 +150,7 @@ pub struct Metrics {
     data: IntGaugeVec,
     bans: IntCounterVec,
     devices: devices::Devices,
+    labels: labels::Labels,
     lists: lists::Lists,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
@@ -260,6 +262,7 @@ impl Metrics {
             data: of.gauges(table::DATA)?,
             bans: of.counters(table::BANS)?,
             devices: devices::Devices::new(&of)?,
+            labels: labels::Labels::new(&of)?,
             lists: lists::Lists::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,

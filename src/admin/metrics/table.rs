@@ -84,6 +84,8 @@ metrics! {
     LIST_ENTRIES = Gauge "list_entries" ["list", "source"] "Entries of each of the operator's lists: in its `file` and the configuration, and `added` while the gate runs; `banned` is what rules banned.";
     LIST_REFUSALS = Counter "list_refusals_total" [] "Entries that were not added to a list because there was no room.";
     BANS = Counter "bans_total" ["result"] "Bans that rules ordered: `banned`, `monitored` (only watched), or why nobody was banned: `trusted_proxy`, `private_address`, `allow_listed`, `no_account`, `full`, `unavailable`.";
+    LABELS = Counter "labels_total" ["verdict", "action"] "Labels that were given to attempts: `right`, `wrong` (the decision was), `fraud`, `not_fraud` (the attempt was); by what the policy had said, `none` where it was not asked. One that is changed counts again.";
+    EXPLORED = Counter "explored_total" ["route"] "Challenges before forwarding that were let pass by lot, to learn what they were (`explore` of a policy).";
     ANSWERS_HELD = Gauge "store_held_bytes" [] "Bytes of sealed answers that wait for a challenge.";
     LOG_WRITTEN = Counter "decision_log_lines_total" [] "Decision records written to the log.";
     LOG_DROPPED = Counter "decision_log_dropped_total" [] "Decision records lost: the queue was full, or the file could not be written at the end.";

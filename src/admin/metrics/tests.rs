@@ -29,6 +29,7 @@ fn decision(moment: Moment, action: Action) -> Decision {
         policy: Arc::from("login"),
         ruling: Ruling { rule: Some(Arc::from("automated")), action, ban: None, erred: vec![Arc::from("odd")] },
         ban: None,
+        explored: None,
     }
 }
 
@@ -37,6 +38,8 @@ fn busy() -> Metrics {
     let metrics = Metrics::new().unwrap();
     let route = metrics.route("sign-in");
     metrics.requested(true);
+    metrics.explored("sign-in");
+    metrics.labelled(crate::engine::label::Verdict::Fraud, Some("deny"));
     metrics.decided(&route, &decision(Moment::Before, Action::Deny));
     metrics.enforced(&route, Enforcement::Denied);
     metrics.settled(&route, Outcome::Failed);

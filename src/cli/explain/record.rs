@@ -261,6 +261,12 @@ impl Said {
             Some(("refused", why)) => format!("refused before it could be judged: {}", why.replace('_', " ")),
             Some(("unscored", why)) => format!("forwarded without being judged: {}", why.replace('_', " ")),
             _ => match enforced {
+                "forwarded" if record["explored"].is_object() => {
+                    format!(
+                        "forwarded by lot, to learn what it was (the chance was {})",
+                        record["explored"]["probability"]
+                    )
+                }
                 "forwarded" => "forwarded to the application".to_owned(),
                 "challenged" => "the visitor was sent to a challenge".to_owned(),
                 "denied" => "the visitor was refused".to_owned(),

@@ -4,16 +4,21 @@ use super::files::BodyKind;
 use super::{Resolver, mode_of};
 use crate::config::again::Kept;
 use crate::config::file::Period;
-use crate::config::file::{ActionName, Ban, BanKeys, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys};
+use crate::config::file::{
+    ActionName, Ban, BanKeys, ChallengeName, Deny, Policy as PolicyKeys, Rule as RuleKeys, Share,
+};
 use crate::config::policies::{self, Names, PolicySource, RuleList, RuleSource};
 use crate::config::settings::{DenyAnswer, LONGEST_BAN, ListSource, Mode, RoutePolicy};
 use crate::config::slot::{Pairs, Slot};
 use crate::config::tree::NodeId;
+use crate::config::units;
 use crate::engine::assessment::Model;
 use crate::engine::clearance::ChallengeKind;
 use crate::engine::decision::{Action, BanOf, BanOrder};
 use crate::engine::event::Event;
 use crate::engine::evidence::BANNED;
+use crate::engine::exploration::Exploration;
+use crate::engine::policy::Policy;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -55,7 +60,12 @@ impl Policies {
     pub fn standard(&self, event: &Event) -> Arc<RoutePolicy> {
         let make = || {
             let rules = policies::standard(event, &self.model);
-            Arc::new(RoutePolicy { rules, mode: Mode::Enforce, deny: DenyAnswer::default() })
+            Arc::new(RoutePolicy {
+                rules,
+                mode: Mode::Enforce,
+                deny: DenyAnswer::default(),
+                explore: Exploration::NONE,
+            })
         };
         self.standard.borrow_mut().entry(event.clone()).or_insert_with(make).clone()
     }
@@ -129,7 +139,8 @@ impl Resolver<'_, '_> {
                 if self.document.is_sound(at) {
                     self.reach(&rules, places);
                 }
-                Some(RoutePolicy { rules, mode, deny })
+                let explore = self.explore(name, keys, &rules);
+                Some(RoutePolicy { rules, mode, deny, explore })
             }
             Err(errors) => {
                 for error in errors {
@@ -140,6 +151,42 @@ impl Resolver<'_, '_> {
                 None
             }
         }
+    }
+
+    /// How many challenges are let pass to learn from them. What that means is said, since nobody else will.
+    fn explore(&self, name: &str, keys: &PolicyKeys, rules: &Policy) -> Exploration {
+        let Some((at, Share(text))) = keys.explore.good() else { return Exploration::NONE };
+        let explore = match units::share(text).map(|share| (share, Exploration::new(share))) {
+            Ok((_, Some(explore))) => explore,
+            Ok((_, None)) => {
+                let help =
+                    "write 0.01% to 5%, or 0% for none: of a thousand passwords that somebody tries, that share passes";
+                self.error(at, format!("`{text}` is out of range"), help);
+                Exploration::NONE
+            }
+            Err((message, help)) => {
+                self.error(at, message, &*help);
+                Exploration::NONE
+            }
+        };
+        if explore != Exploration::NONE {
+            let before = rules.rules.iter().chain(&rules.when_degraded).map(|rule| rule.action);
+            let challenges = before.chain([rules.otherwise]).any(|action| matches!(action, Action::Challenge(_)));
+            let (message, help) = match challenges {
+                true => (
+                    format!(
+                        "{text} of what `{name}` challenges before forwarding is let pass, to learn what it was: robots too"
+                    ),
+                    "label what passed, and take this out when you have learnt enough",
+                ),
+                false => (
+                    format!("`explore` means nothing here: nothing in `{name}` challenges before forwarding"),
+                    "leave it out: denials, and challenges after a login, are never let pass",
+                ),
+            };
+            self.document.warn(at, message, help.to_owned());
+        }
+        explore
     }
 
     /// The sound rules and the places of their `when`.

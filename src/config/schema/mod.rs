@@ -12,7 +12,7 @@ mod widen;
 
 pub use reference::reference;
 
-use super::file::{Ban, BanKeys, Body, BodyFile, ByteSize, File, Period};
+use super::file::{Ban, BanKeys, Body, BodyFile, ByteSize, File, Period, Share};
 use super::settings::ListOf;
 use super::slot::{Anything, Many, Pairs, Slot};
 use crate::engine::attempt::Field;
@@ -26,6 +26,7 @@ use std::borrow::Cow;
 /// A value that holds an environment variable may be anything once it is put in.
 const ENVIRONMENT: &str = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}";
 const DURATION: &str = "^[0-9]+(ms|s|m|h|d)$";
+const SHARE: &str = r"^[0-9]+(\.[0-9]+)?%$";
 const SIZE: &str = "^[0-9]+(B|KiB|MiB|GiB)$";
 const SOURCE: &str = "^((form|json|query|header|cookie):.|basic:(user|password)$)";
 
@@ -202,6 +203,7 @@ macro_rules! written {
 }
 
 written!(Period, "Duration", json_schema!({ "type": "string", "pattern": DURATION }));
+written!(Share, "Share", json_schema!({ "type": "string", "pattern": SHARE }));
 written!(ByteSize, "Size", json_schema!({ "type": "string", "pattern": SIZE }));
 written!(Anything, "Anything", json_schema!({ "type": "object" }));
 

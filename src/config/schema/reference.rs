@@ -1,6 +1,6 @@
 //! The README's configuration reference: every key of the schema, one a row.
 
-use super::{DURATION, SIZE, SOURCE, behind, schema};
+use super::{DURATION, SHARE, SIZE, SOURCE, behind, schema};
 use serde_json::Value;
 
 /// A Markdown table of every key but those of single signals, which have a table of their own.
@@ -48,6 +48,7 @@ fn kind(root: &Value, property: &Value) -> String {
     let one = match (inner.get("pattern").and_then(Value::as_str), inner.get("enum").and_then(Value::as_array)) {
         (Some(pattern), _) if pattern.starts_with(DURATION) => "duration".to_owned(),
         (Some(pattern), _) if pattern.starts_with(SIZE) => "size".to_owned(),
+        (Some(pattern), _) if pattern.starts_with(SHARE) => "share".to_owned(),
         (Some(pattern), _) if pattern.starts_with(SOURCE) => "`place:name`".to_owned(),
         (_, Some(words)) => {
             words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")

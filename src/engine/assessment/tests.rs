@@ -320,6 +320,8 @@ proptest! {
             prop_assert_eq!(contributions[0].0, "intercept");
             let sum = contributions.iter().fold(0.0, |sum, (_, weight)| sum + weight);
             prop_assert_eq!(percent(sum), assessment.scores.of(score));
+            let blind = |name: &str| assessment.blind.names().any(|blind| blind == name);
+            prop_assert!(!contributions.iter().any(|(name, _)| blind(name)), "neither innocent nor guilty");
             // And the other way round, as far as a probability this near to 0 or 1 can tell.
             let p = assessment.scores.of(score) / 100.0;
             if (1e-6..=1.0 - 1e-6).contains(&p) {
@@ -336,6 +338,8 @@ proptest! {
             prop_assert!(scores.risk >= scores.of(score));
         }
         prop_assert!(scores.risk <= 100.0);
+        let none: f64 = ScoreName::ALL.iter().map(|score| 1.0 - scores.of(*score) / 100.0).product();
+        prop_assert!((scores.risk - 100.0 * (1.0 - none)).abs() < 1e-9, "the chance that at least one is true");
         prop_assert!(0.0 <= scores.risk_low && scores.risk_low <= scores.risk && scores.risk <= scores.risk_high);
         prop_assert!(scores.risk_high <= 100.0);
     }

@@ -41,7 +41,7 @@ fn decision(action: Action) -> Decision {
         (SignalId(2), Reading::Blind),
     ];
     let ruling = Ruling { rule: Some("automated".into()), action, ban: None, erred: Vec::new() };
-    Decision { moment: Moment::Before, assessment, policy: "login".into(), ruling, ban: None }
+    Decision { moment: Moment::Before, assessment, policy: "login".into(), ruling, ban: None, explored: None }
 }
 
 fn record<'a>(evidence: &'a Evidence, decision: &'a Decision, enforced: Enforcement) -> DecisionRecord<'a> {

@@ -24,6 +24,7 @@ const PERSONAL: &[(&str, &str)] = &[
     ("device", "fingerprint"),
     ("device", "ip"),
     ("device", "location"),
+    ("label", "note"),
 ];
 /// A longer line is no record of ours; only the pseudonym in it is overwritten.
 const LONGEST_LINE: u64 = 1 << 20;
@@ -138,6 +139,17 @@ mod tests {
         format!(
             r#"{{"id":"{number}","evidence":{{"disposable_email_domain":{{"domain":"ex.example"}}}},"user":{{"user_id":"{user}","email_domain":"ex.example"}},"client":{{"country":"DE"}},"device":{{"device_id":"00112233445566778899aabbccddeeff","since":"2026-11-22T01:02:03.456Z","fingerprint":"0123456789abcdef","name":"Chrome","ip":"203.0.113.7","location":"Köln, NW, DE"}}}}"#
         )
+    }
+
+    #[test]
+    fn what_was_said_of_a_label_goes_too() {
+        let line =
+            record(ANNA, 1).replacen('{', r#"{"label":{"verdict":"fraud","note":"she \"Anna\" called from Köln"},"#, 1);
+        let erased = erased(&line, &anna()).unwrap();
+        let value: Value = serde_json::from_str(&erased).unwrap();
+        assert_eq!(erased.len(), line.len());
+        assert!(!erased.contains("Anna") && !erased.contains("Köln"), "{erased}");
+        assert_eq!(value["label"]["verdict"], "fraud", "what was learnt stays");
     }
 
     fn anna() -> Vec<String> {

@@ -4,7 +4,7 @@
 //! The key schedule (two compressions) is done once; each hash clones the prepared state.
 
 use super::Identifier;
-use crate::engine::attempt::{Password, Pseudonym};
+use crate::engine::attempt::{AttemptId, Password, Pseudonym};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use siphasher::sip::SipHasher13;
@@ -101,6 +101,13 @@ impl Keys {
     /// How the audit log calls somebody or something: a hash that matches none of the others.
     pub fn audit(&self, kind: &str, value: &str) -> Pseudonym {
         self.pseudonym("audit", &[kind.as_bytes(), value.as_bytes()])
+    }
+
+    /// The lot of an attempt: as likely as any other number, the same for the same attempt, and nobody's to tell without
+    /// the key.
+    pub fn lot(&self, id: AttemptId) -> u64 {
+        let Pseudonym(hash) = self.pseudonym("lot", &[&id.0.to_be_bytes()]);
+        u64::from_be_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]])
     }
 
     /// The tag of a password, exactly as sent.

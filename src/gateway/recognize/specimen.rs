@@ -6,6 +6,7 @@ use crate::config::settings::{
 use crate::engine::assessment::Model;
 use crate::engine::decision::Action;
 use crate::engine::event::Event;
+use crate::engine::exploration::Exploration;
 use crate::engine::outcome::OutcomeRules;
 use crate::engine::policy::{Names, Policy, PolicySource};
 use std::sync::Arc;
@@ -32,7 +33,12 @@ pub fn route(name: &str, matching: Matching) -> Arc<Route> {
         unreadable: Unreadable::Refuse,
         ambiguous: Ambiguous::Deny,
         identity: IdentityRules::default(),
-        policy: Arc::new(RoutePolicy { rules, mode: Mode::Enforce, deny: DenyAnswer::RedirectToPage }),
+        policy: Arc::new(RoutePolicy {
+            rules,
+            mode: Mode::Enforce,
+            deny: DenyAnswer::RedirectToPage,
+            explore: Exploration::NONE,
+        }),
         pages: Vec::new(),
     })
 }

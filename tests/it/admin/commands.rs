@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// Runs the program with the desk's configuration, and something on its standard input.
-async fn run(desk: &Desk, arguments: &[&str], input: &str) -> (i32, String, String) {
+pub(super) async fn run(desk: &Desk, arguments: &[&str], input: &str) -> (i32, String, String) {
     // The story's listener is on a port of its own.
     let config = desk.gate.dir().join("cli.yaml");
     std::fs::write(&config, desk.gate.yaml.replace("127.0.0.1:2\"", &format!("{}\"", desk.address))).unwrap();
