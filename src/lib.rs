@@ -90,6 +90,7 @@
 //!     [`client_ca`](gateway::client_ca): one configuration, ready to serve; [`reload`](gateway::reload): the next one;
 //!     [`inspection`](gateway::inspection): what is wrong around one; [`succession`](gateway::succession): the next program.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
+//! - [`simulate`]: labelled traffic from a seed: people and attackers, one table each.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
 //!   the store that it shares is [`store::shared`].
 //! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
@@ -174,5 +175,7 @@ pub mod intel;
 pub mod lists;
 #[cfg(feature = "gateway")]
 pub mod secrets;
+#[cfg(feature = "gateway")]
+pub mod simulate;
 #[cfg(feature = "gateway")]
 pub mod store;

@@ -13,6 +13,7 @@ mod progress;
 mod reload;
 mod run;
 mod schema;
+mod simulate;
 mod upgrade;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -146,6 +147,7 @@ enum Command {
     /// is sent, counted or written.
     Explain(explain::Options),
     Evaluate(evaluate::Options),
+    Simulate(simulate::Options),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "Editors that speak it complete keys and explain them. In a file's first line:\n  \
                             # yaml-language-server: $schema=schema.json\n\n\
@@ -196,6 +198,7 @@ pub fn main() -> u8 {
         Command::Upgrade(running) => upgrade::upgrade(&running),
         Command::Explain(options) => explain::explain(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
+        Command::Simulate(options) => simulate::simulate(&options),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => completions::completions(shell),

@@ -27,5 +27,6 @@ mod refusals;
 mod regressions;
 mod reload;
 mod service;
+mod simulate;
 mod tidy;
 mod upgrade;
