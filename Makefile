@@ -64,6 +64,7 @@ fuzz:            ## Every parser against hostile bytes and other people's parser
 
 data:            ## Rebuild the embedded data from the packages named in it
 	conf/data/rebuild
+	conf/data/simulate/rebuild
 
 target/release/tollgate: $(shell find src conf/data -type f 2>/dev/null) Cargo.toml Cargo.lock
 	@tests/setup build

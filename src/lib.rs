@@ -94,6 +94,7 @@
 //!     [`client_ca`](gateway::client_ca): one configuration, ready to serve; [`reload`](gateway::reload): the next one;
 //!     [`inspection`](gateway::inspection): what is wrong around one; [`succession`](gateway::succession): the next program.
 //! - [`challenge`]: one file a kind, one table; tickets, clearances, held answers.
+//! - [`simulate`]: labelled traffic from a seed: people and attackers, one table each.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
 //!   the store that it shares is [`store::shared`].
 //! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
@@ -105,6 +106,7 @@
 //! - [`admin`]: [metrics](admin::metrics), the admin listener's [pages](admin::pages), and its [API](admin::api): one table of
 //!   endpoints, one file a resource.
 //! - [`tune`]: learning weights from labels, for somebody to read.
+//! - [`attempt_file`]: attempts with their truth, as `simulate` writes and `evaluate` reads them.
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
@@ -161,6 +163,8 @@ pub mod engine;
 #[cfg(feature = "gateway")]
 pub mod admin;
 #[cfg(feature = "gateway")]
+pub mod attempt_file;
+#[cfg(feature = "gateway")]
 pub mod challenge;
 #[cfg(feature = "gateway")]
 pub mod cli;
@@ -176,6 +180,8 @@ pub mod intel;
 pub mod lists;
 #[cfg(feature = "gateway")]
 pub mod secrets;
+#[cfg(feature = "gateway")]
+pub mod simulate;
 #[cfg(feature = "gateway")]
 pub mod store;
 #[cfg(feature = "gateway")]

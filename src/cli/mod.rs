@@ -14,6 +14,7 @@ mod progress;
 mod reload;
 mod run;
 mod schema;
+mod simulate;
 mod tune;
 mod upgrade;
 
@@ -148,6 +149,7 @@ enum Command {
     /// is sent, counted or written.
     Explain(explain::Options),
     Evaluate(evaluate::Options),
+    Simulate(simulate::Options),
     Label(label::Options),
     Tune(tune::Options),
     /// Print the JSON Schema of the configuration.
@@ -200,6 +202,7 @@ pub fn main() -> u8 {
         Command::Upgrade(running) => upgrade::upgrade(&running),
         Command::Explain(options) => explain::explain(&options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
+        Command::Simulate(options) => simulate::simulate(&options),
         Command::Label(options) => label::label(&options),
         Command::Tune(options) => tune::tune(&options),
         Command::Check { file, json, show, probe } => check::check(&file, check::Asked { json, show, probe }),

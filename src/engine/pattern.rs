@@ -83,7 +83,20 @@ impl std::fmt::Display for Globs {
     }
 }
 
+impl Glob {
+    /// A value that is matched, the shortest with an `x` for each `?`.
+    pub fn example(&self) -> String {
+        self.text.replace('*', "").replace('?', "x")
+    }
+}
+
 impl Globs {
+    /// A value that is matched, if a plain entry can be satisfied without running into an excluded one. `None` also where
+    /// absence will do.
+    pub fn example(&self) -> Option<String> {
+        self.any.iter().map(Glob::example).find(|value| !self.none.iter().any(|glob| glob.matches(value)))
+    }
+
     /// Reads entries as the YAML writes them: `session*`, `!*/2fa/*`, `~`.
     pub fn new<S: AsRef<str>>(entries: impl IntoIterator<Item = S>) -> Globs {
         let mut globs = Globs::default();

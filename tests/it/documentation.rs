@@ -15,6 +15,8 @@ use tollgate::config::schema;
 use tollgate::engine::parts::{PARTS, Part};
 use tollgate::engine::policy::VARIABLES;
 use tollgate::engine::signals::SIGNALS;
+use tollgate::simulate::attackers;
+use tollgate::simulate::people::personas;
 
 /// Everything that operators read and that names commands, files or keys.
 const DOCUMENTS: [&str; 3] = ["README.md", "CHANGELOG.md", "systemd/tollgate.service"];
@@ -35,6 +37,8 @@ fn generated_tables_are_what_the_code_says() {
         ("explanation", explanation()),
         ("reference", schema::reference()),
         ("admin", openapi::table()),
+        ("personas", personas::table()),
+        ("attackers", attackers::table()),
     ];
     let made = tables.iter().fold(readme.clone(), |text, (name, table)| with_table(&text, name, table));
     if std::env::var_os("UPDATE_README").is_some() {

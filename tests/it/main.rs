@@ -29,6 +29,7 @@ mod refusals;
 mod regressions;
 mod reload;
 mod service;
+mod simulate;
 mod takeover;
 mod tidy;
 mod upgrade;

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use tollgate::engine::clearance::ChallengeKind;
 use tollgate::engine::signals::SIGNALS;
+use tollgate::simulate::attackers::ATTACKERS;
 
 /// More lines than this are two files.
 const MOST_LINES: usize = 600;
@@ -24,6 +25,7 @@ const LONG_FILES: &[(&str, &str)] = &[];
 /// Every part of the library, by layer: it may use its own layer and those below it.
 const LAYERS: &[(&str, u8)] = &[
     ("engine", 0),
+    ("attempt_file", 1),
     ("challenge", 1),
     ("config", 1),
     ("events", 1),
@@ -34,6 +36,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("tune", 1),
     ("admin", 2),
     ("gateway", 2),
+    ("simulate", 2),
     ("cli", 3),
 ];
 
@@ -269,6 +272,16 @@ fn one_request_sees_one_configuration() {
 fn every_signal_is_a_file_and_a_line_in_the_table() {
     let table: BTreeSet<String> = SIGNALS.iter().map(|signal| signal.name.to_owned()).collect();
     assert_eq!(members("src/engine/signals"), table, "a file without its line in SIGNALS, or a line without its file");
+}
+
+#[test]
+fn every_attacker_is_a_file_and_a_line_in_the_table() {
+    let table: BTreeSet<String> = ATTACKERS.iter().map(|attacker| attacker.name.to_owned()).collect();
+    assert_eq!(
+        members("src/simulate/attackers"),
+        table,
+        "a file without its line in ATTACKERS, or a line without a file"
+    );
 }
 
 #[test]
