@@ -5,6 +5,7 @@
 //! `request_body_filter`: [`forward`]. `response_filter`, `response_body_filter`, `logging`:
 //! [`answer`].
 
+use super::bans::Ledger;
 use super::answer::{self, Answer};
 use super::client_ca::ClientCa;
 use super::clock::Clock;
@@ -68,6 +69,13 @@ pub struct Gate {
     pub token_revoked: AtomicBool,
     /// Whether another process [took over](super::succession), and this one only serves the connections that it has.
     pub handed_over: watch::Sender<bool>,
+}
+
+impl Gate {
+    /// Where rules write whom they ban.
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger { store: &self.store, metrics: &self.metrics }
+    }
 }
 
 /// What is known of one request as it passes the hooks.

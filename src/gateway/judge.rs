@@ -179,7 +179,7 @@ impl Call<'_> {
         held: Held,
     ) -> pingora::Result<Visit> {
         let mode = enforce::mode(self.live.settings.mode, &route);
-        bans::carry_out(self.gate, &self.live, &evidence, &mut decision, mode).await;
+        bans::carry_out(self.gate.ledger(), &self.live, &evidence, &mut decision, mode).await;
         let now = evidence.attempt.at;
         match enforce::course(&decision, mode) {
             Course::Forward(_permit, enforcement) => {

@@ -186,7 +186,8 @@ fn open_store(
     }
 }
 
-fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
+/// Bounds of a memory store, as the settings have them.
+pub(super) fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
     let limits = Limits::of_entries(entries);
     // Three kinds are counted.
     Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / 3), listed, ..limits }
