@@ -100,6 +100,7 @@
 //!   else sees [`settings`](config::settings).
 //! - [`admin`]: [metrics](admin::metrics), the admin listener's [pages](admin::pages), and its [API](admin::api): one table of
 //!   endpoints, one file a resource.
+//! - [`attempt_file`]: attempts with their truth, as `simulate` writes and `evaluate` reads them.
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
@@ -155,6 +156,8 @@ pub mod engine;
 
 #[cfg(feature = "gateway")]
 pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod attempt_file;
 #[cfg(feature = "gateway")]
 pub mod challenge;
 #[cfg(feature = "gateway")]

@@ -24,6 +24,7 @@ const LONG_FILES: &[(&str, &str)] = &[];
 /// Every part of the library, by layer: it may use its own layer and those below it.
 const LAYERS: &[(&str, u8)] = &[
     ("engine", 0),
+    ("attempt_file", 1),
     ("challenge", 1),
     ("config", 1),
     ("events", 1),

@@ -1,0 +1,420 @@
+//! Attempt files: attempts with their truth, one JSON object a line, in time order.
+//!
+//! `simulate` writes them, `evaluate` reads them, and so does whoever has labelled traffic of an application of their own.
+//! The type is written once, here, for both directions. Reading is line by line and bounded, so that a file of any length
+//! takes the memory of one line; and strict: a key that nobody knows is an error and no attempt without a password, because
+//! a measurement over half-read data looks like any other measurement. Texts are [`Cow`]s: who makes attempts by the million
+//! borrows the headers that they share.
+
+use crate::engine::event::Event;
+use crate::engine::outcome::Outcome;
+use crate::engine::time::Timestamp;
+use serde::de::{Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, BufRead, Read, Write};
+use std::net::IpAddr;
+
+/// Bytes of one line at most: headers of 32 KiB and fields of a form, escaped.
+pub const LONGEST_LINE: usize = 256 * 1024;
+/// Headers of one attempt at most.
+pub const MOST_HEADERS: usize = 256;
+/// What an attempt of a person who means no harm is labelled.
+pub const INNOCENT: &str = "innocent";
+
+/// A text that is borrowed for the life of the program, or owned.
+pub type Text = Cow<'static, str>;
+
+/// One line.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelledAttempt {
+    /// When, in seconds since the Unix epoch, to the millisecond.
+    #[serde(rename = "t", serialize_with = "write_time", deserialize_with = "read_time")]
+    pub at: Timestamp,
+    #[serde(serialize_with = "write_event", deserialize_with = "read_event")]
+    pub event: Event,
+    pub ip: IpAddr,
+    /// Name and value of each header, in the order and case in which the client sent them, without cookies.
+    pub headers: Vec<(Text, Text)>,
+    #[serde(default)]
+    pub http: HttpVersion,
+    /// What tells one cookie jar from another; none for a client that brought no cookie.
+    #[serde(default)]
+    pub device: Option<Text>,
+    #[serde(default)]
+    pub fields: Fields,
+    /// What the application would answer.
+    #[serde(serialize_with = "write_outcome", deserialize_with = "read_outcome")]
+    pub outcome: Outcome,
+    /// [`INNOCENT`], or an attack's name.
+    #[serde(deserialize_with = "read_label")]
+    pub label: Text,
+    /// Who really did it: the same for all attempts of one person, or of one campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Text>,
+    /// What kind of person, or of attacker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persona: Option<Text>,
+}
+
+/// What the form said. Names are those of a route's `fields`.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_password")]
+    pub password: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Text>,
+    /// In the currency's own units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card_bin: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card_last4: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipping_zip: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Text>,
+}
+
+/// Which HTTP the client spoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HttpVersion {
+    #[serde(rename = "1.0")]
+    Http10,
+    #[default]
+    #[serde(rename = "1.1")]
+    Http11,
+    #[serde(rename = "2")]
+    Http2,
+}
+
+impl HttpVersion {
+    /// As records have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            HttpVersion::Http10 => "1.0",
+            HttpVersion::Http11 => "1.1",
+            HttpVersion::Http2 => "2",
+        }
+    }
+}
+
+impl LabelledAttempt {
+    pub fn is_innocent(&self) -> bool {
+        self.label == INNOCENT
+    }
+
+    /// The first header of that name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+    }
+
+    /// Writes the line.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// Without what is in the form: it may be somebody's.
+impl fmt::Debug for LabelledAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} by {} from {}, {}", self.at, self.event, self.label, self.ip, self.outcome.status())
+    }
+}
+
+/// What is wrong with a file, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}:{line}: {problem}")]
+pub struct AttemptFileError {
+    pub file: String,
+    /// From 1.
+    pub line: u64,
+    pub problem: LineProblem,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, thiserror::Error)]
+pub enum LineProblem {
+    #[error("cannot be read: {0}")]
+    Io(io::Error),
+    #[error("is longer than {} KiB, the most that is read", LONGEST_LINE / 1024)]
+    TooLong,
+    #[error("{0}")]
+    Json(serde_json::Error),
+    #[error("has {0} headers; {MOST_HEADERS} are the most")]
+    Headers(usize),
+    #[error("is of {1}, before the line above it, of {0}: attempts must be in time order (sort them by `t`)")]
+    Disordered(Timestamp, Timestamp),
+}
+
+/// Reads a file, an attempt at a time. Empty lines are passed over.
+pub struct Attempts<R> {
+    input: R,
+    file: String,
+    line: u64,
+    buffer: Vec<u8>,
+    last: Timestamp,
+}
+
+impl<R: BufRead> Attempts<R> {
+    /// `file` is how errors call it.
+    pub fn new(file: impl Into<String>, input: R) -> Attempts<R> {
+        Attempts { input, file: file.into(), line: 0, buffer: Vec::new(), last: Timestamp::default() }
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The next attempt, none at the end.
+    pub fn read(&mut self) -> Result<Option<LabelledAttempt>, AttemptFileError> {
+        let read = self.read_line();
+        read.map_err(|problem| AttemptFileError { file: self.file.clone(), line: self.line, problem })
+    }
+
+    fn read_line(&mut self) -> Result<Option<LabelledAttempt>, LineProblem> {
+        loop {
+            self.line += 1;
+            self.buffer.clear();
+            let mut bounded = (&mut self.input).take(LONGEST_LINE as u64 + 1);
+            if bounded.read_until(b'\n', &mut self.buffer).map_err(LineProblem::Io)? == 0 {
+                return Ok(None);
+            }
+            if self.buffer.len() > LONGEST_LINE {
+                return Err(LineProblem::TooLong);
+            }
+            let line = self.buffer.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            let attempt: LabelledAttempt = serde_json::from_slice(line).map_err(LineProblem::Json)?;
+            if attempt.headers.len() > MOST_HEADERS {
+                return Err(LineProblem::Headers(attempt.headers.len()));
+            }
+            if attempt.at < self.last {
+                return Err(LineProblem::Disordered(self.last, attempt.at));
+            }
+            self.last = attempt.at;
+            return Ok(Some(attempt));
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Attempts<R> {
+    type Item = Result<LabelledAttempt, AttemptFileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+fn write_time<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    match at.0 % 1000 {
+        0 => serializer.serialize_u64(at.0 / 1000),
+        _ => serializer.serialize_f64(at.as_secs_f64()),
+    }
+}
+
+/// The last second of the year 9999: a number above it is in milliseconds, which is told and not guessed.
+const LATEST: f64 = 253_402_300_799.0;
+
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    if !(0.0..=LATEST).contains(&seconds) {
+        return Err(D::Error::custom(format!("`t` is {seconds}: it counts seconds since 1970, up to the year 9999")));
+    }
+    Ok(Timestamp((seconds * 1000.0).round() as u64))
+}
+
+fn write_event<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(event.name())
+}
+
+fn read_event<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
+    let name = Text::deserialize(deserializer)?;
+    name.parse().map_err(|()| {
+        let known = Event::NAMED.map(|event| event.name().to_owned()).join("`, `");
+        D::Error::custom(format!("`event` is `{}`; known are `{known}` and `custom:<name>`", shown(&name)))
+    })
+}
+
+/// What an attempt's outcome may be, with its name in files.
+const OUTCOMES: [(Outcome, &str); 5] = [
+    (Outcome::Succeeded, "succeeded"),
+    (Outcome::Failed, "failed"),
+    (Outcome::Pending, "pending"),
+    (Outcome::Unknown, "unknown"),
+    (Outcome::Aborted, "aborted"),
+];
+
+fn write_outcome<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
+    let name = OUTCOMES.iter().find(|(known, _)| known == outcome).map_or("unknown", |(_, name)| *name);
+    serializer.serialize_str(name)
+}
+
+fn read_outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Outcome, D::Error> {
+    let name = Text::deserialize(deserializer)?;
+    let known = OUTCOMES.iter().find(|(_, known)| *known == name).map(|(outcome, _)| *outcome);
+    known.ok_or_else(|| {
+        let names = OUTCOMES.map(|(_, name)| name).join("`, `");
+        D::Error::custom(format!("`outcome` is `{}`; known are `{names}`", shown(&name)))
+    })
+}
+
+fn read_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+    let label = Text::deserialize(deserializer)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if label.is_empty() || label.len() > 64 || !label.bytes().all(plain) {
+        return Err(D::Error::custom(format!(
+            "`label` is `{}`: write `{INNOCENT}`, or an attack's name of at most 64 letters, digits and `_`, `-`, `.`",
+            shown(&label)
+        )));
+    }
+    Ok(label)
+}
+
+/// A password that is no text is not repeated in the error.
+fn read_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
+    struct Password;
+    impl Visitor<'_> for Password {
+        type Value = Option<Text>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a password as text, or null")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(Cow::Owned(text.to_owned())))
+        }
+
+        fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+            Ok(Some(Cow::Owned(text)))
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            Err(E::custom("`password` is a number: write it as text, in quotes"))
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            Err(E::custom("`password` is a number: write it as text, in quotes"))
+        }
+
+        fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Err(E::custom("`password` is a number: write it as text, in quotes"))
+        }
+    }
+    deserializer.deserialize_any(Password)
+}
+
+/// A value as an error repeats it: short, and without what a terminal would take for an order.
+fn shown(value: &str) -> String {
+    let mut text: String = value.chars().take(40).flat_map(char::escape_debug).collect();
+    if value.chars().nth(40).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = r#"{"t":1763773323.456,"event":"login","ip":"203.0.113.7","headers":[["User-Agent","curl/8"],["accept","*/*"]],"http":"1.1","device":null,"fields":{"account":"anna@example.com","password":"secret"},"outcome":"failed","label":"bulk_stuffing","actor":"c1","persona":"bulk"}"#;
+
+    fn read(text: &str) -> Result<Vec<LabelledAttempt>, AttemptFileError> {
+        Attempts::new("a.jsonl", text.as_bytes()).collect()
+    }
+
+    fn complaint(text: &str) -> String {
+        read(text).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_read_is_written_again() {
+        let attempts = read(&format!("{LINE}\n\n{LINE}")).unwrap();
+        assert_eq!(attempts.len(), 2);
+        let attempt = &attempts[0];
+        assert_eq!(attempt.at, Timestamp(1_763_773_323_456));
+        assert_eq!(attempt.header("user-agent"), Some("curl/8"));
+        assert!(!attempt.is_innocent());
+        let mut out = Vec::new();
+        attempt.write(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{LINE}\n"));
+    }
+
+    #[test]
+    fn every_millisecond_comes_back() {
+        let mut attempt = read(LINE).unwrap().remove(0);
+        for at in (1_763_773_323_000..1_763_773_324_000).chain([0, 1, 253_402_300_798_999]) {
+            attempt.at = Timestamp(at);
+            let mut out = Vec::new();
+            attempt.write(&mut out).unwrap();
+            assert_eq!(read(&String::from_utf8(out).unwrap()).unwrap()[0].at, attempt.at);
+        }
+    }
+
+    #[test]
+    fn little_is_needed() {
+        let line =
+            r#"{"t":5,"event":"checkout","ip":"2001:db8::1","headers":[],"outcome":"succeeded","label":"innocent"}"#;
+        let attempt = read(line).unwrap().remove(0);
+        assert!(attempt.is_innocent());
+        assert_eq!((attempt.http, attempt.device.as_deref()), (HttpVersion::Http11, None));
+    }
+
+    #[test]
+    fn errors_name_file_line_and_value() {
+        let second = |line: &str| complaint(&format!("{LINE}\n{line}"));
+        for (from, to, said) in [
+            ("\"login\"", "\"log-in\"", "a.jsonl:2: `event` is `log-in`; known are `login`"),
+            ("\"failed\"", "\"fail\"", "a.jsonl:2: `outcome` is `fail`; known are `succeeded`"),
+            ("\"bulk_stuffing\"", "\"\"", "a.jsonl:2: `label` is ``: write `innocent`"),
+            ("203.0.113.7", "203.0.113", "a.jsonl:2: invalid IP address"),
+            ("1763773323.456", "1763773323456", "a.jsonl:2: `t` is 1763773323456: it counts seconds"),
+            ("\"account\"", "\"acount\"", "a.jsonl:2: unknown field `acount`, expected one of `account`"),
+            ("\"device\"", "\"devise\"", "a.jsonl:2: unknown field `devise`"),
+            ("\"secret\"", "4711", "a.jsonl:2: `password` is a number"),
+            ("1763773323.456", "1763773323.455", "a.jsonl:2: is of 2025-11-22T01:02:03.455Z, before the line above"),
+        ] {
+            let complaint = second(&LINE.replace(from, to));
+            assert!(complaint.starts_with(said), "{complaint}");
+        }
+        assert!(!second(&LINE.replace("\"secret\"", "4711")).contains("4711"), "a password is not repeated");
+        assert!(second("{").starts_with("a.jsonl:2: EOF"));
+    }
+
+    #[test]
+    fn lines_and_headers_are_bounded() {
+        let long = LINE.replace("secret", &"x".repeat(LONGEST_LINE));
+        assert!(complaint(&long).ends_with("is longer than 256 KiB, the most that is read"));
+        let many = vec![r#"["a","b"]"#; MOST_HEADERS + 1].join(",");
+        let many = LINE.replace(r#"["accept","*/*"]"#, &many);
+        assert!(complaint(&many).contains("has 258 headers; 256 are the most"));
+    }
+
+    #[test]
+    fn what_is_in_a_form_is_not_in_debug() {
+        let shown = format!("{:?}", read(LINE).unwrap());
+        assert!(!shown.contains("secret") && !shown.contains("anna"), "{shown}");
+    }
+}
