@@ -75,6 +75,8 @@
 //!   - [`decision`](engine::decision), [`record`](engine::record): the ruling, and its public shape.
 //!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.
 //!   - [`outcome`](engine::outcome): reading the application's answer.
+//!   - [`calibration`](engine::calibration): whether scores are what they say they are, counted over attempts whose truth
+//!     is known.
 //! - [`gateway`]: the imperative shell; all that knows Pingora.
 //!   - [`server`](gateway::server) with its `services`, [`door`](gateway::door), [`gate`](gateway::gate): starting,
 //!     admitting, the hooks.

@@ -6,6 +6,7 @@
 
 pub mod assessment;
 pub mod attempt;
+pub mod calibration;
 pub mod clearance;
 pub mod counterfactual;
 pub mod decision;
