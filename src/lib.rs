@@ -103,6 +103,7 @@
 //! - [`admin`]: [metrics](admin::metrics), the admin listener's [pages](admin::pages), and its [API](admin::api): one table of
 //!   endpoints, one file a resource.
 //! - [`attempt_file`]: attempts with their truth, as `simulate` writes and `evaluate` reads them.
+//! - [`evaluate`]: attempts whose truth is known, played to the engine and measured; report, page, comparison.
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
@@ -166,6 +167,8 @@ pub mod challenge;
 pub mod cli;
 #[cfg(feature = "gateway")]
 pub mod config;
+#[cfg(feature = "gateway")]
+pub mod evaluate;
 #[cfg(feature = "gateway")]
 pub mod events;
 #[cfg(feature = "gateway")]

@@ -100,6 +100,8 @@ struct Top {
 #[derive(Default)]
 struct Own {
     logins: u32,
+    /// How many accounts came before.
+    ordinal: u32,
     counts: Vec<OwnCount>,
 }
 
@@ -115,7 +117,9 @@ impl History {
     /// Counts a login.
     pub fn add(&mut self, login: &Login) {
         self.logins += 1;
-        let own = self.accounts.entry(login.account).or_default();
+        // An account beyond the last number shares it, which nobody notices before four billion.
+        let ordinal = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
+        let own = self.accounts.entry(login.account).or_insert_with(|| Own { ordinal, ..Own::default() });
         own.logins += 1;
         for (place, weights) in HIERARCHIES.iter().enumerate() {
             let values = &login.values[place][..weights.len()];
@@ -134,6 +138,11 @@ impl History {
     /// How many earlier logins the account has.
     pub fn logins_of(&self, login: &Login) -> u64 {
         self.accounts.get(&login.account).map_or(0, |own| u64::from(own.logins))
+    }
+
+    /// The account's number, from 0, in the order in which they first came; `None` if it has not come.
+    pub fn ordinal(&self, login: &Login) -> Option<u32> {
+        self.accounts.get(&login.account).map(|own| own.ordinal)
     }
 
     /// What the model says of a login that is not counted yet; `None` if the account has no earlier one.

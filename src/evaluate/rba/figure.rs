@@ -5,6 +5,7 @@
 //! earlier logins, since what nobody ever showed is easy to tell. Scores go into histograms of their logarithm (a
 //! hundredth of a step of e), so that memory does not grow with the file.
 
+use super::medians::{self, Median, Medians};
 use crate::engine::freeman::history::{History, Login};
 use std::collections::HashMap;
 
@@ -13,7 +14,8 @@ pub const SIZES: [(u64, u64); 9] =
     [(1, 1), (2, 2), (3, 3), (4, 5), (6, 8), (9, 12), (13, 20), (21, 50), (51, u64::MAX)];
 /// Shares of thieves to be stopped.
 const STOPPED: [f64; 3] = [0.9, 0.99, 0.999];
-const ATTACKERS: [&str; 3] = ["naive", "vpn", "targeted"];
+/// Who is played.
+pub const ATTACKERS: [&str; 3] = ["naive", "vpn", "targeted"];
 /// Addresses that are remembered of one country, or one network: the latest.
 const REMEMBERED: usize = 64;
 /// Bins of the histograms: a hundred for each factor of e, around a score of 1.
@@ -28,6 +30,7 @@ pub struct Figure {
     countries: HashMap<u64, Recent>,
     networks: HashMap<u64, Recent>,
     any: Recent,
+    medians: Medians,
     /// Advances by a constant, and is mixed when it is asked (SplitMix64): the same file gives the same figure.
     state: u64,
 }
@@ -54,6 +57,9 @@ impl Figure {
         let known = history.logins_of(login);
         if let Some(size) = SIZES.iter().position(|(least, most)| (*least..=*most).contains(&known)) {
             self.owners[size].add(score);
+        }
+        if let Some(user) = history.ordinal(login) {
+            self.medians.add(user, known, place(score));
         }
         let [anywhere, with] = [self.random(), self.random()].map(|random| self.any.pick(random));
         let country = self.random();
@@ -97,6 +103,12 @@ impl Figure {
         attackers.map(|(name, thieves)| Attacker { name, rows: rows(thieves) }).collect()
     }
 
+    /// By attacker and [`medians::STOPPED`]: how often the middle user is asked again. `None` where nobody was played.
+    pub fn medians(&self) -> [[Option<[Median; medians::SIZES.len()]>; medians::STOPPED.len()]; ATTACKERS.len()] {
+        let at = |thieves: usize, stopped: f64| Some(self.medians.at_bar(self.thieves[thieves].bar(stopped)?));
+        std::array::from_fn(|thieves| medians::STOPPED.map(|stopped| at(thieves, stopped)))
+    }
+
     fn random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -127,6 +139,12 @@ impl Recent {
     }
 }
 
+/// The bin of a score.
+fn place(score: f64) -> usize {
+    // Saturates, which is what is wanted at both ends.
+    ((score.ln() * PER_E + BINS as f64 / 2.0).max(0.0) as usize).min(BINS - 1)
+}
+
 struct Histogram {
     bins: Box<[u64]>,
 }
@@ -139,9 +157,7 @@ impl Default for Histogram {
 
 impl Histogram {
     fn add(&mut self, score: f64) {
-        let place = score.ln() * PER_E + BINS as f64 / 2.0;
-        // Saturates, which is what is wanted at both ends.
-        self.bins[(place.max(0.0) as usize).min(BINS - 1)] += 1;
+        self.bins[place(score)] += 1;
     }
 
     /// The highest bin from which on at least this share lies; `None` if it is empty.

@@ -1,0 +1,4 @@
+//! x
+use super::report::Report;
+/// Page.
+pub fn page(_: &Report) -> String { String::new() }
