@@ -28,7 +28,7 @@ pub fn text(report: &Report) -> String {
 pub fn percent(value: Option<f64>) -> String {
     match value.map(|value| 100.0 * value) {
         None => "-".to_owned(),
-        Some(value) if value == 0.0 || value >= 99.995 => format!("{value:.0} %"),
+        Some(value) if value < 0.000_5 || value >= 99.995 => format!("{value:.0} %"),
         Some(value) if value < 0.1 => format!("{value:.3} %"),
         Some(value) if value < 10.0 || value > 99.0 => format!("{value:.2} %"),
         Some(value) => format!("{value:.1} %"),
