@@ -377,7 +377,11 @@ fn only_challenges_make_clearances_and_only_verify_makes_a_solution() {
     }
     let here = "challenge/clearance.rs";
     assert_eq!(minted, [here; 2], "a clearance is made elsewhere than where a challenge is spent, or supposed to be");
-    assert_eq!(supposed, ["gateway/rehearsal/replay.rs"], "only on paper is anybody supposed to have solved a challenge");
+    assert_eq!(
+        supposed,
+        ["gateway/rehearsal/replay.rs"],
+        "only on paper is anybody supposed to have solved a challenge"
+    );
     assert_eq!(solved, ["challenge/mod.rs"], "a solution is made elsewhere than where it is verified");
 }
 

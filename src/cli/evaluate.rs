@@ -121,9 +121,8 @@ fn attempts(options: &Options) -> Result<String, (u8, String)> {
 }
 
 fn warm_up(text: &str) -> Result<Duration, (u8, String)> {
-    config::read_duration(text).map_err(|(problem, help)| {
-        (USAGE, format!("error: --warm-up: {problem}\n  = help: {help}"))
-    })
+    config::read_duration(text)
+        .map_err(|(problem, help)| (USAGE, format!("error: --warm-up: {problem}\n  = help: {help}")))
 }
 
 fn baseline(path: &Path) -> Result<(Report, String), (u8, String)> {

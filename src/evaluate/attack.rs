@@ -84,7 +84,10 @@ mod tests {
     #[test]
     fn people_solve_and_programs_do_not() {
         let share = |label| solves(label, ChallengeKind::ProofOfWork);
-        assert_eq!([share("innocent"), share("takeover_targeted"), share("takeover_vpn"), share("spraying")], [1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(
+            [share("innocent"), share("takeover_targeted"), share("takeover_vpn"), share("spraying")],
+            [1.0, 1.0, 0.0, 0.0]
+        );
         assert_eq!(share("unheard_of"), 0.0);
     }
 }

@@ -57,8 +57,7 @@ fn of_attack(changes: &mut Changes, attack: &Attack, before: Option<&Attack>) {
             other.score == threshold.score && other.false_positives_at_most == threshold.false_positives_at_most
         };
         let before = before.and_then(|before| before.thresholds.iter().find(same)).map(|before| before.recall);
-        let what =
-            format!("recall at {} % by {}", 100.0 * threshold.false_positives_at_most, threshold.score);
+        let what = format!("recall at {} % by {}", 100.0 * threshold.false_positives_at_most, threshold.score);
         changes.more(label, &what, before, threshold.recall);
     }
 }
@@ -95,8 +94,14 @@ fn caveats(now: &Report, baseline: &Report) -> Vec<String> {
         }
     };
     differs("attempts that are counted", baseline.input.counted.to_string(), now.input.counted.to_string());
-    let attempts =
-        |report: &Report| report.attacks.iter().map(|attack| format!("{} {}", attack.attempts, attack.label)).collect::<Vec<_>>().join(", ");
+    let attempts = |report: &Report| {
+        report
+            .attacks
+            .iter()
+            .map(|attack| format!("{} {}", attack.attempts, attack.label))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     differs("attacks", attempts(baseline), attempts(now));
     let solvers = |report: &Report| match report.configuration.solvers.join(", ") {
         none if none.is_empty() => "as by default".to_owned(),

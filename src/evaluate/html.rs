@@ -103,7 +103,10 @@ fn input(page: &mut String, report: &Report) {
     note("Not there, so blind", configuration.absent.iter().map(|absent| escaped(absent)).collect());
     note("Supposed to solve challenges", configuration.solvers.iter().map(|solver| escaped(solver)).collect());
     let full = input.memory.iter().filter(|(_, memory)| memory.evicted > 0);
-    note("The memory was full; made room", full.map(|(kind, memory)| format!("{} of {kind}", memory.evicted)).collect());
+    note(
+        "The memory was full; made room",
+        full.map(|(kind, memory)| format!("{} of {kind}", memory.evicted)).collect(),
+    );
 }
 
 fn tiles(page: &mut String, report: &Report) {
@@ -200,7 +203,12 @@ fn innocents(page: &mut String, report: &Report) {
         })
         .collect();
     if !rules.is_empty() {
-        table(page, "Rules that hit innocents", &["rule", "moment", "action", "hits", "of innocents' attempts"], &rules);
+        table(
+            page,
+            "Rules that hit innocents",
+            &["rule", "moment", "action", "hits", "of innocents' attempts"],
+            &rules,
+        );
         let reasons: Vec<Vec<Cell>> = innocents
             .reasons
             .iter()
@@ -245,7 +253,13 @@ fn of_share(x: f64, share: Share) -> Option<Point> {
 fn up_to(most: f64, label: &str) -> Axis {
     let to = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|to| most <= *to).unwrap_or(1.0);
     let tick = |part: f64| (to * part, percent(Some(to * part)));
-    Axis { label: label.to_owned(), from: 0.0, to, logarithmic: false, ticks: [0.0, 0.25, 0.5, 0.75, 1.0].map(tick).into() }
+    Axis {
+        label: label.to_owned(),
+        from: 0.0,
+        to,
+        logarithmic: false,
+        ticks: [0.0, 0.25, 0.5, 0.75, 1.0].map(tick).into(),
+    }
 }
 
 fn attacks(page: &mut String, report: &Report) {
@@ -282,7 +296,11 @@ fn recall(page: &mut String, report: &Report) {
                     None => format!("{}: none", escaped(event)),
                 });
                 row.push(share(threshold.recall));
-                row.push(format!("{}<small>{}</small>", percent(threshold.false_positives.value()), at.collect::<Vec<_>>().join(", ")));
+                row.push(format!(
+                    "{}<small>{}</small>",
+                    percent(threshold.false_positives.value()),
+                    at.collect::<Vec<_>>().join(", ")
+                ));
             }
             row.push(curve.area.map_or_else(|| "-".to_owned(), |area| format!("{area:.3}")));
             rows.push(row);
@@ -321,7 +339,10 @@ fn detection(page: &mut String, report: &Report) {
                 Below each attack as a whole stands the middle one of its actors that got there.";
     section(page, "detection", "Time to detection", lead);
     let took = |took: Option<Took>| {
-        took.map_or_else(|| "never".to_owned(), |took| format!("{}<small>{}</small>", took.attempts, time(took.seconds)))
+        took.map_or_else(
+            || "never".to_owned(),
+            |took| format!("{}<small>{}</small>", took.attempts, time(took.seconds)),
+        )
     };
     let row = |name: String, of: String, reached: &Reached| {
         vec![name, of, took(reached.first), took(reached.half), took(reached.most)]
@@ -348,13 +369,18 @@ fn detection(page: &mut String, report: &Report) {
             .detection
             .by_age
             .iter()
-            .map(|age| age.until.map_or_else(|| "later".to_owned(), |until| format!("<{}", time(until).replace(' ', ""))))
+            .map(|age| {
+                age.until.map_or_else(|| "later".to_owned(), |until| format!("<{}", time(until).replace(' ', "")))
+            })
             .collect();
         let points = attack.detection.by_age.iter().enumerate();
         let points: Vec<Point> = points.filter_map(|(x, age)| of_share(x as f64, age.stopped)).collect();
         let plot = Plot {
             title: attack.label.clone(),
-            summary: format!("Share of attempts of {} that were stopped, by how long their actor had been at it.", attack.label),
+            summary: format!(
+                "Share of attempts of {} that were stopped, by how long their actor had been at it.",
+                attack.label
+            ),
             x: Axis::named("since the actor's first attempt", &ages),
             y: Axis::share("stopped"),
             lines: vec![Line { name: "stopped".to_owned(), points, dotted: true }],
@@ -365,8 +391,10 @@ fn detection(page: &mut String, report: &Report) {
     page.push_str("</div>");
     let mut head = vec!["attack"];
     let ages = report.attacks.first().map(|attack| attack.detection.by_age.clone()).unwrap_or_default();
-    let ages: Vec<String> =
-        ages.iter().map(|age| age.until.map_or_else(|| "later".to_owned(), |until| format!("before {}", time(until)))).collect();
+    let ages: Vec<String> = ages
+        .iter()
+        .map(|age| age.until.map_or_else(|| "later".to_owned(), |until| format!("before {}", time(until))))
+        .collect();
     head.extend(ages.iter().map(String::as_str));
     let rows = report.attacks.iter().map(|attack| {
         let cells = attack.detection.by_age.iter().map(|age| share(age.stopped));
@@ -384,13 +412,22 @@ fn signals(page: &mut String, report: &Report) {
         .iter()
         .map(|signal| {
             let name = escaped(&signal.signal);
-            vec![name, share(signal.false_positives), share(signal.recall), share(signal.precision), percent(signal.blind.value())]
+            vec![
+                name,
+                share(signal.false_positives),
+                share(signal.recall),
+                share(signal.precision),
+                percent(signal.blind.value()),
+            ]
         })
         .collect();
     let head = ["signal", "fires on innocents", "fires on attacks", "precision in this mix", "blind"];
     table(page, "By signal", &head, &rows);
     let rows = report.attacks.iter().map(|attack| {
-        let fired = attack.signals.iter().map(|signal| format!("{} {}", escaped(&signal.signal), percent(signal.recall.value())));
+        let fired = attack
+            .signals
+            .iter()
+            .map(|signal| format!("{} {}", escaped(&signal.signal), percent(signal.recall.value())));
         let fired: Vec<String> = fired.collect();
         let fired = if fired.is_empty() { "nothing".to_owned() } else { fired.join(", ") };
         vec![escaped(&attack.label), format!("<span class=\"left\">{fired}</span>")]
@@ -442,7 +479,12 @@ fn calibration(page: &mut String, report: &Report) {
             let range = format!("{:.0} to {:.0}", bin.from, bin.to);
             vec![range, bin.bad.of.to_string(), format!("{:.2}", bin.mean_score), share(bin.bad)]
         });
-        details(page, &format!("Bins of {score}"), &["score", "attempts", "mean", "really so"], &rows.collect::<Vec<_>>());
+        details(
+            page,
+            &format!("Bins of {score}"),
+            &["score", "attempts", "mean", "really so"],
+            &rows.collect::<Vec<_>>(),
+        );
     }
 }
 
@@ -455,12 +497,14 @@ fn owners(page: &mut String, report: &Report) {
     let points = |shares: &[Share]| {
         shares.iter().enumerate().filter_map(|(x, share)| of_share(x as f64, *share)).collect::<Vec<_>>()
     };
-    let cells = |name: String, shares: &[Share]| std::iter::once(name).chain(shares.iter().map(|one| share(*one))).collect();
+    let cells =
+        |name: String, shares: &[Share]| std::iter::once(name).chain(shares.iter().map(|one| share(*one))).collect();
     let plot = |title: &str, lines: Vec<Line>| Plot {
         title: title.to_owned(),
-        summary: "Share of owners' logins that were asked again, falling with the number of earlier logins where the model \
+        summary:
+            "Share of owners' logins that were asked again, falling with the number of earlier logins where the model \
                   learns."
-            .to_owned(),
+                .to_owned(),
         x: Axis::named("earlier logins", &sizes),
         y: Axis::share("asked again"),
         lines,

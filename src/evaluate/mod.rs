@@ -121,7 +121,8 @@ fn counted_from(asked: &Asked<'_>) -> Result<Timestamp, Failure> {
     match (asked.warm_up, streams) {
         (Some(Duration::ZERO), _) => Ok(Timestamp::default()),
         (_, true) => Err(Failure::Usage(
-            "how long standard input is cannot be known beforehand: write `--warm-up 0s`, or read from a file".to_owned(),
+            "how long standard input is cannot be known beforehand: write `--warm-up 0s`, or read from a file"
+                .to_owned(),
         )),
         (warm_up, false) => {
             let Some((from, until)) = traffic::span(asked.files)? else { return Ok(Timestamp::default()) };
@@ -148,7 +149,8 @@ async fn play(
         tally.arrived(&attempt);
         let solves = |kind| asked.solvers.solves(&attempt, kind);
         let replayed = replay.play(&attempt, &solves).await;
-        let replayed = replayed.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", traffic.name(file))))?;
+        let replayed =
+            replayed.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", traffic.name(file))))?;
         let verdict = replayed.as_ref().map(Verdict::of);
         match replayed.as_ref().zip(verdict.as_ref()) {
             Some((replayed, verdict)) => tally.add(&attempt, replayed, verdict, (file, line)),
@@ -185,7 +187,9 @@ fn input(asked: &Asked<'_>, tally: &Tally, replay: &Replay, names: summary::Name
         until: tally.last.as_secs_f64(),
         memory: kinds(replay)
             .filter(|kind| kind.entries > 0)
-            .map(|KindStats { kind, entries, bytes, evicted, .. }| (kind.to_owned(), Memory { entries, bytes, evicted }))
+            .map(|KindStats { kind, entries, bytes, evicted, .. }| {
+                (kind.to_owned(), Memory { entries, bytes, evicted })
+            })
             .collect(),
     }
 }

@@ -9,8 +9,8 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 230.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 10.0;
+const LEFT: f64 = 56.0;
+const RIGHT: f64 = 18.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 40.0;
 
@@ -244,7 +244,10 @@ mod tests {
         };
         // Half-way on both: 0.01 % to 100 % by tens, and 0 to 100 %.
         let (x, y) = plot.at(0.01, 0.5);
-        assert!((x - f64::midpoint(LEFT, WIDTH - RIGHT)).abs() < 0.05 && (y - f64::midpoint(TOP, HEIGHT - BOTTOM)).abs() < 0.05);
+        assert!(
+            (x - f64::midpoint(LEFT, WIDTH - RIGHT)).abs() < 0.05
+                && (y - f64::midpoint(TOP, HEIGHT - BOTTOM)).abs() < 0.05
+        );
         let svg = plot.figure("p1");
         assert!(svg.contains("&lt;a&gt;") && !svg.contains("<a>"), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

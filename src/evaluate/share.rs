@@ -104,7 +104,7 @@ mod tests {
     fn a_share_is_printed_with_its_interval_and_read_by_its_counts() {
         let share = Share::new(1, 10);
         let json = serde_json::to_string(&share).unwrap();
-        assert_eq!(json, r#"{"count":1,"of":10,"share":0.1,"low":0.017876,"high":0.404155}"#);
+        assert_eq!(json, r#"{"count":1,"of":10,"share":0.1,"low":0.017876,"high":0.40415}"#);
         assert_eq!(serde_json::from_str::<Share>(&json).unwrap(), share);
         assert_eq!(Share::default().value(), None);
         assert_eq!(Share::default().interval(), (0.0, 1.0));

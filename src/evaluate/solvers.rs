@@ -65,7 +65,8 @@ impl Solvers {
             return share >= 1.0;
         }
         let mut hasher = DefaultHasher::new();
-        (kind.name(), attempt.at, attempt.ip, attempt.actor.as_deref(), attempt.fields.account.as_deref()).hash(&mut hasher);
+        (kind.name(), attempt.at, attempt.ip, attempt.actor.as_deref(), attempt.fields.account.as_deref())
+            .hash(&mut hasher);
         (hasher.finish() as f64 / u64::MAX as f64) < share
     }
 

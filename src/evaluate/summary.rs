@@ -5,8 +5,8 @@ use super::detection::{AGES, Campaign, Took, Track, median};
 use super::innocents::{self, Fared};
 use super::reauthentication::{self, SIZES};
 use super::report::{
-    AtPolicy, Attack, Bar, Bin, ByAge, ByName, Calibration, Curve, Detection, Innocents, Person, Range, Reached, Reason,
-    Reauthentication, Recall, RuleHits, Signal, Thieves, Threshold,
+    AtPolicy, Attack, Bar, Bin, ByAge, ByName, Calibration, Curve, Detection, Innocents, Person, Range, Reached,
+    Reason, Reauthentication, Recall, RuleHits, Signal, Thieves, Threshold,
 };
 use super::share::{Share, rounded};
 use super::spread::{self, Spread, percent};

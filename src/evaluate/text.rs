@@ -226,7 +226,10 @@ fn thresholds(text: &mut String, report: &Report) {
 }
 
 fn detection(text: &mut String, report: &Report) {
-    heading(text, "Time to detection: attempts / time until one was stopped, and until 50 % and 95 % of any 20 in a row were");
+    heading(
+        text,
+        "Time to detection: attempts / time until one was stopped, and until 50 % and 95 % of any 20 in a row were",
+    );
     let row = |name: String, actors: String, reached: &Reached| {
         vec![name, actors, took(reached.first), took(reached.half), took(reached.most)]
     };

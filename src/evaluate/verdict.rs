@@ -35,7 +35,8 @@ pub struct Verdict {
 
 impl Verdict {
     pub fn of(replayed: &Replayed) -> Verdict {
-        let decisions = || [Some(&replayed.before), replayed.again.as_ref(), replayed.after.as_ref()].into_iter().flatten();
+        let decisions =
+            || [Some(&replayed.before), replayed.again.as_ref(), replayed.after.as_ref()].into_iter().flatten();
         let refused = decisions().find(|decision| decision.ruling.action != Action::Allow);
         let Decision { moment, assessment, policy, ruling, .. } =
             refused.or(decisions().last()).unwrap_or(&replayed.before);

@@ -5,8 +5,8 @@
 //! `request_body_filter`: [`forward`]. `response_filter`, `response_body_filter`, `logging`:
 //! [`answer`].
 
-use super::bans::Ledger;
 use super::answer::{self, Answer};
+use super::bans::Ledger;
 use super::client_ca::ClientCa;
 use super::clock::Clock;
 use super::door;

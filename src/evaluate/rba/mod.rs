@@ -110,7 +110,8 @@ impl Evaluation {
             for ((stopped, row), published) in medians::STOPPED.iter().zip(rows).zip(medians::PUBLISHED[place]) {
                 let _ = write!(text, "  {:<10} {:>5.1} % ", attacker, 100.0 * stopped);
                 for (size, published) in published.iter().enumerate() {
-                    let here = row.and_then(|row| row[size]).map_or_else(|| "-".to_owned(), |(asked, _)| asked.to_string());
+                    let here =
+                        row.and_then(|row| row[size]).map_or_else(|| "-".to_owned(), |(asked, _)| asked.to_string());
                     let _ = write!(text, " {:>14}", format!("{here} ({published})"));
                 }
                 let _ = writeln!(text);
