@@ -15,7 +15,7 @@ use tollgate::engine::event::Event;
 use tollgate::engine::outcome::Outcome;
 use tollgate::engine::time::Timestamp;
 use tollgate::store::memory::{Limits, Memory, state};
-use tollgate::store::{DeviceKey, Observation, Withdrawal};
+use tollgate::store::{DeviceKey, Observation, Settlement, Withdrawal};
 
 const START: u64 = 1_700_000_000_000;
 /// Entries that change in a second of a busy gate.
@@ -46,7 +46,11 @@ fn attempt(memory: &Memory, number: u64, source: u64, account: u64, denied: bool
     });
     match denied {
         true => memory.withdraw(id, Withdrawal::Denied, at),
-        false => memory.settle(id, if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded }, at),
+        false => memory.settle(&Settlement::new(
+            id,
+            if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded },
+            at,
+        )),
     };
 }
 

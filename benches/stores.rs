@@ -22,7 +22,7 @@ use tollgate::engine::outcome::Outcome;
 use tollgate::engine::time::Timestamp;
 use tollgate::store::memory::{Limits, Memory};
 use tollgate::store::redis::Redis;
-use tollgate::store::{DeviceKey, Observation};
+use tollgate::store::{DeviceKey, Observation, Settlement};
 
 const ENTRIES: usize = 100_000;
 const START: u64 = 1_700_000_000_000;
@@ -46,7 +46,11 @@ fn attempt(memory: &Memory, number: u64, keys: u64) {
         accounts: &accounts,
     };
     black_box(memory.observe(&observation));
-    black_box(memory.settle(id, if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded }, at));
+    black_box(memory.settle(&Settlement::new(
+        id,
+        if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded },
+        at,
+    )));
 }
 
 fn observe_and_settle(criterion: &mut Criterion) {
@@ -155,7 +159,7 @@ async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
     };
     black_box(redis.observe(&observation).await.unwrap());
     let outcome = if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded };
-    black_box(redis.settle(id, outcome, at).await.unwrap());
+    black_box(redis.settle(&Settlement::new(id, outcome, at)).await.unwrap());
 }
 
 fn observe_and_settle_on_redis(criterion: &mut Criterion) {

@@ -162,6 +162,12 @@ fn percent(logit: f64) -> f64 {
 }
 
 impl Assessment {
+    /// Whether this attempt may teach what is usual. Not while activity is unusual (`high_activity_…`): whoever keeps it up
+    /// for long enough would be usual.
+    pub fn teaches(&self) -> bool {
+        !self.fired.names().any(|name| name.starts_with("high_activity_"))
+    }
+
     /// Log-odds by contributor for one score: `("intercept", …)` first, then fired signals with a weight, in table order.
     /// Added up in this order they are exactly the score's logit.
     pub fn contributions(&self, model: &Model, score: ScoreName) -> Vec<(&'static str, f64)> {
@@ -269,6 +275,16 @@ mod tests {
     fn vpn_on_a_rented_server(evidence: &mut Evidence) {
         evidence.intel.datacenter = Known::Yes(Arc::from("M247"));
         evidence.intel.vpn = Known::Yes(Arc::from("NordVPN"));
+    }
+
+    #[test]
+    fn nothing_is_learnt_while_activity_is_unusual() {
+        let mut assessment = assess(&fixture::evidence(), &Model::default());
+        assert!(assessment.teaches());
+        assessment.fired.insert(crate::engine::signals::find("tor_exit").unwrap());
+        assert!(assessment.teaches(), "who comes from where is no activity");
+        assessment.fired.insert(crate::engine::signals::find("high_activity_ip").unwrap());
+        assert!(!assessment.teaches());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod fixture;
 pub mod freeman;
 pub mod outcome;
+pub mod ownership;
 pub mod parts;
 pub mod pattern;
 pub mod policy;

@@ -23,7 +23,7 @@ use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::engine::{self};
 use crate::secrets::NoRandomness;
-use crate::store::Withdrawal;
+use crate::store::{Settlement, Withdrawal};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
@@ -325,7 +325,8 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
             Finding { outcome, rule: None, status: 0 }
         }
     };
-    gate.settle(id, finding.outcome, now).await;
+    let teaches = judged.decision.assessment.teaches();
+    gate.settle(&Settlement { id, outcome: finding.outcome, at: now, teaches }).await;
     gate.record_outcome(judged, &finding, took);
 }
 

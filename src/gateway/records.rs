@@ -8,12 +8,11 @@ use crate::config::settings::Route;
 use crate::engine::attempt::AttemptId;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::{Evidence, Moment};
-use crate::engine::outcome::Outcome;
 use crate::engine::record::{
     Answer, DecisionRecord, Enforcement, OutcomeRecord, RecordContext, Refusal, RefusalRecord,
 };
 use crate::engine::time::Timestamp;
-use crate::store::Withdrawal;
+use crate::store::{Settlement, Withdrawal};
 use std::time::Duration;
 
 /// Of this program, in every record.
@@ -87,8 +86,8 @@ impl Gate {
     }
 
     /// Tells the store what became of an attempt.
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) {
-        if let Err(error) = self.store.settle(id, outcome, at).await {
+    pub async fn settle(&self, settlement: &Settlement) {
+        if let Err(error) = self.store.settle(settlement).await {
             self.metrics.store_failed(&error);
         }
     }

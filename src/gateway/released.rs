@@ -7,6 +7,7 @@ use crate::engine::attempt::AttemptId;
 use crate::engine::outcome::Outcome;
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
+use crate::store::Settlement;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ pub async fn take(gate: &Gate, id: [u8; 16], now: Timestamp) -> Option<Waiting> 
 
 /// The owner has proven to be one: the success counts, and the record says so.
 pub async fn record(gate: &Gate, live: &Live, waiting: &Waiting, now: Timestamp) {
-    gate.settle(waiting.attempt, Outcome::Succeeded, now).await;
+    gate.settle(&Settlement::new(waiting.attempt, Outcome::Succeeded, now)).await;
     if let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(&waiting.record) {
         if let Some(metrics) = record["route"].as_str().and_then(|route| live.metrics_by_name(route)) {
             gate.metrics.enforced(metrics, Enforcement::Released);

@@ -95,6 +95,26 @@ impl DeviceKey {
     }
 }
 
+/// What became of an attempt, as it is told to [`Store::settle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    pub id: AttemptId,
+    /// What the application answered.
+    pub outcome: Outcome,
+    /// The present, as everywhere: not the moment of the attempt.
+    pub at: Timestamp,
+    /// Whether what was seen may teach what is usual: not while a signal of unusual activity fired, or whoever is
+    /// unusual for long enough would be so no longer.
+    pub teaches: bool,
+}
+
+impl Settlement {
+    /// Of an attempt that nothing unusual was seen of.
+    pub fn new(id: AttemptId, outcome: Outcome, at: Timestamp) -> Settlement {
+        Settlement { id, outcome, at, teaches: true }
+    }
+}
+
 /// Why the application never got to answer an attempt. None of these counts against the account's owner; all of them
 /// stay on the source. What was denied or challenged adds to no count of failures, and dilutes none: it only keeps what
 /// stood against this source on this account from ageing (`Account::refused_here`).
@@ -297,19 +317,17 @@ impl Store {
 
     /// Counts what the application answered, at the time of the attempt, not of the answer. Each attempt is settled
     /// once; after [`Outcome::Pending`] a final outcome may follow, after [`Withdrawal::Held`] a success.
-    ///
-    /// `at` is the present, as everywhere.
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+    pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         match self {
-            Store::Memory(memory) => match memory.if_here(|memory| memory.settle(id, outcome, at)) {
+            Store::Memory(memory) => match memory.if_here(|memory| memory.settle(settlement)) {
                 Some(settled) => Ok(settled),
-                None => match Box::pin(memory.elsewhere(Question::Settle(id, outcome, at))).await? {
+                None => match Box::pin(memory.elsewhere(Question::Settle(*settlement))).await? {
                     Answer::Settled(settled) => Ok(settled),
                     other => Err(other.unfit()),
                 },
             },
-            Store::Redis(redis) => Box::pin(redis.settle(id, outcome, at)).await,
-            Store::Shared(shared) => Ok(Box::pin(shared.settle(id, outcome, at)).await),
+            Store::Redis(redis) => Box::pin(redis.settle(settlement)).await,
+            Store::Shared(shared) => Ok(Box::pin(shared.settle(settlement)).await),
         }
     }
 
@@ -511,8 +529,9 @@ mod tests {
     fn asking_costs_the_request_little_and_may_move_between_threads() {
         let store = Store::Memory(Memory::new(Limits::of_entries(10)).into());
         let attempt = conformance::login(1, conformance::NOON, 1, &[]);
+        let settlement = Settlement::new(attempt.id, Outcome::Failed, attempt.at);
         assert!(travels(&store.observe(&attempt)) <= 64);
-        assert!(travels(&store.settle(attempt.id, Outcome::Failed, attempt.at)) <= 96);
+        assert!(travels(&store.settle(&settlement)) <= 96);
         assert!(travels(&store.burn([0; 16], Duration::ZERO, attempt.at)) <= 192);
     }
 

@@ -118,7 +118,8 @@ fn follow(
             Step::Settle { back, outcome } => {
                 let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
                 let expected = model.settle(place, *outcome, present);
-                let settled = wait(store.settle(AttemptId(place as u128), *outcome, present)).unwrap();
+                let settled =
+                    wait(store.settle(&Settlement::new(AttemptId(place as u128), *outcome, present))).unwrap();
                 prop_assert_eq!(settled, expected);
             }
             Step::Withdraw { back, how } => {

@@ -13,6 +13,7 @@
 //! history: who counts them, exactly ([`history`]) or with bounds and decay, is another's business.
 
 pub mod history;
+pub mod live;
 
 /// The weights of the levels, highest first, as the authors fitted them to their data: address, network, country.
 pub const ADDRESS: [f64; 3] = [0.6, 0.3, 0.1];

@@ -8,8 +8,8 @@ pub fn looking_up_counts_nothing_and_sees_what_an_attempt_would(make: impl Fn(Li
     for (number, second) in (0..5).zip([0, 10, 20, 30, 40]) {
         see(&store, &login(number, secs(second), 7, &whom));
     }
-    wait(store.settle(AttemptId(0), Outcome::Failed, secs(41))).unwrap();
-    wait(store.settle(AttemptId(1), Outcome::Succeeded, secs(41))).unwrap();
+    wait(store.settle(&Settlement::new(AttemptId(0), Outcome::Failed, secs(41)))).unwrap();
+    wait(store.settle(&Settlement::new(AttemptId(1), Outcome::Succeeded, secs(41)))).unwrap();
     let now = secs(100);
     let look = |entity| wait(store.look_up(entity, now)).unwrap();
     let device = DeviceKey::Cookie(name(1 << 40 | 7));
@@ -42,12 +42,12 @@ pub fn a_forgotten_account_is_one_that_never_was(make: impl Fn(Limits) -> Store)
         see(&store, &login(number, secs(0), 7, &gone));
         see(&store, &login(10 + number, secs(0), 7, &stays));
     }
-    wait(store.settle(AttemptId(0), Outcome::Succeeded, secs(1))).unwrap();
+    wait(store.settle(&Settlement::new(AttemptId(0), Outcome::Succeeded, secs(1)))).unwrap();
     assert!(wait(store.forget(gone[0])).unwrap());
     assert!(!wait(store.forget(gone[0])).unwrap(), "there is nothing left");
     assert!(wait(store.look_up(Entity::Account(gone[0]), secs(2))).unwrap().is_none());
     // Attempts that were under way settle at their source and bring nobody back.
-    wait(store.settle(AttemptId(1), Outcome::Failed, secs(2))).unwrap();
+    wait(store.settle(&Settlement::new(AttemptId(1), Outcome::Failed, secs(2)))).unwrap();
     assert!(wait(store.look_up(Entity::Account(gone[0]), secs(2))).unwrap().is_none());
     let again = see(&store, &login(20, secs(3), 7, &gone));
     assert_eq!(again.account.recent.attempts, 1.0);

@@ -178,7 +178,7 @@ fn see(store: &Store, observation: &Observation<'_>) -> History {
 }
 
 fn settle(store: &Store, id: u128, outcome: Outcome) -> Settled {
-    wait(store.settle(AttemptId(id), outcome, NOON)).unwrap()
+    wait(store.settle(&Settlement::new(AttemptId(id), outcome, NOON))).unwrap()
 }
 
 fn withdraw(store: &Store, id: u128, how: Withdrawal) -> Settled {

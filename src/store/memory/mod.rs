@@ -40,7 +40,7 @@ use self::sharded::Sharded;
 use self::source::SourceEntry;
 use self::state::{Collecting, Keeping};
 use self::turnstile::Turnstile;
-use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal};
+use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
 use crate::engine::outcome::Outcome;
@@ -188,7 +188,8 @@ impl Memory {
         History { network, device, account }
     }
 
-    pub fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Settled {
+    pub fn settle(&self, settlement: &Settlement) -> Settled {
+        let Settlement { id, outcome, at, .. } = *settlement;
         self.turn(id, Standing::Answered(outcome), at)
     }
 
@@ -353,7 +354,7 @@ mod tests {
             // Half of them refused, which is remembered of each source.
             match id % 2 {
                 0 => memory.withdraw(AttemptId(id), Withdrawal::Denied, AT),
-                _ => memory.settle(AttemptId(id), Outcome::Succeeded, AT),
+                _ => memory.settle(&Settlement::new(AttemptId(id), Outcome::Succeeded, AT)),
             };
         };
         for source in 0..SOURCES {

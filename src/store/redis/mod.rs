@@ -49,7 +49,8 @@ use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::{
-    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Stats, StoreError, Withdrawal, memory,
+    Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal,
+    memory,
 };
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
@@ -150,7 +151,8 @@ impl Redis {
         Ok(true)
     }
 
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+    pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        let Settlement { id, outcome, at, .. } = *settlement;
         self.turn(id, Standing::Answered(outcome), at, self.deadline).await
     }
 
@@ -159,7 +161,8 @@ impl Redis {
     }
 
     /// Counts what became of an attempt at `at`, while the store could not be asked.
-    pub async fn settle_late(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+    pub async fn settle_late(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        let Settlement { id, outcome, at, .. } = *settlement;
         self.turn(id, Standing::Answered(outcome), at, PATIENCE).await
     }
 

@@ -60,14 +60,14 @@ fn keys_of(server: &Server, settings: &RedisSettings) -> Vec<Vec<u8>> {
 fn everything(redis: &Redis) {
     for (id, outcome) in [(1, Outcome::Succeeded), (2, Outcome::Failed), (3, Outcome::Pending)] {
         wait(redis.observe(&login(id, NOON, id as u32, &[name(id as u64), name(9)]))).unwrap();
-        wait(redis.settle(AttemptId(id), outcome, NOON)).unwrap();
+        wait(redis.settle(&Settlement::new(AttemptId(id), outcome, NOON))).unwrap();
     }
     for (id, how) in [(4, Withdrawal::Denied), (5, Withdrawal::Held)] {
         wait(redis.observe(&login(id, NOON, id as u32, &[name(id as u64)]))).unwrap();
         wait(redis.withdraw(AttemptId(id), how, NOON)).unwrap();
     }
     wait(redis.observe_late(&login(6, NOON, 6, &[name(6)]))).unwrap();
-    wait(redis.settle_late(AttemptId(6), Outcome::Failed, NOON)).unwrap();
+    wait(redis.settle_late(&Settlement::new(AttemptId(6), Outcome::Failed, NOON))).unwrap();
     wait(redis.burn([1; 16], Duration::from_secs(300), NOON)).unwrap();
     wait(redis.hold([1; 16], &Bytes::from_static(b"sealed"), Duration::from_secs(300), NOON)).unwrap();
 }
@@ -135,12 +135,12 @@ fn an_attempt_is_one_round_trip_of_one_command_for_each_thing_it_counts_in() {
     };
     // Known afterwards: the script is told once.
     wait(redis.observe(&login(0, NOON, 1, &[name(1), name(2)]))).unwrap();
-    wait(redis.settle(AttemptId(0), Outcome::Failed, NOON)).unwrap();
+    wait(redis.settle(&Settlement::new(AttemptId(0), Outcome::Failed, NOON))).unwrap();
     let before = [calls("evalsha"), calls("eval"), calls("set")];
     wait(redis.observe(&login(1, NOON, 1, &[name(1), name(2)]))).unwrap();
     // Network, device, two names; their entries and the attempt's record are written.
     assert_eq!([calls("evalsha"), calls("eval"), calls("set")], [before[0] + 4, before[1], before[2] + 5]);
-    wait(redis.settle(AttemptId(1), Outcome::Failed, NOON)).unwrap();
+    wait(redis.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOON))).unwrap();
     assert_eq!([calls("evalsha"), calls("eval"), calls("set")], [before[0] + 9, before[1], before[2] + 10]);
 }
 
@@ -164,7 +164,7 @@ fn an_outcome_is_not_counted_into_an_entry_that_is_younger_than_its_attempt() {
     wait(redis.observe(&login(1, secs(0), 1, &whom))).unwrap();
     assert!(wait(redis.forget(name(1))).unwrap());
     wait(redis.observe(&login(2, secs(1), 1, &whom))).unwrap();
-    assert_eq!(wait(redis.settle(AttemptId(1), Outcome::Failed, secs(1))), Ok(Settled::Counted));
+    assert_eq!(wait(redis.settle(&Settlement::new(AttemptId(1), Outcome::Failed, secs(1)))), Ok(Settled::Counted));
     let history = wait(redis.observe(&login(3, secs(1), 1, &whom))).unwrap();
     assert_eq!((history.account.recent.failed, history.account.in_flight), (0.0, 2));
     assert!(history.network.minute.failed > 0.9, "its source was not forgotten");
@@ -201,8 +201,14 @@ fn two_gates_on_one_store_count_as_one() {
     }
     for id in 0..10 {
         // By the other one than saw it come.
-        assert_eq!(wait(gates[1 - id as usize % 2].settle(AttemptId(id), Outcome::Failed, NOON)), Ok(Settled::Counted));
-        assert_eq!(wait(gates[id as usize % 2].settle(AttemptId(id), Outcome::Failed, NOON)), Ok(Settled::NotOpen));
+        assert_eq!(
+            wait(gates[1 - id as usize % 2].settle(&Settlement::new(AttemptId(id), Outcome::Failed, NOON))),
+            Ok(Settled::Counted)
+        );
+        assert_eq!(
+            wait(gates[id as usize % 2].settle(&Settlement::new(AttemptId(id), Outcome::Failed, NOON))),
+            Ok(Settled::NotOpen)
+        );
     }
     let Some(Known::Source(source)) = wait(gates[0].look_up(Entity::Network(network(1)), NOON)).unwrap() else {
         panic!()

@@ -46,10 +46,9 @@ use self::pending::{Backlog, HeldHere, SpentHere, Told, When};
 use self::remote::Mark;
 use super::memory::{Limits, Memory};
 use super::observed::Observed;
-use super::{Burn, Entity, Known, Observation, Seen, Settled, Stats, StoreError, Withdrawal};
+use super::{Burn, Entity, Known, Observation, Seen, Settled, Settlement, Stats, StoreError, Withdrawal};
 use crate::config::settings::Tokens;
 use crate::engine::attempt::{AttemptId, Pseudonym};
-use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -187,9 +186,9 @@ impl Shared {
         }
     }
 
-    pub async fn settle(self: &Arc<Self>, id: AttemptId, outcome: Outcome, at: Timestamp) -> Settled {
-        let here = self.local.settle(id, outcome, at);
-        self.turn(Told::Settle(id, outcome, at), here).await
+    pub async fn settle(self: &Arc<Self>, settlement: &Settlement) -> Settled {
+        let here = self.local.settle(settlement);
+        self.turn(Told::Settle(*settlement), here).await
     }
 
     pub async fn withdraw(self: &Arc<Self>, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {
@@ -206,7 +205,7 @@ impl Shared {
         }
         let command = async {
             match told {
-                Told::Settle(id, outcome, at) => self.remote.settle(id, outcome, at).await,
+                Told::Settle(settlement) => self.remote.settle(&settlement).await,
                 Told::Withdraw(id, how, at) => self.remote.withdraw(id, how, at).await,
                 // Is asked, not told.
                 Told::Observe(_) => Ok(here),

@@ -5,10 +5,9 @@
 //! have a queue of their own, which is told first and never makes room: a token that is forgotten can be spent again.
 
 use crate::engine::attempt::AttemptId;
-use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
-use crate::store::Withdrawal;
 use crate::store::observed::Observed;
+use crate::store::{Settlement, Withdrawal};
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use std::time::Instant;
 #[derive(Clone, Debug)]
 pub enum Told {
     Observe(Observed),
-    Settle(AttemptId, Outcome, Timestamp),
+    Settle(Settlement),
     Withdraw(AttemptId, Withdrawal, Timestamp),
 }
 
@@ -24,7 +23,8 @@ impl Told {
     pub fn id(&self) -> AttemptId {
         match self {
             Told::Observe(observed) => observed.id,
-            Told::Settle(id, ..) | Told::Withdraw(id, ..) => *id,
+            Told::Settle(settlement) => settlement.id,
+            Told::Withdraw(id, ..) => *id,
         }
     }
 
@@ -202,6 +202,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::outcome::Outcome;
     use crate::store::conformance::{NOON, login, name};
 
     fn observed(id: u128) -> Told {
@@ -209,7 +210,7 @@ mod tests {
     }
 
     fn settled(id: u128) -> Told {
-        Told::Settle(AttemptId(id), Outcome::Failed, NOON)
+        Told::Settle(Settlement::new(AttemptId(id), Outcome::Failed, NOON))
     }
 
     fn ids(told: &[Told]) -> Vec<u128> {

@@ -9,10 +9,9 @@ use super::pending::Told;
 use super::scripted::Scripted;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::History;
-use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::redis::Redis;
-use crate::store::{Burn, Entity, Known, Observation, ServerStats, Settled, StoreError, Withdrawal};
+use crate::store::{Burn, Entity, Known, Observation, ServerStats, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -46,11 +45,11 @@ impl Remote {
         }
     }
 
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
+    pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         match self {
-            Remote::Redis(redis) => redis.settle(id, outcome, at).await,
+            Remote::Redis(redis) => redis.settle(settlement).await,
             #[cfg(test)]
-            Remote::Scripted(scripted) => scripted.settle(id, outcome, at).await,
+            Remote::Scripted(scripted) => scripted.settle(settlement).await,
         }
     }
 
@@ -114,7 +113,7 @@ impl Remote {
         match self {
             Remote::Redis(redis) => match told {
                 Told::Observe(observed) => redis.observe_late(&observed.observation()).await.map(drop),
-                Told::Settle(id, outcome, at) => redis.settle_late(*id, *outcome, *at).await.map(drop),
+                Told::Settle(settlement) => redis.settle_late(settlement).await.map(drop),
                 Told::Withdraw(id, how, at) => redis.withdraw_late(*id, *how, *at).await.map(drop),
             },
             #[cfg(test)]

@@ -4,10 +4,9 @@ use super::pending::Told;
 use super::remote::Mark;
 use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::History;
-use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::memory::{Limits, Memory};
-use crate::store::{Burn, Entity, Known, Observation, Settled, StoreError, Withdrawal};
+use crate::store::{Burn, Entity, Known, Observation, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -112,8 +111,8 @@ impl Scripted {
         self.carry_out(false, |server| Scripted::count(server, seen)).await
     }
 
-    pub async fn settle(&self, id: AttemptId, outcome: Outcome, at: Timestamp) -> Result<Settled, StoreError> {
-        self.carry_out(false, |server| server.memory.settle(id, outcome, at)).await
+    pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        self.carry_out(false, |server| server.memory.settle(settlement)).await
     }
 
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
@@ -154,7 +153,7 @@ impl Scripted {
         }
         let tell = |server: &Server| match told {
             Told::Observe(observed) => drop(Scripted::count(server, &observed.observation())),
-            Told::Settle(id, outcome, at) => drop(server.memory.settle(*id, *outcome, *at)),
+            Told::Settle(settlement) => drop(server.memory.settle(settlement)),
             Told::Withdraw(id, how, at) => drop(server.memory.withdraw(*id, *how, *at)),
         };
         self.carry_out(true, tell).await

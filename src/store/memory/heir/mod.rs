@@ -71,7 +71,7 @@ impl Memory {
         }
         match question {
             Question::Observe(seen) => Answer::History(self.observe(&seen.observation())),
-            Question::Settle(id, outcome, at) => Answer::Settled(self.settle(*id, *outcome, *at)),
+            Question::Settle(settlement) => Answer::Settled(self.settle(settlement)),
             Question::Withdraw(id, how, at) => Answer::Settled(self.withdraw(*id, *how, *at)),
             Question::Burn(token, lifetime, at) => said(self.burn(*token, *lifetime, *at), Answer::Burn),
             Question::Hold(id, sealed, lifetime, at) => said(self.hold(*id, sealed, *lifetime, *at), |()| Answer::Held),

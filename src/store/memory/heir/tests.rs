@@ -7,7 +7,7 @@ use crate::engine::evidence::History;
 use crate::engine::outcome::Outcome;
 use crate::store::memory::Limits;
 use crate::store::memory::state;
-use crate::store::{Burn, DeviceKey, Observation, Settled, Store, Withdrawal};
+use crate::store::{Burn, DeviceKey, Observation, Settled, Settlement, Store, Withdrawal};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::path::Path;
@@ -120,7 +120,7 @@ proptest! {
                     prop_assert_eq!(known, format!("{:?}", wait(see(&plain, count, network, account))));
                 }
                 Step::Settle { back, outcome } => prop_assert_eq!(
-                    wait(store.settle(id(back), outcome, NOW)), wait(plain.settle(id(back), outcome, NOW))),
+                    wait(store.settle(&Settlement::new(id(back), outcome, NOW))), wait(plain.settle(&Settlement::new(id(back), outcome, NOW)))),
                 Step::Withdraw { back, how } => prop_assert_eq!(
                     wait(store.withdraw(id(back), how, NOW)), wait(plain.withdraw(id(back), how, NOW))),
                 Step::Burn { token } => prop_assert_eq!(
@@ -160,7 +160,10 @@ fn under_load_nothing_is_counted_twice_or_not_at_all_and_a_token_is_spent_once()
                         let id = 10_000 + thread * EACH + each;
                         see(&store, id, 7, 1).await;
                         let outcome = if each % 3 == 0 { Outcome::Succeeded } else { Outcome::Failed };
-                        assert_eq!(store.settle(AttemptId(id), outcome, NOW).await, Ok(Settled::Counted));
+                        assert_eq!(
+                            store.settle(&Settlement::new(AttemptId(id), outcome, NOW)).await,
+                            Ok(Settled::Counted)
+                        );
                         // All threads try the same tokens.
                         let burn = store.burn(each.to_le_bytes(), MINUTES, NOW).await;
                         first.fetch_add(u64::from(burn == Ok(Burn::First)), Ordering::Relaxed);

@@ -3,19 +3,18 @@
 use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
 use crate::engine::evidence::{Account, History, Source};
-use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
 use crate::store::memory::state::kept::{Kept, kept};
 use crate::store::observed::Observed;
-use crate::store::{Burn, Observation, Settled, StoreError, Withdrawal};
+use crate::store::{Burn, Observation, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub enum Question {
     Observe(Box<Observed>),
-    Settle(AttemptId, Outcome, Timestamp),
+    Settle(Settlement),
     Withdraw(AttemptId, Withdrawal, Timestamp),
     Burn([u8; 16], Duration, Timestamp),
     Hold([u8; 16], Bytes, Duration, Timestamp),
@@ -51,6 +50,7 @@ impl Answer {
     }
 }
 
+kept!(Settlement { id, outcome, at, teaches });
 kept!(Observed { id, at, event, network, device, told_apart, accounts });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight });
 kept!(Account { recent, from_here, refused_here, in_flight, known_source });
@@ -63,11 +63,9 @@ impl Kept for Question {
                 to.push(0);
                 seen.put(to);
             }
-            Question::Settle(id, outcome, at) => {
+            Question::Settle(settlement) => {
                 to.push(1);
-                id.put(to);
-                outcome.put(to);
-                at.put(to);
+                settlement.put(to);
             }
             Question::Withdraw(id, how, at) => {
                 to.push(2);
@@ -103,7 +101,7 @@ impl Kept for Question {
     fn take(from: &mut &[u8]) -> Option<Self> {
         Some(match u8::take(from)? {
             0 => Question::Observe(Kept::take(from)?),
-            1 => Question::Settle(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
+            1 => Question::Settle(Kept::take(from)?),
             2 => Question::Withdraw(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
             3 => Question::Burn(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),
             4 => Question::Hold(Kept::take(from)?, Kept::take(from)?, Kept::take(from)?, Kept::take(from)?),

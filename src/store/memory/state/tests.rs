@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::event::Event;
 use crate::engine::evidence::History;
 use crate::engine::outcome::Outcome;
-use crate::store::{Burn, Observation, Settled, Withdrawal};
+use crate::store::{Burn, Observation, Settled, Settlement, Withdrawal};
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp(1_795_338_000_000);
@@ -105,7 +105,7 @@ proptest! {
                 }
                 Step::Settle { back, outcome } => {
                     let id = AttemptId(count.saturating_sub(back));
-                    prop_assert_eq!(kept.settle(id, outcome, at), plain.settle(id, outcome, at));
+                    prop_assert_eq!(kept.settle(&Settlement::new(id, outcome, at)), plain.settle(&Settlement::new(id, outcome, at)));
                 }
                 Step::Withdraw { back, how } => {
                     let id = AttemptId(count.saturating_sub(back));
@@ -162,11 +162,11 @@ fn an_attempt_that_was_settled_before_a_kill_is_not_settled_again() {
     see(&memory, 1, NOW, 1, 1);
     see(&memory, 2, NOW, 1, 1);
     memory.write_down();
-    assert_eq!(memory.settle(AttemptId(1), Outcome::Failed, NOW), Settled::Counted);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOW)), Settled::Counted);
     memory.write_down();
     let memory = killed(memory, dir.path());
-    assert_eq!(memory.settle(AttemptId(1), Outcome::Failed, NOW), Settled::NotOpen);
-    assert_eq!(memory.settle(AttemptId(2), Outcome::Failed, NOW), Settled::Counted);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOW)), Settled::NotOpen);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(2), Outcome::Failed, NOW)), Settled::Counted);
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn a_disk_that_stays_full_costs_no_more_memory_than_a_bound_and_nothing_known() 
     memory.write_down();
     let memory = killed(memory, dir.path());
     assert_eq!(see(&memory, last + 1, NOW, last, 1).network.minute.attempts, 2.0);
-    assert_eq!(memory.settle(AttemptId(last), Outcome::Failed, NOW), Settled::Counted);
+    assert_eq!(memory.settle(&Settlement::new(AttemptId(last), Outcome::Failed, NOW)), Settled::Counted);
 }
 
 #[test]

@@ -64,13 +64,14 @@ fn a_server_that_stands_still_is_late_and_what_it_was_told_is_done_once() {
     let before = wait(patient.observe(&attempt(3))).unwrap().network;
     server.signal("STOP");
     assert_eq!(wait(redis.observe(&attempt(4))).unwrap_err(), StoreError::Late(Duration::from_millis(5)));
-    assert_eq!(wait(redis.settle(AttemptId(3), Outcome::Failed, NOON)).unwrap_err().name(), "late");
+    assert_eq!(wait(redis.settle(&Settlement::new(AttemptId(3), Outcome::Failed, NOON))).unwrap_err().name(), "late");
     server.signal("CONT");
     // What was sent is carried out, so it is not counted again by who tells it again.
     let counted = until("the late count", || wait(redis.observe_late(&attempt(4))).ok());
     assert!(!counted);
     until("the late outcome", || {
-        (wait(patient.settle(AttemptId(3), Outcome::Failed, NOON)) == Ok(Settled::NotOpen)).then_some(())
+        (wait(patient.settle(&Settlement::new(AttemptId(3), Outcome::Failed, NOON))) == Ok(Settled::NotOpen))
+            .then_some(())
     });
     let after = until("the outcome's counts", || {
         let Some(Known::Source(source)) = wait(patient.look_up(Entity::Network(network(1)), NOON)).unwrap() else {
@@ -177,7 +178,7 @@ fn a_server_that_forgot_the_scripts_is_told_them_again_and_counts_once() {
         assert_eq!((history.network.in_flight, history.account.in_flight), (id as u32 + 1, id as u32 + 1));
         assert_eq!(server.ask(&["SCRIPT", "FLUSH"]), "OK");
     }
-    assert_eq!(wait(redis.settle(AttemptId(0), Outcome::Failed, NOON)), Ok(Settled::Counted));
+    assert_eq!(wait(redis.settle(&Settlement::new(AttemptId(0), Outcome::Failed, NOON))), Ok(Settled::Counted));
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn outcomes_that_are_on_their_way_are_told_before_the_end() {
     }
     for id in 0..50 {
         // In time or late: begun.
-        let _ = wait(redis.settle(AttemptId(id), Outcome::Failed, NOON));
+        let _ = wait(redis.settle(&Settlement::new(AttemptId(id), Outcome::Failed, NOON)));
     }
     redis.close();
     let Some(Known::Source(source)) = wait(redis.look_up(Entity::Network(network(1)), NOON)).unwrap() else { panic!() };

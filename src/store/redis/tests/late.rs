@@ -14,7 +14,7 @@ fn what_is_told_late_counts_at_the_weight_of_its_age_and_moves_no_present_back()
     let history = wait(redis.observe(&login(3, secs(300), 1, &[name(3)]))).unwrap();
     assert!((history.network.minute.attempts - (2.0 + 0.5f64.powi(5))).abs() < 1e-9);
     assert_eq!((history.network.accounts, history.network.in_flight), (3, 2), "what is that old is not in flight");
-    assert_eq!(wait(redis.settle_late(AttemptId(2), Outcome::Failed, secs(1))), Ok(Settled::Counted));
+    assert_eq!(wait(redis.settle_late(&Settlement::new(AttemptId(2), Outcome::Failed, secs(1)))), Ok(Settled::Counted));
     let history = wait(redis.observe(&login(4, secs(300), 1, &[name(3)]))).unwrap();
     assert!((history.network.minute.failed - 0.5f64.powi(5)).abs() < 1e-9);
     assert_eq!((history.network.answered_accounts, history.network.failed_accounts), (1, 1));
@@ -28,9 +28,9 @@ fn what_was_told_in_time_is_not_counted_again() {
     let attempt = login(1, NOON, 1, &whom);
     wait(redis.observe(&attempt)).unwrap();
     assert!(!wait(redis.observe_late(&attempt)).unwrap());
-    wait(redis.settle(AttemptId(1), Outcome::Failed, NOON)).unwrap();
+    wait(redis.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOON))).unwrap();
     assert!(!wait(redis.observe_late(&attempt)).unwrap(), "also when it is settled");
-    assert_eq!(wait(redis.settle_late(AttemptId(1), Outcome::Failed, NOON)), Ok(Settled::NotOpen));
+    assert_eq!(wait(redis.settle_late(&Settlement::new(AttemptId(1), Outcome::Failed, NOON))), Ok(Settled::NotOpen));
     assert_eq!(wait(redis.withdraw_late(AttemptId(1), Withdrawal::Denied, NOON)), Ok(Settled::NotOpen));
     let late = login(2, NOON, 1, &whom);
     assert!(wait(redis.observe_late(&late)).unwrap());
@@ -72,13 +72,13 @@ proptest! {
             let seen = login(id as u128, at, one.network, &whom);
             wait(in_time.observe(&seen)).unwrap();
             if let Some(outcome) = one.outcome {
-                wait(in_time.settle(seen.id, outcome, at)).unwrap();
+                wait(in_time.settle(&Settlement::new(seen.id, outcome, at))).unwrap();
             }
             match one.late {
                 None => {
                     wait(late.observe(&seen)).unwrap();
                     if let Some(outcome) = one.outcome {
-                        wait(late.settle(seen.id, outcome, at)).unwrap();
+                        wait(late.settle(&Settlement::new(seen.id, outcome, at))).unwrap();
                     }
                 }
                 Some(order) => waiting.push((order, id as u128, at, one)),
@@ -90,7 +90,7 @@ proptest! {
             let seen = login(id, at, one.network, &whom);
             prop_assert!(wait(late.observe_late(&seen)).unwrap());
             if let Some(outcome) = one.outcome {
-                prop_assert_eq!(wait(late.settle_late(seen.id, outcome, at)), Ok(Settled::Counted));
+                prop_assert_eq!(wait(late.settle_late(&Settlement::new(seen.id, outcome, at))), Ok(Settled::Counted));
             }
         }
         for (network, whom) in (0..3).flat_map(|network| (0..5).map(move |whom| (network, whom))) {

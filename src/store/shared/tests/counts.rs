@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::attempt::Pseudonym;
 use crate::engine::event::Event;
+use crate::engine::outcome::Outcome;
 use crate::store::conformance::network;
 use crate::store::model::same;
 use crate::store::{DeviceKey, FAULTS};
@@ -15,7 +16,7 @@ async fn well_it_knows_what_the_whole_fleet_saw() {
     for id in 0..3 {
         let seen = see(&one, id).await;
         assert!(seen.missing.is_none());
-        assert_eq!(one.settle(AttemptId(id), Outcome::Failed, NOON).await, Settled::Counted);
+        assert_eq!(one.settle(&Settlement::new(AttemptId(id), Outcome::Failed, NOON)).await, Settled::Counted);
     }
     let seen = see(&other, 9).await;
     assert_eq!((seen.history.network.hour.attempts, seen.history.network.hour.failed), (4.0, 3.0));
@@ -28,7 +29,7 @@ async fn whatever_fails_history_is_at_hand_at_once_and_the_fault_has_its_name() 
         let server = Server::new(limits());
         let gate = gate(&server);
         see(&gate, 1).await;
-        gate.settle(AttemptId(1), Outcome::Failed, NOON).await;
+        gate.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOON)).await;
         server.set(Mode::Fails(fault()));
         for id in 2..9 {
             let seen = see(&gate, id).await;
@@ -52,7 +53,7 @@ async fn a_store_that_is_away_is_not_asked_by_visitors() {
     for id in 0..500 {
         let seen = see(&gate, id).await;
         assert!(seen.missing.is_some());
-        gate.settle(AttemptId(id), Outcome::Failed, NOON).await;
+        gate.settle(&Settlement::new(AttemptId(id), Outcome::Failed, NOON)).await;
     }
     until("opening", || gate.breaker.state() == State::Open).await;
     assert!(server.asked() <= 20, "asked {} times", server.asked());
@@ -94,7 +95,7 @@ async fn an_outage_leaves_no_trace_in_the_counts() {
     open(&one, &server).await;
     for id in 0..50 {
         see(&one, id).await;
-        one.settle(AttemptId(id), Outcome::Failed, NOON).await;
+        one.settle(&Settlement::new(AttemptId(id), Outcome::Failed, NOON)).await;
     }
     assert_eq!(shared_stats(&one).backlog, 110);
     server.set(Mode::Well);
@@ -116,7 +117,7 @@ async fn one_failure_is_told_before_anything_newer() {
     see(&gate, 1).await;
     server.set(Mode::Well);
     // Its attempt is not there yet: told directly this would be lost.
-    gate.settle(AttemptId(1), Outcome::Failed, NOON).await;
+    gate.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOON)).await;
     closed(&gate).await;
     assert_eq!(see(&gate, 2).await.history.network.hour.failed, 1.0);
     assert_eq!(shared_stats(&gate).entered[State::Open as usize], 0, "one failure is no outage");
@@ -131,7 +132,7 @@ async fn what_was_done_and_answered_too_late_counts_once() {
         assert_eq!(see(&gate, 1).await.missing, Some(LATE));
         server.set(Mode::Well);
         // Behind the doubt about its attempt.
-        gate.settle(AttemptId(1), Outcome::Failed, NOON).await;
+        gate.settle(&Settlement::new(AttemptId(1), Outcome::Failed, NOON)).await;
         closed(&gate).await;
         let history = see(&gate, 2).await.history;
         assert_eq!((history.network.hour.attempts, history.network.hour.failed), (2.0, 1.0));
@@ -258,8 +259,8 @@ async fn follow(steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Settle { back, outcome } => {
                 let Some(id) = count.checked_sub(*back as u128 + 1).map(AttemptId) else { continue };
-                plain.settle(id, *outcome, present);
-                gate.settle(id, *outcome, present).await;
+                plain.settle(&Settlement::new(id, *outcome, present));
+                gate.settle(&Settlement::new(id, *outcome, present)).await;
             }
             Step::Withdraw { back, how } => {
                 let Some(id) = count.checked_sub(*back as u128 + 1).map(AttemptId) else { continue };
