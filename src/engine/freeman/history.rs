@@ -32,6 +32,17 @@ impl Login {
         Login { account: self.account, values: [from.values[0], with.values[1]] }
     }
 
+    /// The account's hash.
+    pub fn account(&self) -> u64 {
+        self.account
+    }
+
+    /// The hashes of what it shows: the levels of the address, then of the User-Agent.
+    pub fn levels(&self) -> [u64; 7] {
+        let [[ip, asn, country, _], [agent, browser, system, device]] = self.values;
+        [ip, asn, country, agent, browser, system, device]
+    }
+
     /// The hash of the network's number.
     pub fn network(&self) -> u64 {
         self.values[0][1]

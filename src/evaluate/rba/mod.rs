@@ -6,9 +6,11 @@
 
 mod columns;
 mod figure;
+mod live;
 mod medians;
 
 use self::figure::{ATTACKERS, Figure};
+use self::live::{Beside, Compared};
 use crate::engine::freeman::history::History;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
@@ -25,6 +27,7 @@ pub struct Evaluation {
     accounts: u64,
     scored: u64,
     figure: Figure,
+    live: Compared,
 }
 
 /// Reads the file at `path`, and writes the scores of its logins to `scores`.
@@ -42,6 +45,7 @@ pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
     };
     let mut history = History::default();
     let mut figure = Figure::default();
+    let mut beside = Beside::default();
     let mut scored = 0;
     while let Some(row) = rows.read().map_err(|error| failed(path, &error))? {
         if let Some(score) = history.score(&row.login) {
@@ -49,8 +53,10 @@ pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
             if let Some((out, path)) = &mut out {
                 writeln!(out, "{},{score:?}", row.index).map_err(|error| failed(path, &error))?;
             }
-            figure.add(&history, &row.login, score);
+            let thieves = figure.add(&history, &row.login, score);
+            beside.add(&row.login, row.at, score, &thieves);
         }
+        beside.learn(&row.login, row.at);
         figure.learn(&row.login);
         history.add(&row.login);
     }
@@ -59,7 +65,7 @@ pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
     }
     let columns::Tally { rows, failed, incomplete, disordered } = rows.tally();
     let (logins, accounts) = history.size();
-    Ok(Evaluation { rows, failed, incomplete, disordered, logins, accounts, scored, figure })
+    Ok(Evaluation { rows, failed, incomplete, disordered, logins, accounts, scored, figure, live: beside.compared() })
 }
 
 impl Evaluation {
@@ -117,6 +123,22 @@ impl Evaluation {
                 let _ = writeln!(text);
             }
         }
+        let Compared { logins, spearman, areas, worst } = &self.live;
+        let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.4}"));
+        let _ = writeln!(
+            text,
+            "\nThe live form (bounds and decay) beside the exact one, on {logins} logins: ranks alike {}, worst relative \
+             difference {worst:.3}",
+            number(*spearman)
+        );
+        for ((attacker, exact), live) in ATTACKERS.iter().zip(self.figure.areas()).zip(areas) {
+            let _ = writeln!(
+                text,
+                "  {attacker:<10} a thief above an owner: exact {}, live {}",
+                number(exact),
+                number(*live)
+            );
+        }
         text
     }
 
@@ -149,9 +171,17 @@ impl Evaluation {
             "rows": self.rows, "failed": self.failed, "incomplete": self.incomplete, "disordered": self.disordered,
             "logins": self.logins, "accounts": self.accounts, "scored": self.scored,
             "reauthentication": attackers.collect::<serde_json::Map<_, _>>(), "middle_user": middle,
+            "live": serde_json::json!({
+                "logins": self.live.logins, "spearman": self.live.spearman, "worst_relative_difference": self.live.worst,
+                "area": areas(&self.live.areas), "area_exact": areas(&self.figure.areas()),
+            }),
         });
         format!("{object}\n")
     }
+}
+
+fn areas(areas: &[Option<f64>; ATTACKERS.len()]) -> serde_json::Map<String, serde_json::Value> {
+    ATTACKERS.iter().zip(areas).map(|(attacker, area)| ((*attacker).to_owned(), (*area).into())).collect()
 }
 
 #[cfg(test)]

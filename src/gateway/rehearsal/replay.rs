@@ -27,7 +27,7 @@ use crate::gateway::live::Live;
 use crate::gateway::{answer, fields, server};
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::memory::{Limits, Memory};
-use crate::store::{Stats, Store, Withdrawal};
+use crate::store::{Settlement, Stats, Store, Withdrawal};
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Request, Version};
 use pingora::http::RequestHeader;
@@ -173,12 +173,14 @@ impl Replay {
         solves: &dyn Fn(ChallengeKind) -> bool,
     ) {
         let route = replayed.route.clone();
+        let mut teaches = replayed.again.as_ref().unwrap_or(&replayed.before).assessment.teaches();
         self.metrics.settled(self.live.metrics_of(&route), outcome);
         replayed.passed = true;
         if answer::is_judged_again(&route, outcome) {
             evidence.moment = Moment::After;
             let decision = self.judge(evidence, &route).await;
             let action = decision.ruling.action;
+            teaches = decision.assessment.teaches();
             replayed.after = Some(decision);
             match action {
                 Action::Allow => {}
@@ -198,7 +200,7 @@ impl Replay {
         }
         let (id, at) = (evidence.attempt.id, evidence.attempt.at);
         // A memory of this process always answers.
-        let _ = self.store.settle(id, outcome, at).await;
+        let _ = self.store.settle(&Settlement { id, outcome, at, teaches }).await;
     }
 
     async fn judge(&self, evidence: &Evidence, route: &Route) -> Decision {
