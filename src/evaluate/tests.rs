@@ -384,3 +384,57 @@ fn whatever_is_wrong_is_told_with_its_place() {
     well_formed(&html::page(&empty));
     assert!(text::text(&empty).starts_with("0 attempts"));
 }
+
+/// The keys of a report, as paths. Names that a file brings are `*`.
+fn shape(value: &Value, path: &str, named: &[&str], paths: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                let key = if named.contains(&path) { "*" } else { key.as_str() };
+                shape(value, &format!("{path}.{key}"), named, paths);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| shape(item, &format!("{path}[]"), named, paths)),
+        Value::Null => {}
+        Value::Bool(_) => _ = paths.insert(format!("{path}: true or false")),
+        Value::Number(_) => _ = paths.insert(format!("{path}: number")),
+        Value::String(_) => _ = paths.insert(format!("{path}: text")),
+    }
+}
+
+/// Programs read the report: what was once in it stays in it. `TOLLGATE_RECORD=1` records what was added.
+#[test]
+fn the_reports_keys_are_a_contract() {
+    let place = Place::new();
+    let mut lines: Vec<Value> = (0..4).map(|n| login(n * 90_000, "anna", "innocent", BROWSER, "succeeded")).collect();
+    lines.push(login(270_000, "thief", "takeover_targeted", "curl/8", "succeeded"));
+    let mut other = login(270_001, "anna", "innocent", BROWSER, "succeeded");
+    other["event"] = json!("checkout");
+    lines.push(other);
+    let policy = "    rules: [{ name: all, when: \"true\", action: challenge, challenge: proof_of_work }]";
+    let config = config(&place, policy, "intel: { asn: nowhere.mmdb }");
+    let files = [place.write("a.jsonl", &lines)];
+    let mut solvers = Solvers::default();
+    solvers.add("innocent=1").unwrap();
+    let mut report = evaluate(&Asked { solvers, ..asked(&files, Some(&config)) }).unwrap();
+    report.comparison = Some(compare::compare(&report, &report, "before.json"));
+    let named = [
+        ".input.memory",
+        ".input.unprotected",
+        ".configuration.policies",
+        ".attacks[].thresholds[].thresholds",
+    ];
+    let mut paths = std::collections::BTreeSet::new();
+    shape(&serde_json::to_value(&report).unwrap(), "", &named, &mut paths);
+    let made: String = paths.iter().map(|path| format!("{path}\n")).collect();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/evaluate/report.txt");
+    if std::env::var_os("TOLLGATE_RECORD").is_some() {
+        std::fs::create_dir_all(fixture.parent().unwrap()).unwrap();
+        std::fs::write(&fixture, &made).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(&fixture).unwrap_or_default();
+    let lost: Vec<&str> = kept.lines().filter(|path| !paths.contains(*path)).collect();
+    assert!(lost.is_empty(), "keys that were in the report and are not any more: {lost:?}");
+    assert_eq!(made, kept, "keys were added: `TOLLGATE_RECORD=1 cargo nextest run --lib evaluate::tests` records them");
+}
