@@ -12,6 +12,7 @@ mod challenge;
 mod checking;
 mod degraded;
 mod documentation;
+mod evaluate;
 mod examples;
 mod explain;
 mod fleet;
