@@ -82,7 +82,8 @@
 //!     admitting, the hooks.
 //!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back;
 //!     [`judgement`](gateway::judgement): its steps that need no socket.
-//!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words.
+//!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words; or over
+//!     a whole traffic.
 //!   - [`recognize`](gateway::recognize): routes, in every reading of path, host and method.
 //!   - [`framing`](gateway::framing), [`held`](gateway::held), [`form`](gateway::form), [`fields`](gateway::fields),
 //!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.

@@ -1,4 +1,4 @@
-//! `explain`: one request taken through the gate on paper.
+//! `explain`: one request taken through the gate on paper. ([`replay`]: a whole traffic, for `evaluate`.)
 //!
 //! Everything that is asked of it is asked of the code that serves: recognition, framing, capture, evidence, the engine,
 //! the answer (`recognize`, `framing`, [`judgement`], `gather`, `enforce`, [`in_place`](super::answer::in_place),
