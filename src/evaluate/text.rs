@@ -28,9 +28,9 @@ pub fn text(report: &Report) -> String {
 pub fn percent(value: Option<f64>) -> String {
     match value.map(|value| 100.0 * value) {
         None => "-".to_owned(),
-        Some(value) if value < 0.000_5 || value >= 99.995 => format!("{value:.0} %"),
+        Some(value) if !(0.000_5..99.995).contains(&value) => format!("{value:.0} %"),
         Some(value) if value < 0.1 => format!("{value:.3} %"),
-        Some(value) if value < 10.0 || value > 99.0 => format!("{value:.2} %"),
+        Some(value) if !(10.0..=99.0).contains(&value) => format!("{value:.2} %"),
         Some(value) => format!("{value:.1} %"),
     }
 }
