@@ -84,7 +84,8 @@
 //!     admitting, the hooks.
 //!   - [`judge`](gateway::judge), [`answer`](gateway::answer): the journey, there and back;
 //!     [`judgement`](gateway::judgement): its steps that need no socket.
-//!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words.
+//!   - [`rehearsal`](gateway::rehearsal): the same steps over a request from a file, and what they say in words; or over
+//!     a whole traffic.
 //!   - [`recognize`](gateway::recognize): routes, in every reading of path, host and method.
 //!   - [`framing`](gateway::framing), [`held`](gateway::held), [`form`](gateway::form), [`fields`](gateway::fields),
 //!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.
@@ -107,6 +108,7 @@
 //!   endpoints, one file a resource.
 //! - [`tune`]: learning weights from labels, for somebody to read.
 //! - [`attempt_file`]: attempts with their truth, as `simulate` writes and `evaluate` reads them.
+//! - [`evaluate`]: attempts whose truth is known, played to the engine and measured; report, page, comparison.
 //! - [`cli`]: one file a command.
 //!
 //! Outside `src`: `conf` (configurations, and the embedded data with their origins), `tests/it` (stories through the real
@@ -170,6 +172,8 @@ pub mod challenge;
 pub mod cli;
 #[cfg(feature = "gateway")]
 pub mod config;
+#[cfg(feature = "gateway")]
+pub mod evaluate;
 #[cfg(feature = "gateway")]
 pub mod events;
 #[cfg(feature = "gateway")]

@@ -23,7 +23,7 @@ mod return_path;
 mod ticket;
 mod wire;
 
-pub use clearance::PendingClearance;
+pub use clearance::{PendingClearance, supposed};
 pub use held::{HeldAnswer, HoldError, MOST_BODY};
 pub use reply::Reply;
 pub use return_path::ReturnPath;

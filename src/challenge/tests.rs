@@ -363,7 +363,7 @@ fn every_kind_is_in_the_table_once_with_a_code_of_its_own() {
 /// The compiler keeps a `Solved` from being made outside this folder (its field is private); this keeps the rest honest.
 #[test]
 fn only_challenges_make_clearances_and_only_verify_makes_a_solution() {
-    let (mut minted, mut solved) = (Vec::new(), Vec::new());
+    let (mut minted, mut solved, mut supposed) = (Vec::new(), Vec::new(), Vec::new());
     for (name, code) in sources() {
         let lines = || code.lines().filter(|line| !line.trim_start().starts_with("//"));
         minted
@@ -372,8 +372,16 @@ fn only_challenges_make_clearances_and_only_verify_makes_a_solution() {
             line.contains("Solved {") && !["fn ", "struct ", "impl "].iter().any(|word| line.contains(word))
         };
         solved.extend(lines().filter(makes).map(|_| name.clone()));
+        let supposes = |line: &&str| line.contains("supposed(") && !line.contains("fn ");
+        supposed.extend(lines().filter(supposes).map(|_| name.clone()));
     }
-    assert_eq!(minted, ["challenge/clearance.rs"], "a clearance is made elsewhere than where a challenge is spent");
+    let here = "challenge/clearance.rs";
+    assert_eq!(minted, [here; 2], "a clearance is made elsewhere than where a challenge is spent, or supposed to be");
+    assert_eq!(
+        supposed,
+        ["gateway/rehearsal/replay.rs"],
+        "only on paper is anybody supposed to have solved a challenge"
+    );
     assert_eq!(solved, ["challenge/mod.rs"], "a solution is made elsewhere than where it is verified");
 }
 

@@ -131,7 +131,7 @@ async fn after_success(
     let mut decision = engine::decide(&judged.evidence, &judged.route.policy.rules);
     gate.metrics.decided(judged.live.metrics_of(&judged.route), &decision);
     let mode = enforce::mode(judged.live.settings.mode, &judged.route);
-    bans::carry_out(gate, &judged.live, &judged.evidence, &mut decision, mode).await;
+    bans::carry_out(gate.ledger(), &judged.live, &judged.evidence, &mut decision, mode).await;
     let in_place = match enforce::course(&decision, mode) {
         Course::Forward(_permit, enforcement) => {
             judged.answer = Answer::Read(finding);

@@ -4,24 +4,31 @@
 //! decision and before its answer, so that the next request of the same sender finds the ban. Monitor mode writes nothing
 //! and says what it would have written.
 
-use super::gate::Gate;
 use super::live::Live;
+use crate::admin::metrics::Metrics;
 use crate::config::settings::Mode;
 use crate::engine::decision::{BanFate, BanOf, BanOrder, Decision};
 use crate::engine::evidence::{Evidence, ListEffect};
 use crate::lists::{BANNED, Key, ban};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
+
+/// Where bans are written, and counted.
+#[derive(Clone, Copy)]
+pub struct Ledger<'l> {
+    pub store: &'l Store,
+    pub metrics: &'l Metrics,
+}
 
 /// Bans whom the decision orders to, and notes what became of it.
-pub async fn carry_out(gate: &Gate, live: &Live, evidence: &Evidence, decision: &mut Decision, mode: Mode) {
+pub async fn carry_out(ledger: Ledger<'_>, live: &Live, evidence: &Evidence, decision: &mut Decision, mode: Mode) {
     let Some(order) = decision.ruling.ban else { return };
-    let fate = fate(gate, live, evidence, decision, &order, mode).await;
-    gate.metrics.banned(fate.name());
+    let fate = fate(ledger, live, evidence, decision, &order, mode).await;
+    ledger.metrics.banned(fate.name());
     decision.ban = Some(fate);
 }
 
 async fn fate(
-    gate: &Gate,
+    ledger: Ledger<'_>,
     live: &Live,
     evidence: &Evidence,
     decision: &Decision,
@@ -41,7 +48,7 @@ async fn fate(
     if evidence.intel.lists.iter().any(|hit| hit.effect == ListEffect::Allow) {
         return BanFate::Spared("allow_listed");
     }
-    let before = gate.store.lists().entry(BANNED, &key).filter(|entry| attempt.at < entry.kept);
+    let before = ledger.store.lists().entry(BANNED, &key).filter(|entry| attempt.at < entry.kept);
     if let Some(entry) = before.as_ref().filter(|entry| entry.holds(attempt.at) && mode == Mode::Enforce) {
         // One of several requests at once: the first has banned them all.
         return BanFate::Banned { until: entry.until, times: entry.note.times };
@@ -54,11 +61,11 @@ async fn fate(
     if mode == Mode::Monitor {
         return BanFate::Monitored { until, times };
     }
-    match gate.store.change_lists(&[change]).await {
+    match ledger.store.change_lists(&[change]).await {
         Ok(()) => BanFate::Banned { until, times },
         Err(StoreError::Lists(_)) => BanFate::Spared("full"),
         Err(error) => {
-            gate.metrics.store_failed(&error);
+            ledger.metrics.store_failed(&error);
             BanFate::Spared("unavailable")
         }
     }

@@ -18,10 +18,12 @@ use crate::config::settings::{FieldSource, IdentityRules, Route};
 use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym};
 use http::HeaderMap;
 use settle::Settled;
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// What capture makes of a request's fields.
+#[derive(Default)]
 pub struct Captured {
     pub identity: Identity,
     pub form: FormFacts,
@@ -81,13 +83,7 @@ pub fn read(
     keys: &Keys,
     disposable: &dyn Fn(&str) -> Option<Box<str>>,
 ) -> Captured {
-    let mut captured = Captured {
-        identity: Identity::default(),
-        form: FormFacts::default(),
-        missing: Vec::new(),
-        ambiguities: Vec::new(),
-        raw: RawIdentifiers::default(),
-    };
+    let mut captured = Captured::default();
     let mut found = Found::default();
     for (field, sources) in fields {
         match settle::settle(sources, values, headers) {
@@ -103,9 +99,41 @@ pub fn read(
     if fields.iter().any(|(field, _)| field.is_credential()) {
         add_oddities(values.odd().iter(), &mut captured.ambiguities);
     }
-    identify(rules, &found, keys, disposable, &mut captured);
-    describe(&found, keys, &mut captured);
+    captured.complete(rules, &found, keys, disposable);
     captured
+}
+
+/// As [`capture`], of texts that stand for themselves: somebody has written down what was in the fields, and not the
+/// request. A text of a field that the route does not map is not seen, as in a request; an empty one is missing.
+pub fn told<'t>(
+    route: &Route,
+    texts: impl Fn(Field) -> Option<Cow<'t, str>>,
+    keys: &Keys,
+    disposable: &dyn Fn(&str) -> Option<Box<str>>,
+) -> Captured {
+    let mut captured = Captured::default();
+    let mut found = Found::default();
+    for (field, _) in &route.fields {
+        match texts(*field).filter(|text| !text.is_empty()) {
+            Some(text) => found.0.push((*field, Zeroizing::new(text.into_owned()))),
+            None => captured.missing.push(*field),
+        }
+    }
+    captured.complete(route.identity, &found, keys, disposable);
+    captured
+}
+
+impl Captured {
+    fn complete(
+        &mut self,
+        rules: IdentityRules,
+        found: &Found,
+        keys: &Keys,
+        disposable: &dyn Fn(&str) -> Option<Box<str>>,
+    ) {
+        identify(rules, found, keys, disposable, self);
+        describe(found, keys, self);
+    }
 }
 
 /// The settled text of each field.

@@ -6,6 +6,7 @@
 //! [`answer`].
 
 use super::answer::{self, Answer};
+use super::bans::Ledger;
 use super::client_ca::ClientCa;
 use super::clock::Clock;
 use super::device::{self, Brought};
@@ -71,6 +72,13 @@ pub struct Gate {
     pub token_revoked: AtomicBool,
     /// Whether another process [took over](super::succession), and this one only serves the connections that it has.
     pub handed_over: watch::Sender<bool>,
+}
+
+impl Gate {
+    /// Where rules write whom they ban.
+    pub fn ledger(&self) -> Ledger<'_> {
+        Ledger { store: &self.store, metrics: &self.metrics }
+    }
 }
 
 /// What is known of one request as it passes the hooks.

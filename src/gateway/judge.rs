@@ -186,7 +186,7 @@ impl Call<'_> {
         held: Held,
     ) -> pingora::Result<Visit> {
         let mode = enforce::mode(self.live.settings.mode, &route);
-        bans::carry_out(self.gate, &self.live, &evidence, &mut decision, mode).await;
+        bans::carry_out(self.gate.ledger(), &self.live, &evidence, &mut decision, mode).await;
         if mode == Mode::Enforce {
             decision.explored = route.policy.explore.lets_pass(&decision, || self.gate.keys.lot(self.id));
         }

@@ -187,7 +187,8 @@ fn open_store(
     }
 }
 
-fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
+/// Bounds of a memory store, as the settings have them.
+pub(super) fn limits_of(entries: usize, bytes: Option<usize>, listed: usize) -> Limits {
     let limits = Limits::of_entries(entries);
     Limits { bytes: bytes.map_or(limits.bytes, |bytes| bytes / TABLES), listed, ..limits }
 }

@@ -13,6 +13,7 @@ mod checking;
 mod degraded;
 mod device;
 mod documentation;
+mod evaluate;
 mod examples;
 mod explain;
 mod fleet;

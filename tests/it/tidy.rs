@@ -37,7 +37,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("admin", 2),
     ("gateway", 2),
     ("simulate", 2),
-    ("cli", 3),
+    ("evaluate", 3),
+    ("cli", 4),
 ];
 
 /// What the engine may be built from, beside std.

@@ -32,6 +32,17 @@ impl Login {
         Login { account: self.account, values: [from.values[0], with.values[1]] }
     }
 
+    /// The account's hash.
+    pub fn account(&self) -> u64 {
+        self.account
+    }
+
+    /// The hashes of what it shows: the levels of the address, then of the User-Agent.
+    pub fn levels(&self) -> [u64; 7] {
+        let [[ip, asn, country, _], [agent, browser, system, device]] = self.values;
+        [ip, asn, country, agent, browser, system, device]
+    }
+
     /// The hash of the network's number.
     pub fn network(&self) -> u64 {
         self.values[0][1]
@@ -100,6 +111,8 @@ struct Top {
 #[derive(Default)]
 struct Own {
     logins: u32,
+    /// How many accounts came before.
+    ordinal: u32,
     counts: Vec<OwnCount>,
 }
 
@@ -115,7 +128,9 @@ impl History {
     /// Counts a login.
     pub fn add(&mut self, login: &Login) {
         self.logins += 1;
-        let own = self.accounts.entry(login.account).or_default();
+        // An account beyond the last number shares it, which nobody notices before four billion.
+        let ordinal = u32::try_from(self.accounts.len()).unwrap_or(u32::MAX);
+        let own = self.accounts.entry(login.account).or_insert_with(|| Own { ordinal, ..Own::default() });
         own.logins += 1;
         for (place, weights) in HIERARCHIES.iter().enumerate() {
             let values = &login.values[place][..weights.len()];
@@ -134,6 +149,11 @@ impl History {
     /// How many earlier logins the account has.
     pub fn logins_of(&self, login: &Login) -> u64 {
         self.accounts.get(&login.account).map_or(0, |own| u64::from(own.logins))
+    }
+
+    /// The account's number, from 0, in the order in which they first came; `None` if it has not come.
+    pub fn ordinal(&self, login: &Login) -> Option<u32> {
+        self.accounts.get(&login.account).map(|own| own.ordinal)
     }
 
     /// What the model says of a login that is not counted yet; `None` if the account has no earlier one.

@@ -268,7 +268,7 @@ impl SignalId {
 }
 
 /// A set of signals, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SignalSet(u64);
 
 impl SignalSet {

@@ -136,6 +136,12 @@ impl Standing {
 impl Brought {
     pub const NOTHING: Brought = Brought { finding: Finding::Off, token: None, old_key: false, secure: false };
 
+    /// Of a request that somebody tells of.
+    pub fn told(token: Token) -> Brought {
+        let finding = if token.proven { Finding::Proven } else { Finding::Fresh };
+        Brought { finding, token: Some(token), ..Brought::NOTHING }
+    }
+
     /// As the store is told.
     pub fn presented(&self, keys: &Keys) -> Option<Presented> {
         let token = self.token?;

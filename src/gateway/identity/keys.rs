@@ -78,6 +78,11 @@ impl Keys {
         self.pseudonym("card", &[bin.as_bytes(), last4.as_bytes()])
     }
 
+    /// The id that a cookie would have for a device that somebody else's file tells of.
+    pub fn device_told(&self, name: &str) -> [u8; 16] {
+        self.pseudonym("told", &[name.as_bytes()]).0
+    }
+
     /// The pseudonym of a device, from the id in its cookie.
     pub fn device(&self, id: &[u8; 16]) -> Pseudonym {
         self.pseudonym("device", &[id])

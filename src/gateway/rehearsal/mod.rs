@@ -1,4 +1,4 @@
-//! `explain`: one request taken through the gate on paper.
+//! `explain`: one request taken through the gate on paper. ([`replay`]: a whole traffic, for `evaluate`.)
 //!
 //! Everything that is asked of it is asked of the code that serves: recognition, framing, capture, evidence, the engine,
 //! the answer (`recognize`, `framing`, [`judgement`], `gather`, `enforce`, [`in_place`](super::answer::in_place),
@@ -12,6 +12,7 @@ pub mod har;
 pub mod history;
 mod moment;
 pub mod raw;
+pub mod replay;
 pub mod source;
 pub mod wire;
 mod words;
@@ -294,29 +295,7 @@ impl Rehearsal {
             Some(history) => told.apply(history),
             None => {}
         }
-        fn blind<T>(known: &mut Known<T>) {
-            if matches!(known, Known::No) {
-                *known = Known::Unknown;
-            }
-        }
-        let intel = &mut evidence.intel;
-        for absent in &self.absent {
-            match absent.key.as_str() {
-                "intel.country" => evidence.degraded.push("country"),
-                "intel.city" => evidence.degraded.push("city"),
-                "intel.asn" => evidence.degraded.push("asn"),
-                "intel.anonymous" => {
-                    evidence.degraded.push("anonymous");
-                    blind(&mut intel.datacenter);
-                    blind(&mut intel.vpn);
-                    blind(&mut intel.tor_exit);
-                }
-                "intel.datacenter" => blind(&mut intel.datacenter),
-                "intel.vpn" => blind(&mut intel.vpn),
-                "intel.tor_exit" => blind(&mut intel.tor_exit),
-                _ => {}
-            }
-        }
+        blind_where_absent(evidence, &self.absent);
     }
 
     /// Every value that any route asks for; `None`: the body cannot be read.
@@ -415,6 +394,33 @@ impl Unavailable {
     fn again(&self) -> Unavailable {
         let Unavailable { key, file, reason, effect } = self;
         Unavailable { key: key.clone(), file: file.clone(), reason: reason.clone(), effect: effect.clone() }
+    }
+}
+
+/// What a missing file would have told is not known, and not taken for "no".
+fn blind_where_absent(evidence: &mut Evidence, absent: &[Unavailable]) {
+    fn blind<T>(known: &mut Known<T>) {
+        if matches!(known, Known::No) {
+            *known = Known::Unknown;
+        }
+    }
+    let intel = &mut evidence.intel;
+    for absent in absent {
+        match absent.key.as_str() {
+            "intel.country" => evidence.degraded.push("country"),
+            "intel.city" => evidence.degraded.push("city"),
+            "intel.asn" => evidence.degraded.push("asn"),
+            "intel.anonymous" => {
+                evidence.degraded.push("anonymous");
+                blind(&mut intel.datacenter);
+                blind(&mut intel.vpn);
+                blind(&mut intel.tor_exit);
+            }
+            "intel.datacenter" => blind(&mut intel.datacenter),
+            "intel.vpn" => blind(&mut intel.vpn),
+            "intel.tor_exit" => blind(&mut intel.tor_exit),
+            _ => {}
+        }
     }
 }
 

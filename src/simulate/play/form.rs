@@ -190,6 +190,7 @@ fn value_of(attempt: &LabelledAttempt, field: Field) -> Option<Cow<'_, str>> {
         Field::CardBin => &fields.card_bin,
         Field::CardLast4 => &fields.card_last4,
         Field::ShippingZip => &fields.shipping_zip,
+        Field::ShippingAddress => &fields.shipping_address,
         Field::Order => &fields.order,
         Field::Amount => return fields.amount.map(|amount| Cow::Owned(amount.to_string())),
     };

@@ -5,6 +5,7 @@
 //! earlier logins, since what nobody ever showed is easy to tell. Scores go into histograms of their logarithm (a
 //! hundredth of a step of e), so that memory does not grow with the file.
 
+use super::medians::{self, Median, Medians};
 use crate::engine::freeman::history::{History, Login};
 use std::collections::HashMap;
 
@@ -13,7 +14,8 @@ pub const SIZES: [(u64, u64); 9] =
     [(1, 1), (2, 2), (3, 3), (4, 5), (6, 8), (9, 12), (13, 20), (21, 50), (51, u64::MAX)];
 /// Shares of thieves to be stopped.
 const STOPPED: [f64; 3] = [0.9, 0.99, 0.999];
-const ATTACKERS: [&str; 3] = ["naive", "vpn", "targeted"];
+/// Who is played.
+pub const ATTACKERS: [&str; 3] = ["naive", "vpn", "targeted"];
 /// Addresses that are remembered of one country, or one network: the latest.
 const REMEMBERED: usize = 64;
 /// Bins of the histograms: a hundred for each factor of e, around a score of 1.
@@ -28,6 +30,7 @@ pub struct Figure {
     countries: HashMap<u64, Recent>,
     networks: HashMap<u64, Recent>,
     any: Recent,
+    medians: Medians,
     /// Advances by a constant, and is mixed when it is asked (SplitMix64): the same file gives the same figure.
     state: u64,
 }
@@ -50,10 +53,13 @@ pub struct Shares {
 
 impl Figure {
     /// Counts a login that is about to be added to the history, and plays thieves on its account.
-    pub fn add(&mut self, history: &History, login: &Login, score: f64) {
+    pub fn add(&mut self, history: &History, login: &Login, score: f64) -> Played {
         let known = history.logins_of(login);
         if let Some(size) = SIZES.iter().position(|(least, most)| (*least..=*most).contains(&known)) {
             self.owners[size].add(score);
+        }
+        if let Some(user) = history.ordinal(login) {
+            self.medians.add(user, known, place(score));
         }
         let [anywhere, with] = [self.random(), self.random()].map(|random| self.any.pick(random));
         let country = self.random();
@@ -65,11 +71,19 @@ impl Figure {
             country.zip(with).map(|(from, with)| login.stolen(&from, &with)),
             network.map(|from| login.stolen(&from, login)),
         ];
-        for (histogram, thief) in self.thieves.iter_mut().zip(thieves) {
-            if let Some(score) = thief.and_then(|thief| history.score(&thief)) {
+        for (histogram, thief) in self.thieves.iter_mut().zip(&thieves) {
+            if let Some(score) = thief.as_ref().and_then(|thief| history.score(thief)) {
                 histogram.add(score);
             }
         }
+        thieves
+    }
+
+    /// Of each attacker: how often a thief is above an owner.
+    pub fn areas(&self) -> [Option<f64>; ATTACKERS.len()] {
+        let mut owners = Histogram::default();
+        self.owners.iter().for_each(|some| owners.put(some));
+        std::array::from_fn(|place| self.thieves[place].area_above(&owners))
     }
 
     /// Remembers a login as something that thieves may look like.
@@ -97,12 +111,26 @@ impl Figure {
         attackers.map(|(name, thieves)| Attacker { name, rows: rows(thieves) }).collect()
     }
 
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    /// By attacker and [`medians::STOPPED`]: how often the middle user is asked again. `None` where nobody was played.
+    pub fn medians(&self) -> [[Option<[Median; medians::SIZES.len()]>; medians::STOPPED.len()]; ATTACKERS.len()] {
+        let at = |thieves: usize, stopped: f64| Some(self.medians.at_bar(self.thieves[thieves].bar(stopped)?));
+        std::array::from_fn(|thieves| medians::STOPPED.map(|stopped| at(thieves, stopped)))
     }
+
+    fn random(&mut self) -> u64 {
+        random(&mut self.state)
+    }
+}
+
+/// Thieves that were played beside a login, by attacker.
+pub type Played = [Option<Login>; ATTACKERS.len()];
+
+/// The next number of a state that advances by a constant (SplitMix64).
+pub fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// The latest logins of some kind.
@@ -127,7 +155,14 @@ impl Recent {
     }
 }
 
-struct Histogram {
+/// The bin of a score.
+fn place(score: f64) -> usize {
+    // Saturates, which is what is wanted at both ends.
+    ((score.ln() * PER_E + BINS as f64 / 2.0).max(0.0) as usize).min(BINS - 1)
+}
+
+/// Scores, by bins of their logarithm.
+pub struct Histogram {
     bins: Box<[u64]>,
 }
 
@@ -138,10 +173,23 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    fn add(&mut self, score: f64) {
-        let place = score.ln() * PER_E + BINS as f64 / 2.0;
-        // Saturates, which is what is wanted at both ends.
-        self.bins[(place.max(0.0) as usize).min(BINS - 1)] += 1;
+    pub fn add(&mut self, score: f64) {
+        self.bins[place(score)] += 1;
+    }
+
+    fn put(&mut self, other: &Histogram) {
+        self.bins.iter_mut().zip(&other.bins).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// The chance that one of these is above one of `others`, a tie counting half; `None` unless there are both.
+    pub fn area_above(&self, others: &Histogram) -> Option<f64> {
+        let (mut below, mut area) = (0.0, 0.0);
+        for (mine, theirs) in self.bins.iter().zip(&others.bins) {
+            area += *mine as f64 * (below + *theirs as f64 / 2.0);
+            below += *theirs as f64;
+        }
+        let all = self.bins.iter().sum::<u64>() as f64 * below;
+        (all > 0.0).then(|| area / all)
     }
 
     /// The highest bin from which on at least this share lies; `None` if it is empty.

@@ -4,6 +4,7 @@
 //! and scores that shall be compared must be over the same rows.
 
 use crate::engine::freeman::history::Login;
+use crate::engine::time::Timestamp;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::io::Read;
 
@@ -50,6 +51,8 @@ pub struct Tally {
 pub struct Row<'r> {
     pub index: &'r str,
     pub login: Login,
+    /// When; the time of the row before where this row's cannot be read.
+    pub at: Timestamp,
 }
 
 pub struct Rows<R> {
@@ -58,6 +61,7 @@ pub struct Rows<R> {
     /// Where [`COLUMNS`] are.
     places: [usize; COLUMNS.len()],
     last: Vec<u8>,
+    at: Timestamp,
     tally: Tally,
     index: String,
 }
@@ -76,6 +80,7 @@ impl<R: Read> Rows<R> {
             record: ByteRecord::new(),
             places,
             last: Vec::new(),
+            at: Timestamp::default(),
             tally: Tally::default(),
             index: String::new(),
         })
@@ -100,10 +105,11 @@ impl<R: Read> Rows<R> {
                 self.tally.failed += 1;
                 continue;
             }
+            self.at = instant(at).unwrap_or(self.at);
             let login = Login::of(account, [ip, asn, country], [agent, browser, system, device]);
             self.index.clear();
             self.index.push_str(&String::from_utf8_lossy(cells[0]));
-            return Ok(Some(Row { index: &self.index, login }));
+            return Ok(Some(Row { index: &self.index, login, at: self.at }));
         }
         Ok(None)
     }
@@ -111,6 +117,12 @@ impl<R: Read> Rows<R> {
     pub fn tally(&self) -> Tally {
         self.tally
     }
+}
+
+/// `2020-02-03 12:43:30.772`, which is UTC.
+fn instant(text: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(text).ok()?;
+    Timestamp::parse(&format!("{text}Z")).or_else(|| Timestamp::parse(text))
 }
 
 #[cfg(test)]
@@ -130,7 +142,8 @@ mod tests {
              3,2020-02-03 12:43:32.000,-4,,10.0.65.171,NO,-,-,29695,Mozilla,Firefox 20,iOS 13,,True,False,False\n"
         );
         let mut rows = Rows::new(text.as_bytes()).unwrap();
-        assert_eq!(rows.read().unwrap().unwrap().index, "0");
+        let row = rows.read().unwrap().unwrap();
+        assert_eq!((row.index, row.at.to_string().as_str()), ("0", "2020-02-03T12:43:30.772Z"));
         assert!(rows.read().unwrap().is_none());
         let Tally { rows, failed, incomplete, disordered } = rows.tally();
         assert_eq!([rows, failed, incomplete, disordered], [4, 1, 2, 1]);

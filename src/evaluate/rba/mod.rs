@@ -1,59 +1,23 @@
-//! `tollgate evaluate`: how good the gate's judgements are, on histories whose truth is known.
+//! The published model of account takeover alone, on logins in the columns of the public RBA data set: exact scores, and how
+//! often owners are asked again where a given share of thieves is stopped.
 //!
-//! So far it reads one kind of history: logins in the columns of the public RBA data set, for which the model of account
-//! takeover was published. Rows are read once, in order, and never kept; what grows is the counts.
+//! Rows are read once, in order, and never kept; what grows is the counts of the model, and six bytes of each of an account's
+//! first logins for the published [figure](medians).
 
+mod columns;
 mod figure;
-mod rba;
+mod live;
+mod medians;
 
-use self::figure::Figure;
-use super::progress::Progress;
-use super::{FAILED, FINE};
+use self::figure::{ATTACKERS, Figure};
+use self::live::{Beside, Compared};
 use crate::engine::freeman::history::History;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
-
-/// Measure the model of account takeover on a history of logins: how well it tells a thief with the right password from
-/// the owner, by how many logins of the owner it knows.
-#[derive(clap::Args)]
-#[command(
-    after_help = "The file has the columns of the public RBA data set (das-group/rba-dataset), in any order, in time \
-                        order of rows. Only successful logins count, and rows without a value are left out, as the authors \
-                        do. Thieves are played: naive ones with somebody's address and browser, ones with a VPN in the \
-                        owner's country, targeted ones in the owner's network with the owner's browser.\n\nExit codes: 0 \
-                        fine, 1 a file could not be read or written, 64 wrong usage.\n\nExamples:\n  tollgate evaluate \
-                        --rba rba-dataset.csv\n  tollgate evaluate --rba rba-dataset.csv --scores scores.csv"
-)]
-pub struct Options {
-    /// A history of logins in the columns of the RBA data set.
-    #[arg(long, value_name = "FILE")]
-    rba: PathBuf,
-    /// Where to write `index,freeman` for every login of an account that has earlier ones, scored against all rows before.
-    #[arg(long, value_name = "FILE")]
-    scores: Option<PathBuf>,
-    /// One JSON object instead of text for people.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Does it, and gives the exit code.
-pub fn evaluate(options: &Options) -> u8 {
-    match read(&options.rba, options.scores.as_deref()) {
-        Ok(evaluation) => {
-            let text = if options.json { evaluation.json() } else { evaluation.text() };
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
-            FINE
-        }
-        Err(message) => {
-            eprintln!("{message}");
-            FAILED
-        }
-    }
-}
+use std::path::Path;
 
 /// What was read and what came of it.
-struct Evaluation {
+pub struct Evaluation {
     rows: u64,
     failed: u64,
     incomplete: u64,
@@ -63,13 +27,14 @@ struct Evaluation {
     accounts: u64,
     scored: u64,
     figure: Figure,
+    live: Compared,
 }
 
-fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
-    let _progress = Progress::of(format!("reading {}", path.display()));
+/// Reads the file at `path`, and writes the scores of its logins to `scores`.
+pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
     let failed = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = File::open(path).map_err(|error| failed(path, &error))?;
-    let mut rows = rba::Rows::new(BufReader::with_capacity(1 << 20, file)).map_err(|error| failed(path, &error))?;
+    let mut rows = columns::Rows::new(BufReader::with_capacity(1 << 20, file)).map_err(|error| failed(path, &error))?;
     let mut out = match scores {
         None => None,
         Some(path) => {
@@ -80,6 +45,7 @@ fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
     };
     let mut history = History::default();
     let mut figure = Figure::default();
+    let mut beside = Beside::default();
     let mut scored = 0;
     while let Some(row) = rows.read().map_err(|error| failed(path, &error))? {
         if let Some(score) = history.score(&row.login) {
@@ -87,21 +53,24 @@ fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
             if let Some((out, path)) = &mut out {
                 writeln!(out, "{},{score:?}", row.index).map_err(|error| failed(path, &error))?;
             }
-            figure.add(&history, &row.login, score);
+            let thieves = figure.add(&history, &row.login, score);
+            beside.add(&row.login, row.at, score, &thieves);
         }
+        beside.learn(&row.login, row.at);
         figure.learn(&row.login);
         history.add(&row.login);
     }
     if let Some((mut out, path)) = out {
         out.flush().map_err(|error| failed(path, &error))?;
     }
-    let rba::Tally { rows, failed, incomplete, disordered } = rows.tally();
+    let columns::Tally { rows, failed, incomplete, disordered } = rows.tally();
     let (logins, accounts) = history.size();
-    Ok(Evaluation { rows, failed, incomplete, disordered, logins, accounts, scored, figure })
+    Ok(Evaluation { rows, failed, incomplete, disordered, logins, accounts, scored, figure, live: beside.compared() })
 }
 
 impl Evaluation {
-    fn text(&self) -> String {
+    /// For people.
+    pub fn text(&self) -> String {
         use std::fmt::Write;
         let mut text = String::new();
         let _ = writeln!(
@@ -134,10 +103,47 @@ impl Evaluation {
                 let _ = writeln!(text);
             }
         }
+        let _ = writeln!(
+            text,
+            "\nThe middle user: how often asked again after so many judged logins, here and as published (see the README)"
+        );
+        let _ = write!(text, "  thieves stopped    ");
+        for size in medians::SIZES {
+            let _ = write!(text, " {:>14}", format!("{size} logins"));
+        }
+        let _ = writeln!(text);
+        for (place, (attacker, rows)) in ATTACKERS.iter().zip(self.figure.medians()).enumerate() {
+            for ((stopped, row), published) in medians::STOPPED.iter().zip(rows).zip(medians::PUBLISHED[place]) {
+                let _ = write!(text, "  {:<10} {:>5.1} % ", attacker, 100.0 * stopped);
+                for (size, published) in published.iter().enumerate() {
+                    let here =
+                        row.and_then(|row| row[size]).map_or_else(|| "-".to_owned(), |(asked, _)| asked.to_string());
+                    let _ = write!(text, " {:>14}", format!("{here} ({published})"));
+                }
+                let _ = writeln!(text);
+            }
+        }
+        let Compared { logins, spearman, areas, worst } = &self.live;
+        let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.4}"));
+        let _ = writeln!(
+            text,
+            "\nThe live form (bounds and decay) beside the exact one, on {logins} logins: ranks alike {}, worst relative \
+             difference {worst:.3}",
+            number(*spearman)
+        );
+        for ((attacker, exact), live) in ATTACKERS.iter().zip(self.figure.areas()).zip(areas) {
+            let _ = writeln!(
+                text,
+                "  {attacker:<10} a thief above an owner: exact {}, live {}",
+                number(exact),
+                number(*live)
+            );
+        }
         text
     }
 
-    fn json(&self) -> String {
+    /// One object and a line's end.
+    pub fn json(&self) -> String {
         let attackers = self.figure.table().into_iter().map(|attacker| {
             let rows = attacker.rows.iter().map(|row| {
                 let by_size = figure::SIZES.iter().zip(row.by_size);
@@ -146,13 +152,36 @@ impl Evaluation {
             });
             (attacker.name.to_owned(), rows.collect::<Vec<_>>().into())
         });
+        let medians = self.figure.medians();
+        let middle = ATTACKERS.iter().enumerate().map(|(place, attacker)| {
+            let rows = medians::STOPPED.iter().enumerate().map(|(stopped, share)| {
+                let by_size = medians::SIZES.iter().enumerate().map(|(size, logins)| {
+                    let here = medians[place][stopped].and_then(|row| row[size]);
+                    serde_json::json!({
+                        "logins": logins, "asked": here.map(|(asked, _)| asked), "users": here.map(|(_, users)| users),
+                        "published": medians::PUBLISHED[place][stopped][size],
+                    })
+                });
+                serde_json::json!({"stopped": share, "by_logins": by_size.collect::<Vec<_>>()})
+            });
+            ((*attacker).to_owned(), rows.collect::<Vec<_>>().into())
+        });
+        let middle = middle.collect::<serde_json::Map<_, _>>();
         let object = serde_json::json!({
             "rows": self.rows, "failed": self.failed, "incomplete": self.incomplete, "disordered": self.disordered,
             "logins": self.logins, "accounts": self.accounts, "scored": self.scored,
-            "reauthentication": attackers.collect::<serde_json::Map<_, _>>(),
+            "reauthentication": attackers.collect::<serde_json::Map<_, _>>(), "middle_user": middle,
+            "live": serde_json::json!({
+                "logins": self.live.logins, "spearman": self.live.spearman, "worst_relative_difference": self.live.worst,
+                "area": areas(&self.live.areas), "area_exact": areas(&self.figure.areas()),
+            }),
         });
         format!("{object}\n")
     }
+}
+
+fn areas(areas: &[Option<f64>; ATTACKERS.len()]) -> serde_json::Map<String, serde_json::Value> {
+    ATTACKERS.iter().zip(areas).map(|(attacker, area)| ((*attacker).to_owned(), (*area).into())).collect()
 }
 
 #[cfg(test)]

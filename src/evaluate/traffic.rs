@@ -1,0 +1,154 @@
+//! Several attempt files as one traffic, in time order; and how long it is, before any of it is played.
+//!
+//! Each file is in order by itself (its reader sees to that), so the next attempt is the earliest of the next ones: one line
+//! of each file is in memory, however long they are. Of two at the same millisecond the file that was named first goes first.
+
+use crate::attempt_file::{AttemptFileError, Attempts, LONGEST_LINE, LabelledAttempt};
+use crate::engine::time::Timestamp;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Stands for standard input.
+pub const STANDARD_INPUT: &str = "-";
+
+/// Why the traffic cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
+    #[error(transparent)]
+    Attempt(#[from] AttemptFileError),
+}
+
+/// See the module.
+pub struct Traffic {
+    files: Vec<Next>,
+}
+
+struct Next {
+    attempts: Attempts<BufReader<Box<dyn Read>>>,
+    name: String,
+    /// The next one, with its line.
+    next: Option<(LabelledAttempt, u64)>,
+}
+
+/// The next attempt, and where it stands.
+pub struct Arrival {
+    pub attempt: LabelledAttempt,
+    /// Number of the file, from 0.
+    pub file: usize,
+    pub line: u64,
+}
+
+impl Traffic {
+    pub fn open(paths: &[PathBuf]) -> Result<Traffic, TrafficError> {
+        let open = |path: &PathBuf| {
+            let name = name_of(path);
+            let input: Box<dyn Read> = match path.as_os_str() == STANDARD_INPUT {
+                true => Box::new(io::stdin()),
+                false => Box::new(File::open(path).map_err(|error| TrafficError::Io(name.clone(), error))?),
+            };
+            let mut attempts = Attempts::new(name.clone(), BufReader::with_capacity(1 << 20, input));
+            let next = attempts.read()?.map(|attempt| (attempt, attempts.line()));
+            Ok(Next { attempts, name, next })
+        };
+        Ok(Traffic { files: paths.iter().map(open).collect::<Result<_, TrafficError>>()? })
+    }
+
+    /// The earliest attempt that was not read yet.
+    pub fn read(&mut self) -> Result<Option<Arrival>, TrafficError> {
+        let waiting = self.files.iter().enumerate();
+        let waiting = waiting.filter_map(|(file, next)| next.next.as_ref().map(|(attempt, _)| (attempt.at, file)));
+        let Some((_, file)) = waiting.min() else { return Ok(None) };
+        let Next { attempts, next, .. } = &mut self.files[file];
+        let following = attempts.read()?.map(|attempt| (attempt, attempts.line()));
+        let arrived = std::mem::replace(next, following);
+        Ok(arrived.map(|(attempt, line)| Arrival { attempt, file, line }))
+    }
+
+    /// What messages call a file.
+    pub fn name(&self, file: usize) -> &str {
+        self.files.get(file).map_or("", |next| &next.name)
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    match path.as_os_str() == STANDARD_INPUT {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
+}
+
+/// When the first and the last attempt of all files came; none if there is none. Only the ends of the files are read.
+pub fn span(paths: &[PathBuf]) -> Result<Option<(Timestamp, Timestamp)>, TrafficError> {
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    for path in paths {
+        let name = name_of(path);
+        let at_end = |error| TrafficError::Io(name.clone(), error);
+        let mut file = File::open(path).map_err(at_end)?;
+        let Some(first) = Attempts::new(name.clone(), BufReader::new(&file)).read()? else { continue };
+        let length = file.seek(SeekFrom::End(0)).map_err(at_end)?;
+        // Twice the longest line holds a whole one, whatever precedes it.
+        let tail = length.saturating_sub(2 * LONGEST_LINE as u64);
+        file.seek(SeekFrom::Start(tail)).map_err(at_end)?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end).map_err(at_end)?;
+        let lines = end.split(|byte| *byte == b'\n').rev();
+        // What is wrong with the last line is told when it is played, with its number.
+        let last = lines.map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
+        let last = last.and_then(|line| serde_json::from_slice::<LabelledAttempt>(line).ok());
+        let last = last.map_or(first.at, |attempt| attempt.at.max(first.at));
+        let (from, until) = span.unwrap_or((first.at, last));
+        span = Some((from.min(first.at), until.max(last)));
+    }
+    Ok(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(times: &[u64]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for t in times {
+            writeln!(
+                file,
+                r#"{{"t":{t},"event":"login","ip":"192.0.2.1","headers":[],"outcome":"failed","label":"innocent"}}"#
+            )
+            .unwrap();
+        }
+        file
+    }
+
+    fn played(files: &[&tempfile::NamedTempFile]) -> Result<Vec<(u64, usize, u64)>, TrafficError> {
+        let paths: Vec<PathBuf> = files.iter().map(|file| file.path().to_owned()).collect();
+        let mut traffic = Traffic::open(&paths)?;
+        let mut seen = Vec::new();
+        while let Some(Arrival { attempt, file, line }) = traffic.read()? {
+            seen.push((attempt.at.0 / 1000, file, line));
+        }
+        Ok(seen)
+    }
+
+    #[test]
+    fn files_are_played_as_one_in_time_order() {
+        let (a, b, empty) = (file(&[1, 5, 5, 9]), file(&[2, 5, 7]), file(&[]));
+        let seen = played(&[&a, &empty, &b]).unwrap();
+        assert_eq!(seen, [(1, 0, 1), (2, 2, 1), (5, 0, 2), (5, 0, 3), (5, 2, 2), (7, 2, 3), (9, 0, 4)]);
+        let paths = [b.path().to_owned(), a.path().to_owned()];
+        assert_eq!(span(&paths).unwrap(), Some((Timestamp(1_000), Timestamp(9_000))));
+        assert_eq!(span(&[empty.path().to_owned()]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line() {
+        let (a, b) = (file(&[1, 5]), file(&[2, 1]));
+        let error = played(&[&a, &b]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}:2: ", b.path().display())), "{error}");
+        let error = Traffic::open(&[PathBuf::from("/nowhere/at.jsonl")]).err().unwrap().to_string();
+        assert!(error.starts_with("/nowhere/at.jsonl: "), "{error}");
+        assert!(span(&[PathBuf::from("/nowhere/at.jsonl")]).is_err());
+    }
+}

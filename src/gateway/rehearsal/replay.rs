@@ -1,0 +1,324 @@
+//! A whole traffic on paper: attempts of which a file tells, one after the other, through the gate's own steps and over one
+//! memory that learns from them.
+//!
+//! What is the gate's is asked of the gate: facts, look-ups, counting, judging, bans, the second judgement after a success.
+//! What is not there is told by the file or supposed: the request's fields are given and need no parsing, the application's
+//! answer is the file's `outcome` and comes at once, and whether a challenge is solved is what the caller says. The policy
+//! is always carried out: what it would do is the question, and a gate that only watched would let attackers teach the
+//! memory what they never could. Nothing is sent, and no clock is read: time is the file's.
+
+use super::explanation::Unavailable;
+use super::{RehearsalError, blind_where_absent, unavailable};
+use crate::admin::metrics::Metrics;
+use crate::attempt_file::{HttpVersion, LabelledAttempt};
+use crate::challenge;
+use crate::config::Absent;
+use crate::config::settings::{self, Mode, PathPattern, Route, Settings};
+use crate::engine::attempt::{AttemptId, Field, Pseudonym};
+use crate::engine::clearance::{ChallengeKind, Clearance};
+use crate::engine::decision::{Action, Decision, decide};
+use crate::engine::event::Event;
+use crate::engine::evidence::{Evidence, Moment};
+use crate::engine::outcome::Outcome;
+use crate::gateway::bans::{self, Ledger};
+use crate::gateway::device::{Brought, Token};
+use crate::gateway::gather::{self, Received};
+use crate::gateway::identity::{IdentityKey, Keys, PasswordKey};
+use crate::gateway::live::Live;
+use crate::gateway::{answer, fields, server};
+use crate::secrets::{Secrets, SystemRandomness};
+use crate::store::memory::{Limits, Memory};
+use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Request, Version};
+use pingora::http::RequestHeader;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Stands in for the installation's keys: what is counted must not depend on the machine, and nothing that is hashed under
+/// it is shown.
+const KEY: [u8; 32] = *b"attempts that are judged offline";
+
+/// A configuration with a memory, made ready to be played to.
+pub struct Replay {
+    live: Live,
+    keys: Keys,
+    metrics: Metrics,
+    store: Store,
+    absent: Vec<Unavailable>,
+    /// Attempts that were counted so far: what their ids are made of.
+    count: u64,
+    raw: Vec<u8>,
+}
+
+/// What became of one attempt.
+pub struct Replayed {
+    pub route: Arc<Route>,
+    /// Whose account was meant.
+    pub account: Option<Pseudonym>,
+    pub before: Decision,
+    /// The next try, with the challenge solved.
+    pub again: Option<Decision>,
+    /// The judgement after a success.
+    pub after: Option<Decision>,
+    /// Whether each challenge that was met was solved; false where none was met.
+    pub solved: bool,
+    /// Whether the visitor got what the application answered.
+    pub passed: bool,
+}
+
+impl Replay {
+    /// Loads what is there of what the settings name. No file is made, and the store is memory, whatever they say.
+    pub fn open(settings: Settings, absent: Vec<Absent>) -> Result<Replay, RehearsalError> {
+        let system = |error: &dyn std::fmt::Display| RehearsalError::System(error.to_string());
+        let limits = match &settings.store {
+            settings::Store::Memory { entries, bytes, .. } => {
+                server::limits_of(*entries, *bytes, settings.limits.list_entries)
+            }
+            settings::Store::Redis(redis) => Limits::of_entries(redis.entries),
+        };
+        let secrets = Secrets::ephemeral(Arc::new(SystemRandomness)).map_err(|error| system(&error))?;
+        let metrics = Metrics::new().map_err(|error| system(&error))?;
+        let live = Live::new(settings, Arc::new(secrets), &metrics).map_err(RehearsalError::Configuration)?;
+        Ok(Replay {
+            live,
+            keys: Keys::new(&IdentityKey::new(KEY), &PasswordKey::new(KEY)),
+            metrics,
+            store: Store::Memory(Memory::new(limits).into()),
+            absent: absent.into_iter().map(unavailable).collect(),
+            count: 0,
+            raw: Vec::new(),
+        })
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.live.settings
+    }
+
+    /// Files that the configuration names and that are not here.
+    pub fn absent(&self) -> &[Unavailable] {
+        &self.absent
+    }
+
+    /// Sizes of the memory.
+    pub fn stats(&self) -> Stats {
+        self.store.stats()
+    }
+
+    /// The route that judges an event: the first of it in the configuration.
+    pub fn route_of(&self, event: &Event) -> Option<&Arc<Route>> {
+        self.live.settings.routes.iter().find(|route| route.event == *event)
+    }
+
+    /// Takes one attempt through the gate; `None` if no route is there for its event. `solves`: whether this visitor solves
+    /// a challenge. An error says what of the attempt no client can send.
+    pub async fn play(
+        &mut self,
+        attempt: &LabelledAttempt,
+        solves: &dyn Fn(ChallengeKind) -> bool,
+    ) -> Result<Option<Replayed>, String> {
+        let Some(route) = self.route_of(&attempt.event).cloned() else { return Ok(None) };
+        let header = self.header(attempt, &route)?;
+        let mut evidence = self.evidence(attempt, &header, &route).await;
+        let before = self.judge(&evidence, &route).await;
+        let account = evidence.attempt.identity.account;
+        let mut replayed = Replayed { route, account, before, again: None, after: None, solved: false, passed: false };
+        match replayed.before.ruling.action {
+            Action::Allow => {}
+            Action::Deny => {
+                self.withdraw(&evidence, Withdrawal::Denied).await;
+                return Ok(Some(replayed));
+            }
+            Action::Challenge(kind) => {
+                self.withdraw(&evidence, Withdrawal::Challenged).await;
+                replayed.solved = solves(kind);
+                if !replayed.solved {
+                    return Ok(Some(replayed));
+                }
+                // Who has solved it sends the form again: another attempt, and counted as one.
+                evidence = self.evidence(attempt, &header, &replayed.route).await;
+                let again = self.again(&mut evidence, &replayed.route, kind).await;
+                let action = again.ruling.action;
+                replayed.again = Some(again);
+                let refused = match action {
+                    Action::Allow => None,
+                    Action::Deny => Some(Withdrawal::Denied),
+                    Action::Challenge(_) => Some(Withdrawal::Challenged),
+                };
+                if let Some(how) = refused {
+                    self.withdraw(&evidence, how).await;
+                    return Ok(Some(replayed));
+                }
+            }
+        }
+        self.answered(attempt.outcome, &mut evidence, &mut replayed, solves).await;
+        Ok(Some(replayed))
+    }
+
+    /// The judgement of the next try: the clearance is spent where the policy asks for what it clears, and else kept.
+    async fn again(&self, evidence: &mut Evidence, route: &Route, kind: ChallengeKind) -> Decision {
+        let decision = decide(evidence, &route.policy.rules);
+        if decision.ruling.action != Action::Challenge(kind) {
+            return self.banned(evidence, decision).await;
+        }
+        evidence.clearance = challenge::supposed(kind);
+        self.judge(evidence, route).await
+    }
+
+    /// The application answered.
+    async fn answered(
+        &self,
+        outcome: Outcome,
+        evidence: &mut Evidence,
+        replayed: &mut Replayed,
+        solves: &dyn Fn(ChallengeKind) -> bool,
+    ) {
+        let route = replayed.route.clone();
+        let judged = &replayed.again.as_ref().unwrap_or(&replayed.before).assessment;
+        let (mut teaches, mut suspect) = (judged.teaches(), false);
+        self.metrics.settled(self.live.metrics_of(&route), outcome);
+        replayed.passed = true;
+        if answer::is_judged_again(&route, outcome) {
+            evidence.moment = Moment::After;
+            let unrecognised = self.live.metrics_of(&route).mostly_unrecognised();
+            gather::owner(&self.store, evidence, unrecognised, evidence.attempt.at).await;
+            let decision = self.judge(evidence, &route).await;
+            let action = decision.ruling.action;
+            teaches = decision.assessment.teaches();
+            suspect = decision.assessment.fired.names().any(|name| name == "takeover_success");
+            replayed.after = Some(decision);
+            match action {
+                Action::Allow => {}
+                Action::Deny => {
+                    replayed.passed = false;
+                    return self.withdraw(evidence, Withdrawal::Denied).await;
+                }
+                Action::Challenge(kind) => {
+                    self.withdraw(evidence, Withdrawal::Held).await;
+                    replayed.solved = solves(kind);
+                    replayed.passed = replayed.solved;
+                    if !replayed.passed {
+                        return;
+                    }
+                    // The owner has proven to be one.
+                    suspect = false;
+                }
+            }
+        }
+        let (id, at) = (evidence.attempt.id, evidence.attempt.at);
+        let login = evidence.login.filter(|_| outcome == Outcome::Succeeded);
+        let owner = login.map(|login| Taught { login, suspect });
+        // A memory of this process always answers.
+        let _ = self.store.settle(&Settlement { id, outcome, at, teaches, owner }).await;
+    }
+
+    async fn judge(&self, evidence: &Evidence, route: &Route) -> Decision {
+        self.banned(evidence, decide(evidence, &route.policy.rules)).await
+    }
+
+    async fn banned(&self, evidence: &Evidence, mut decision: Decision) -> Decision {
+        let ledger = Ledger { store: &self.store, metrics: &self.metrics };
+        bans::carry_out(ledger, &self.live, evidence, &mut decision, Mode::Enforce).await;
+        decision
+    }
+
+    async fn withdraw(&self, evidence: &Evidence, how: Withdrawal) {
+        let (id, at) = (evidence.attempt.id, evidence.attempt.at);
+        let _ = self.store.withdraw(id, how, at).await;
+    }
+
+    /// Counts the attempt.
+    async fn evidence(&mut self, attempt: &LabelledAttempt, header: &RequestHeader, route: &Arc<Route>) -> Evidence {
+        let disposable = |domain: &str| self.live.intel.disposable(domain);
+        let captured = fields::told(route, |field| text(attempt, field), &self.keys, &disposable);
+        let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
+        self.count += 1;
+        let visitor = gather::Visitor { id: id(attempt.at.0, self.count), at: attempt.at, ip: attempt.ip, bytes: 0 };
+        let device = self.brought(attempt).await;
+        let received = Received { header, raw, device };
+        let mut evidence =
+            gather::evidence(&self.store, &self.keys, &self.live, received, route, captured, visitor).await;
+        evidence.clearance = Clearance::NONE;
+        blind_where_absent(&mut evidence, &self.absent);
+        evidence
+    }
+
+    /// The device cookie that the gate would have given to this device: proven once somebody logged in with it.
+    async fn brought(&self, attempt: &LabelledAttempt) -> Brought {
+        let Some(device) = self.live.settings.device_cookie.as_ref().and(attempt.device.as_deref()) else {
+            return Brought::NOTHING;
+        };
+        let id = self.keys.device_told(device);
+        let known = self.store.look_up(Entity::Holder(self.keys.device(&id)), attempt.at).await;
+        let holder = match known {
+            Ok(Some(Known::Holder(holder))) => Some(holder),
+            _ => None,
+        };
+        let issued = holder.as_ref().map_or(attempt.at, |holder| holder.first);
+        let proven = holder.is_some_and(|holder| holder.logged_in);
+        Brought::told(Token { id, issued, renewed: issued, generation: 0, proven })
+    }
+
+    /// The head of the request, as the client would have sent it to the route.
+    fn header(&mut self, attempt: &LabelledAttempt, route: &Route) -> Result<RequestHeader, String> {
+        let method = route.matching.methods.first().map_or("POST", |method| &**method);
+        let path = match &route.matching.path {
+            PathPattern::Exact(path) | PathPattern::Prefix(path) => path,
+            PathPattern::Glob(_) | PathPattern::Regex(_) | PathPattern::Any => "/",
+        };
+        let mut request = Request::new(());
+        *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
+        *request.uri_mut() = path.parse().unwrap_or_default();
+        *request.version_mut() = match attempt.http {
+            HttpVersion::Http10 => Version::HTTP_10,
+            HttpVersion::Http11 => Version::HTTP_11,
+            HttpVersion::Http2 => Version::HTTP_2,
+        };
+        self.raw.clear();
+        // The request line is not looked at: names, their order and their case are.
+        self.raw.extend_from_slice(b"\n");
+        request.headers_mut().reserve(attempt.headers.len());
+        for (name, value) in &attempt.headers {
+            let wrong = |what: &str| format!("{what} `{}` cannot be sent", super::shown(name.as_bytes()));
+            // The pseudo-headers of HTTP/2 are no headers.
+            if name.starts_with(':') {
+                continue;
+            }
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header called"))?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong("the value of the header"))?;
+            request.headers_mut().append(header, value);
+            self.raw.extend_from_slice(name.as_bytes());
+            self.raw.extend_from_slice(b":\n");
+        }
+        self.raw.extend_from_slice(b"\n");
+        Ok(request.into_parts().0.into())
+    }
+}
+
+/// Ids sort by time, and are the same whenever the same file is played.
+fn id(at: u64, count: u64) -> AttemptId {
+    let mut rest = [0; 10];
+    rest[2..].copy_from_slice(&count.to_be_bytes());
+    AttemptId(uuid::Builder::from_unix_timestamp_millis(at, &rest).into_uuid().as_u128())
+}
+
+/// What the form said under a field's name.
+fn text(attempt: &LabelledAttempt, field: Field) -> Option<Cow<'_, str>> {
+    let fields = &attempt.fields;
+    let text = match field {
+        Field::Account => &fields.account,
+        Field::Username => &fields.username,
+        Field::Email => &fields.email,
+        Field::Password => &fields.password,
+        Field::Phone => &fields.phone,
+        Field::Name => &fields.name,
+        Field::Amount => return fields.amount.map(|amount| Cow::Owned(amount.to_string())),
+        Field::Currency => &fields.currency,
+        Field::CardBin => &fields.card_bin,
+        Field::CardLast4 => &fields.card_last4,
+        Field::ShippingZip => &fields.shipping_zip,
+        Field::ShippingAddress => &fields.shipping_address,
+        Field::Order => &fields.order,
+    };
+    text.as_deref().map(Cow::Borrowed)
+}
