@@ -1,10 +1,13 @@
 //! Metrics are read back as Prometheus would read them.
 
 use super::*;
+use crate::admin::pages::UpstreamHealth;
 use crate::engine::assessment::Assessment;
 use crate::engine::decision::Ruling;
 use crate::engine::signals::SignalSet;
+use crate::events::decision_log::LogStats;
 use crate::lists::Book;
+use crate::store::Stats;
 use crate::store::{KindStats, ServerStats};
 use std::collections::BTreeSet;
 use std::sync::Arc;
