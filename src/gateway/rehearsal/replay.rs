@@ -200,8 +200,8 @@ impl Replay {
                     if !replayed.passed {
                         return;
                     }
-                    // The owner has proven to be one.
-                    suspect = false;
+                    // The owner has proven to be one: settled as when a held answer is released.
+                    (teaches, suspect) = (true, false);
                 }
             }
         }
