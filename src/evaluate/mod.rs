@@ -180,6 +180,7 @@ fn input(asked: &Asked<'_>, tally: &Tally, replay: &Replay, names: summary::Name
         files: (0..asked.files.len()).map(names).collect(),
         attempts: tally.attempts,
         warm_up: tally.warm_up,
+        warm_up_attacks: tally.warm_up_attacks.iter().map(|(label, attempts)| (label.to_owned(), *attempts)).collect(),
         counted: tally.attempts - tally.warm_up - unprotected,
         unprotected: tally.unprotected.clone(),
         from: from.as_secs_f64(),

@@ -29,6 +29,14 @@ pub struct Report {
     pub comparison: Option<Comparison>,
 }
 
+impl Report {
+    /// Labels of attacks of which every attempt was before counting began, and that the report is therefore silent about.
+    pub fn only_in_warm_up(&self) -> Vec<&str> {
+        let counted = |label: &str| self.attacks.iter().any(|attack| attack.label == label);
+        self.input.warm_up_attacks.keys().map(String::as_str).filter(|label| !counted(label)).collect()
+    }
+}
+
 /// What was played.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Input {
@@ -36,6 +44,9 @@ pub struct Input {
     pub attempts: u64,
     /// Attempts that were played to learn from and not counted: those before `counted_from`.
     pub warm_up: u64,
+    /// Of these, attacks by label. One that is only here came to an end before counting began, and is not measured.
+    #[serde(default)]
+    pub warm_up_attacks: BTreeMap<String, u64>,
     /// Attempts that are counted: all figures below are of these.
     pub counted: u64,
     /// Attempts of events for which the configuration has no route, by event.

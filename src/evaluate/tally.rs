@@ -154,6 +154,8 @@ pub struct Tally {
     pub counted_from: Timestamp,
     pub attempts: u64,
     pub warm_up: u64,
+    /// Of these, attacks, by label.
+    pub warm_up_attacks: Named<u64>,
     /// Attempts by events that no route is there for.
     pub unprotected: BTreeMap<String, u64>,
     pub first: Option<Timestamp>,
@@ -173,6 +175,7 @@ impl Tally {
             counted_from,
             attempts: 0,
             warm_up: 0,
+            warm_up_attacks: Named::default(),
             unprotected: BTreeMap::new(),
             first: None,
             last: Timestamp::default(),
@@ -209,6 +212,9 @@ impl Tally {
         self.reauthentication.add(attempt, replayed, verdict, counts);
         if !counts {
             self.warm_up += 1;
+            if !attempt.is_innocent() {
+                *self.warm_up_attacks.of(&attempt.label) += 1;
+            }
             return;
         }
         let innocent = attempt.is_innocent();

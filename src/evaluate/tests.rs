@@ -201,9 +201,33 @@ fn the_warm_up_is_played_and_not_counted() {
     let hour = Asked { warm_up: Some(Duration::from_secs(250)), ..asked(&files, None) };
     let report = evaluate(&hour).unwrap();
     assert_eq!((report.input.warm_up, report.input.counted), (3, 8));
+    assert!(report.input.warm_up_attacks.is_empty() && !text::text(&report).contains("Attacks that were learned"));
     // What came before is history all the same.
     let sizes: Vec<u64> = report.reauthentication.at_policy.iter().map(|share| share.of).collect();
     assert_eq!(sizes, [0, 0, 0, 1, 2, 3, 2, 0, 0, 0]);
+}
+
+#[test]
+fn attacks_of_the_warm_up_are_told_and_those_that_were_over_are_named() {
+    let place = Place::new();
+    let mut lines: Vec<Value> = (0..4).map(|n| login(n, "bot", "spraying", BROWSER, "failed")).collect();
+    lines.extend([10, 150].map(|at| login(at, "other", "bulk_<b>", BROWSER, "failed")));
+    lines.push(login(200, "anna", "innocent", BROWSER, "succeeded"));
+    let files = [place.write("a.jsonl", &lines)];
+    let report = evaluate(&Asked { warm_up: Some(Duration::from_secs(100)), ..asked(&files, None) }).unwrap();
+    let early: Vec<(&str, u64)> =
+        report.input.warm_up_attacks.iter().map(|(label, attempts)| (&**label, *attempts)).collect();
+    assert_eq!(early, [("bulk_<b>", 1), ("spraying", 4)]);
+    assert_eq!(report.only_in_warm_up(), ["spraying"], "the other goes on, and is measured");
+    let told = text::text(&report);
+    assert!(told.contains("learned from and not counted: 1 of bulk_<b>, 4 of spraying."), "{told}");
+    assert!(told.contains("not below: spraying."), "{told}");
+    let page = html::page(&report);
+    assert!(page.contains("not counted: 1 of bulk_&lt;b&gt;, 4 of spraying."), "{page}");
+    assert!(page.contains("not below: spraying."), "{page}");
+    // Nothing is missing where all of it counts.
+    let whole = evaluate(&asked(&files, None)).unwrap();
+    assert!(whole.only_in_warm_up().is_empty() && !text::text(&whole).contains("not below"));
 }
 
 #[test]

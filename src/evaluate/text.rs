@@ -107,6 +107,19 @@ fn input(text: &mut String, report: &Report) {
         instant(input.counted_from),
         input.warm_up
     );
+    let early: Vec<String> =
+        input.warm_up_attacks.iter().map(|(label, attempts)| format!("{attempts} of {label}")).collect();
+    if !early.is_empty() {
+        let _ = writeln!(text, "Attacks that were learned from and not counted: {}.", early.join(", "));
+    }
+    let silent = report.only_in_warm_up();
+    if !silent.is_empty() {
+        let _ = writeln!(
+            text,
+            "Over before counting began, and so not below: {}. A shorter `--warm-up` counts them.",
+            silent.join(", ")
+        );
+    }
     let policies: Vec<String> =
         configuration.policies.iter().map(|(event, policy)| format!("{event} by {policy}")).collect();
     let _ = writeln!(text, "Judged with {}: {}.", configuration.name, policies.join(", "));
