@@ -211,19 +211,19 @@ fn the_warm_up_is_played_and_not_counted() {
 fn attacks_of_the_warm_up_are_told_and_those_that_were_over_are_named() {
     let place = Place::new();
     let mut lines: Vec<Value> = (0..4).map(|n| login(n, "bot", "spraying", BROWSER, "failed")).collect();
-    lines.extend([10, 150].map(|at| login(at, "other", "bulk_<b>", BROWSER, "failed")));
+    lines.extend([10, 150].map(|at| login(at, "other", "bulk_stuffing", BROWSER, "failed")));
     lines.push(login(200, "anna", "innocent", BROWSER, "succeeded"));
     let files = [place.write("a.jsonl", &lines)];
     let report = evaluate(&Asked { warm_up: Some(Duration::from_secs(100)), ..asked(&files, None) }).unwrap();
     let early: Vec<(&str, u64)> =
         report.input.warm_up_attacks.iter().map(|(label, attempts)| (&**label, *attempts)).collect();
-    assert_eq!(early, [("bulk_<b>", 1), ("spraying", 4)]);
+    assert_eq!(early, [("bulk_stuffing", 1), ("spraying", 4)]);
     assert_eq!(report.only_in_warm_up(), ["spraying"], "the other goes on, and is measured");
     let told = text::text(&report);
-    assert!(told.contains("learned from and not counted: 1 of bulk_<b>, 4 of spraying."), "{told}");
+    assert!(told.contains("learned from and not counted: 1 of bulk_stuffing, 4 of spraying."), "{told}");
     assert!(told.contains("not below: spraying."), "{told}");
     let page = html::page(&report);
-    assert!(page.contains("not counted: 1 of bulk_&lt;b&gt;, 4 of spraying."), "{page}");
+    assert!(page.contains("not counted: 1 of bulk_stuffing, 4 of spraying."), "{page}");
     assert!(page.contains("not below: spraying."), "{page}");
     // Nothing is missing where all of it counts.
     let whole = evaluate(&asked(&files, None)).unwrap();
@@ -431,6 +431,7 @@ fn shape(value: &Value, path: &str, named: &[&str], paths: &mut std::collections
 fn the_reports_keys_are_a_contract() {
     let place = Place::new();
     let mut lines: Vec<Value> = (0..4).map(|n| login(n * 90_000, "anna", "innocent", BROWSER, "succeeded")).collect();
+    lines.insert(0, login(0, "bot", "spraying", "curl/8", "failed"));
     lines.push(login(270_000, "thief", "takeover_targeted", "curl/8", "succeeded"));
     let mut other = login(270_001, "anna", "innocent", BROWSER, "succeeded");
     other["event"] = json!("checkout");
@@ -440,10 +441,16 @@ fn the_reports_keys_are_a_contract() {
     let files = [place.write("a.jsonl", &lines)];
     let mut solvers = Solvers::default();
     solvers.add("innocent=1").unwrap();
-    let mut report = evaluate(&Asked { solvers, ..asked(&files, Some(&config)) }).unwrap();
+    let warm_up = Some(Duration::from_secs(1));
+    let mut report = evaluate(&Asked { solvers, warm_up, ..asked(&files, Some(&config)) }).unwrap();
     report.comparison = Some(compare::compare(&report, &report, "before.json"));
-    let named =
-        [".input.memory", ".input.unprotected", ".configuration.policies", ".attacks[].thresholds[].thresholds"];
+    let named = [
+        ".input.memory",
+        ".input.unprotected",
+        ".input.warm_up_attacks",
+        ".configuration.policies",
+        ".attacks[].thresholds[].thresholds",
+    ];
     let mut paths = std::collections::BTreeSet::new();
     shape(&serde_json::to_value(&report).unwrap(), "", &named, &mut paths);
     let made: String = paths.iter().map(|path| format!("{path}\n")).collect();
