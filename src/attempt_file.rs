@@ -86,6 +86,7 @@ pub struct Fields {
     pub card_last4: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipping_zip: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub shipping_address: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Text>,
