@@ -103,10 +103,7 @@ fn input(page: &mut String, report: &Report) {
     let early = input.warm_up_attacks.iter().map(|(label, attempts)| format!("{attempts} of {}", escaped(label)));
     note("Attacks that were learned from and not counted", early.collect());
     let silent = report.only_in_warm_up();
-    note(
-        "Over before counting began, and so not below",
-        silent.into_iter().map(|label| escaped(label).to_string()).collect(),
-    );
+    note("Over before counting began, and so not below", silent.into_iter().map(escaped).collect());
     note("Not there, so blind", configuration.absent.iter().map(|absent| escaped(absent)).collect());
     note("Supposed to solve challenges", configuration.solvers.iter().map(|solver| escaped(solver)).collect());
     let full = input.memory.iter().filter(|(_, memory)| memory.evicted > 0);

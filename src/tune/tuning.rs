@@ -444,7 +444,7 @@ pub(super) mod tests {
     fn what_exploration_let_pass_stands_for_what_it_did_not() {
         // Of those that the policy challenges one in ten is let pass; libraries are innocent in three of four.
         let record = |number: usize, explored: bool| {
-            let bad = number % 4 == 0;
+            let bad = number.is_multiple_of(4);
             let fired: &[&str] = if explored { &["http_client_library"] } else { &[] };
             let mut record = labelled(number, bad || (!explored && number % 50 == 1), fired, &[], "bot");
             if explored {

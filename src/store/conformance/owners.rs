@@ -25,7 +25,7 @@ pub fn owner_login(id: u128, at: Timestamp, account: u64, address: u64, agent: u
             ],
             from: Whence { place, country: None, asn: address as u32, network: NetworkKind::Access },
             device: agent + 1,
-            device_is_proof: agent % 2 == 0,
+            device_is_proof: agent.is_multiple_of(2),
         },
     }
 }
