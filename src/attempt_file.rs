@@ -6,6 +6,7 @@
 //! a measurement over half-read data looks like any other measurement. Texts are [`Cow`]s: who makes attempts by the million
 //! borrows the headers that they share.
 
+use crate::engine::attempt::Field;
 use crate::engine::event::Event;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
@@ -90,6 +91,28 @@ pub struct Fields {
     pub shipping_address: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Text>,
+}
+
+impl Fields {
+    /// What was said under the name of a route's field.
+    pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
+        let text = match field {
+            Field::Account => &self.account,
+            Field::Username => &self.username,
+            Field::Email => &self.email,
+            Field::Password => &self.password,
+            Field::Phone => &self.phone,
+            Field::Name => &self.name,
+            Field::Amount => return self.amount.map(|amount| Cow::Owned(amount.to_string())),
+            Field::Currency => &self.currency,
+            Field::CardBin => &self.card_bin,
+            Field::CardLast4 => &self.card_last4,
+            Field::ShippingZip => &self.shipping_zip,
+            Field::ShippingAddress => &self.shipping_address,
+            Field::Order => &self.order,
+        };
+        text.as_deref().map(Cow::Borrowed)
+    }
 }
 
 /// Which HTTP the client spoke.

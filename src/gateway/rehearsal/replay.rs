@@ -14,7 +14,7 @@ use crate::attempt_file::{HttpVersion, LabelledAttempt};
 use crate::challenge;
 use crate::config::Absent;
 use crate::config::settings::{self, Mode, PathPattern, Route, Settings};
-use crate::engine::attempt::{AttemptId, Field, Pseudonym};
+use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::clearance::{ChallengeKind, Clearance};
 use crate::engine::decision::{Action, Decision, decide};
 use crate::engine::event::Event;
@@ -32,7 +32,6 @@ use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Request, Version};
 use pingora::http::RequestHeader;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Stands in for the installation's keys: what is counted must not depend on the machine, and nothing that is hashed under
@@ -230,7 +229,7 @@ impl Replay {
     /// Counts the attempt.
     async fn evidence(&mut self, attempt: &LabelledAttempt, header: &RequestHeader, route: &Arc<Route>) -> Evidence {
         let disposable = |domain: &str| self.live.intel.disposable(domain);
-        let captured = fields::told(route, |field| text(attempt, field), &self.keys, &disposable);
+        let captured = fields::told(route, |field| attempt.fields.text(field), &self.keys, &disposable);
         let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
         self.count += 1;
         let visitor = gather::Visitor { id: id(attempt.at.0, self.count), at: attempt.at, ip: attempt.ip, bytes: 0 };
@@ -300,25 +299,4 @@ fn id(at: u64, count: u64) -> AttemptId {
     let mut rest = [0; 10];
     rest[2..].copy_from_slice(&count.to_be_bytes());
     AttemptId(uuid::Builder::from_unix_timestamp_millis(at, &rest).into_uuid().as_u128())
-}
-
-/// What the form said under a field's name.
-fn text(attempt: &LabelledAttempt, field: Field) -> Option<Cow<'_, str>> {
-    let fields = &attempt.fields;
-    let text = match field {
-        Field::Account => &fields.account,
-        Field::Username => &fields.username,
-        Field::Email => &fields.email,
-        Field::Password => &fields.password,
-        Field::Phone => &fields.phone,
-        Field::Name => &fields.name,
-        Field::Amount => return fields.amount.map(|amount| Cow::Owned(amount.to_string())),
-        Field::Currency => &fields.currency,
-        Field::CardBin => &fields.card_bin,
-        Field::CardLast4 => &fields.card_last4,
-        Field::ShippingZip => &fields.shipping_zip,
-        Field::ShippingAddress => &fields.shipping_address,
-        Field::Order => &fields.order,
-    };
-    text.as_deref().map(Cow::Borrowed)
 }

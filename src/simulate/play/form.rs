@@ -179,28 +179,13 @@ fn encoded(pairs: &[(String, String)]) -> String {
 /// The attempt's value for a field of a route.
 fn value_of(attempt: &LabelledAttempt, field: Field) -> Option<Cow<'_, str>> {
     let fields = &attempt.fields;
-    let text = match field {
-        Field::Account => &fields.account,
-        Field::Username => &fields.username,
-        Field::Email => &fields.email,
-        Field::Password => &fields.password,
-        Field::Phone => &fields.phone,
-        Field::Name => &fields.name,
-        Field::Currency => &fields.currency,
-        Field::CardBin => &fields.card_bin,
-        Field::CardLast4 => &fields.card_last4,
-        Field::ShippingZip => &fields.shipping_zip,
-        Field::ShippingAddress => &fields.shipping_address,
-        Field::Order => &fields.order,
-        Field::Amount => return fields.amount.map(|amount| Cow::Owned(amount.to_string())),
-    };
     // What is an address may stand in either field.
-    let text = match (field, text) {
-        (Field::Account | Field::Username, None) => fields.email.as_ref().or(fields.account.as_ref()),
-        (Field::Email, None) => fields.account.as_ref(),
-        (_, text) => text.as_ref(),
+    let others: &[Field] = match field {
+        Field::Account | Field::Username => &[Field::Email, Field::Account],
+        Field::Email => &[Field::Account],
+        _ => &[],
     };
-    text.map(|text| Cow::Borrowed(text.as_ref()))
+    fields.text(field).or_else(|| others.iter().find_map(|other| fields.text(*other)))
 }
 
 /// Puts a value at a JSON pointer, with objects on the way; whether it could.
