@@ -197,14 +197,20 @@ impl Reliability {
         self.bins.iter().map(|bin| bin.weight).sum()
     }
 
-    /// The share that was bad, weighted; `None` of nothing.
+    /// The share that was bad, weighted; `None` of nothing. Exactly 0 or 1 where the truth was always the same, which the
+    /// shares of the bins, summed in floating point, would miss by a rounding to either side.
     pub fn base_rate(&self) -> Option<f64> {
-        self.mean(|bin| bin.mean_y)
+        match self.attempts() {
+            (0, _) => None,
+            (_, 0) => Some(0.0),
+            (all, bad) if all == bad => Some(1.0),
+            _ => self.mean(|bin| bin.mean_y).map(|share| share.clamp(0.0, 1.0)),
+        }
     }
 
     /// Mean of the probabilities given: beside the base rate it says whether the scores are too high or too low on the whole.
     pub fn mean_forecast(&self) -> Option<f64> {
-        self.mean(|bin| bin.mean_p)
+        self.mean(|bin| bin.mean_p).map(|forecast| forecast.clamp(0.0, 1.0))
     }
 
     /// Mean logarithmic loss, in nats; `None` of nothing.
@@ -217,7 +223,7 @@ impl Reliability {
     pub fn brier(&self) -> Option<Brier> {
         let base = self.base_rate()?;
         Some(Brier {
-            score: self.squares / self.weight(),
+            score: (self.squares / self.weight()).min(1.0),
             reliability: self.mean(|bin| (bin.mean_p - bin.mean_y).powi(2))?,
             resolution: self.mean(|bin| (bin.mean_y - base).powi(2))?,
             uncertainty: base * (1.0 - base),
@@ -229,7 +235,7 @@ impl Reliability {
     /// Expected calibration error: how far, on average over the attempts, a bin's mean probability is from what happened in
     /// it. It depends on the bins, and of few attempts it is never 0; compare it only between equals.
     pub fn expected_error(&self) -> Option<f64> {
-        self.mean(|bin| (bin.mean_p - bin.mean_y).abs())
+        self.mean(|bin| (bin.mean_p - bin.mean_y).abs()).map(|error| error.min(1.0))
     }
 
     /// The bins in which something fell, ascending.
@@ -319,6 +325,20 @@ mod tests {
         assert_eq!(Reliability::over(&[0.5, 0.4, f64::NAN, 2.0, 0.6]).edges, [0.5, 0.6]);
         let mut tenths = Reliability::over(&TENTHS);
         assert!(!tenths.merge(&Reliability::over(&FINE_ENDS)));
+    }
+
+    #[test]
+    fn where_the_truth_was_always_the_same_rounding_makes_no_variance_of_it() {
+        // In three bins, of weights whose shares add up to a little more than 1.
+        let pairs = [
+            (0.0, true, 6.272_557_467_716_974),
+            (0.821_285_203_688_414_6, true, 3.488_053_219_506_508),
+            (0.084_201_221_744_823_72, true, 32.493_483_533_159_406),
+        ];
+        let brier = tally(&FINE_ENDS, &pairs).brier().unwrap();
+        assert_eq!((brier.uncertainty, brier.skill()), (0.0, None));
+        let good = pairs.map(|(p, _, weight)| (p, false, weight));
+        assert_eq!(tally(&FINE_ENDS, &good).base_rate(), Some(0.0));
     }
 
     fn pairs() -> impl Strategy<Value = Vec<(f64, bool, f64)>> {
