@@ -1,7 +1,7 @@
 //! What one attempt costs in a store: observed and settled, on one thread and on two, with few keys (hot entries) and
 //! many (a new address, device and account each time, evicting); beside it the same on a Redis of this machine, one at a
-//! time and sixty-four at once. Prints what an entry takes in memory as well, from the process's own accounting, and what it
-//! takes there and what a script costs, from the server's.
+//! time and sixty-four at once; and gathering alone among a million of each. Prints what an entry takes in memory as well,
+//! from the process's own accounting, and what it takes there and what a script costs, from the server's.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
@@ -25,6 +25,10 @@ use tollgate::store::redis::Redis;
 use tollgate::store::{DeviceKey, Observation, Settlement};
 use tollgate::store::{Found, VelocityKey};
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ENTRIES: usize = 100_000;
 const START: u64 = 1_700_000_000_000;
 
@@ -32,37 +36,58 @@ fn pseudonym(number: u64) -> Pseudonym {
     Pseudonym(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
 }
 
+fn address(key: u64) -> IpAddr {
+    IpAddr::from((key as u32).to_be_bytes())
+}
+
 /// What attempts share beside: one of a thousand programs in one autonomous system, one of a hundred ways to make up an
-/// e-mail address, a hosting customer's /48 for four.
+/// e-mail address, and the site.
 fn shared_things(key: u64) -> Vec<VelocityKey> {
-    let ip = IpAddr::from((u128::from(key / 4) << 80 | 0x2001_u128 << 112).to_be_bytes());
     let found = Found { fingerprint: key % 1_000, email_template: Some(pseudonym(key % 100)), ..Found::default() };
-    VelocityKey::all(ip, Some(1), &Event::Login, &found)
+    VelocityKey::all(address(key), Some(1), &Event::Login, &found)
 }
 
 /// The `number`th attempt, a tenth of a millisecond after the one before, from and on one of `keys`.
 fn attempt(memory: &Memory, number: u64, keys: u64) {
-    let key = number % keys;
-    let accounts = [pseudonym(key)];
-    let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
-    let velocities = shared_things(key);
-    let observation = Observation {
-        id,
-        at,
-        event: Event::Login,
-        network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
-        device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
-        cookie: None,
-        told_apart: true,
-        velocities: &velocities,
-        accounts: &accounts,
-    };
-    black_box(memory.observe(&observation));
-    black_box(memory.settle(&Settlement::new(
-        id,
-        if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded },
-        at,
-    )));
+    black_box(memory.observe(&Seen::of(number, number % keys).observation()));
+    black_box(memory.settle(&settlement(number)));
+}
+
+/// What an observation borrows.
+struct Seen {
+    number: u64,
+    key: u64,
+    accounts: [Pseudonym; 1],
+    velocities: Vec<VelocityKey>,
+}
+
+impl Seen {
+    fn of(number: u64, key: u64) -> Seen {
+        Seen { number, key, accounts: [pseudonym(key)], velocities: shared_things(key) }
+    }
+
+    fn observation(&self) -> Observation<'_> {
+        Observation {
+            id: AttemptId(self.number.into()),
+            at: at(self.number),
+            event: Event::Login,
+            network: Network::from(address(self.key)),
+            device: DeviceKey::Cookie(pseudonym(self.key + (1 << 40))),
+            cookie: None,
+            told_apart: true,
+            velocities: &self.velocities,
+            accounts: &self.accounts,
+        }
+    }
+}
+
+fn at(number: u64) -> Timestamp {
+    Timestamp(START + number / 10)
+}
+
+fn settlement(number: u64) -> Settlement {
+    let outcome = if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded };
+    Settlement::new(AttemptId(number.into()), outcome, at(number))
 }
 
 fn observe_and_settle(criterion: &mut Criterion) {
@@ -82,6 +107,37 @@ fn observe_and_settle(criterion: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// Gathering alone, where a million networks, devices and accounts are known and each attempt is of one of them, in no
+/// order: what it costs is mostly memory that is not in the processor's cache.
+fn observe_among_a_million(criterion: &mut Criterion) {
+    const KNOWN: u64 = 1_000_000;
+    const BATCH: u64 = 1_000;
+    let memory = Memory::new(Limits::of_entries(KNOWN as usize * 5 / 4));
+    (0..KNOWN).for_each(|number| attempt(&memory, number, KNOWN));
+    let spread = |number: u64| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % KNOWN;
+    let mut number = KNOWN;
+    criterion.bench_function("observe/among a million", |bencher| {
+        bencher.iter_custom(|attempts| {
+            let mut spent = Duration::ZERO;
+            let end = number + attempts;
+            while number < end {
+                let batch = number..end.min(number + BATCH);
+                let start = Instant::now();
+                for number in batch.clone() {
+                    black_box(memory.observe(&Seen::of(number, spread(number)).observation()));
+                }
+                spent += start.elapsed();
+                // The answers come, and are not timed.
+                for number in batch.clone() {
+                    black_box(memory.settle(&settlement(number)));
+                }
+                number = batch.end;
+            }
+            spent
+        });
+    });
 }
 
 /// Time for so many attempts altogether, shared by two threads.
@@ -157,24 +213,8 @@ fn redis() -> (server::Server, Redis, Runtime) {
 }
 
 async fn attempt_on(redis: &Redis, number: u64, keys: u64) {
-    let key = number % keys;
-    let accounts = [pseudonym(key)];
-    let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
-    let velocities = shared_things(key);
-    let observation = Observation {
-        id,
-        at,
-        event: Event::Login,
-        network: Network::from(IpAddr::from((key as u32).to_be_bytes())),
-        device: DeviceKey::Cookie(pseudonym(key + (1 << 40))),
-        cookie: None,
-        told_apart: true,
-        velocities: &velocities,
-        accounts: &accounts,
-    };
-    black_box(redis.observe(&observation).await.unwrap());
-    let outcome = if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded };
-    black_box(redis.settle(&Settlement::new(id, outcome, at)).await.unwrap());
+    black_box(redis.observe(&Seen::of(number, number % keys).observation()).await.unwrap());
+    black_box(redis.settle(&settlement(number)).await.unwrap());
 }
 
 fn observe_and_settle_on_redis(criterion: &mut Criterion) {
@@ -211,8 +251,14 @@ fn what_it_costs_redis(_criterion: &mut Criterion) {
         runtime.block_on(attempt_on(&redis, number, 2_000));
     }
     runtime.block_on(redis.burn([1; 16], Duration::from_secs(60), Timestamp(START))).unwrap();
-    for (kind, what) in [("n", "network"), ("d", "device"), ("a", "account"), ("t", "settled attempt"), ("b", "token")]
-    {
+    for (kind, what) in [
+        ("m", "network"),
+        ("e", "device"),
+        ("u", "account"),
+        ("o", "settled attempt"),
+        ("v", "velocity"),
+        ("b", "token"),
+    ] {
         let pattern = format!("tollgate:{kind}*");
         let keys = server.ask_bytes(&[b"KEYS", pattern.as_bytes()]);
         let bytes = keys.iter().take(500).map(|key| {
@@ -230,5 +276,13 @@ fn what_it_costs_redis(_criterion: &mut Criterion) {
     eprintln!("redis: {:.0} µs of processor time an attempt, observed and settled", processor * 1e6 / 10_000.0);
 }
 
-criterion_group!(stores, bytes_per_entry, observe_and_settle, tokens, what_it_costs_redis, observe_and_settle_on_redis);
+criterion_group!(
+    stores,
+    bytes_per_entry,
+    observe_and_settle,
+    observe_among_a_million,
+    tokens,
+    what_it_costs_redis,
+    observe_and_settle_on_redis
+);
 criterion_main!(stores);

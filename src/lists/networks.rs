@@ -5,9 +5,9 @@
 //! Sorted ranges are smaller and need no such table, but cannot be changed in place, and merge neighbours so that none
 //! can be taken away again; a tree costs a cache miss for every level.
 
+use ahash::RandomState;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::RandomState;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A network: an address and how many of its bits count. IPv4 is kept as IPv4-mapped IPv6, 96 bits longer. One that

@@ -2,7 +2,8 @@
 //! figure by which the model was published.
 //!
 //! Thieves are played beside every login that is scored, so that each meets the history as it was then: with values of
-//! earlier logins, since what nobody ever showed is easy to tell. Scores go into histograms of their logarithm (a
+//! earlier logins, since what nobody ever showed is easy to tell. The naive one is somewhere in the world, which is not where
+//! the users are: from any of the countries, each as likely as another. Scores go into histograms of their logarithm (a
 //! hundredth of a step of e), so that memory does not grow with the file.
 
 use super::medians::{self, Median, Medians};
@@ -28,6 +29,8 @@ pub struct Figure {
     thieves: [Histogram; ATTACKERS.len()],
     /// Logins by country and by network, and any.
     countries: HashMap<u64, Recent>,
+    /// The countries, in the order in which they were first seen.
+    world: Vec<u64>,
     networks: HashMap<u64, Recent>,
     any: Recent,
     medians: Medians,
@@ -61,7 +64,10 @@ impl Figure {
         if let Some(user) = history.ordinal(login) {
             self.medians.add(user, known, place(score));
         }
-        let [anywhere, with] = [self.random(), self.random()].map(|random| self.any.pick(random));
+        let [place, from, with] = [self.random(), self.random(), self.random()];
+        let with = self.any.pick(with);
+        let anywhere = self.world.get((place % (self.world.len() as u64).max(1)) as usize);
+        let anywhere = anywhere.and_then(|country| self.countries.get(country)).and_then(|recent| recent.pick(from));
         let country = self.random();
         let country = self.countries.get(&login.country()).and_then(|recent| recent.pick(country));
         let network = self.random();
@@ -89,7 +95,13 @@ impl Figure {
     /// Remembers a login as something that thieves may look like.
     pub fn learn(&mut self, login: &Login) {
         self.any.push(*login);
-        self.countries.entry(login.country()).or_default().push(*login);
+        let country = login.country();
+        let world = &mut self.world;
+        let recent = self.countries.entry(country).or_insert_with(|| {
+            world.push(country);
+            Recent::default()
+        });
+        recent.push(*login);
         self.networks.entry(login.network()).or_default().push(*login);
     }
 

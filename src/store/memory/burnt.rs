@@ -7,9 +7,9 @@
 use super::sharded::lock_shards;
 use crate::engine::time::Timestamp;
 use crate::store::{Burn, KindStats, StoreError};
+use ahash::RandomState;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -13,9 +13,9 @@ use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use crate::store::{DeviceKey, KindStats, MOST_ALIASES, Withdrawal};
 use crate::store::{MOST_VELOCITIES, VelocityKey};
+use ahash::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 

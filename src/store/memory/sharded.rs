@@ -1,7 +1,9 @@
 //! A bounded map of counters: LRU caches behind a mutex each.
 //!
 //! Locks are short and there are many, so that two cores rarely meet. A shard is chosen by a keyed hash: who picks
-//! addresses cannot pile them up in one.
+//! addresses cannot pile them up in one. Both hashes of a key, for its shard and within, are made for that (ahash, with
+//! random keys of the process, which nobody sees): an attempt hashes some twenty keys, and the standard one was an eighth
+//! of what gathering cost.
 //!
 //! Bounded by entries, and by bytes: an entry that somebody feeds grows (up to its own bound), and a million of those would
 //! be more than was promised. What an entry has grown by is asked before and after each change, of its capacities, which
@@ -13,9 +15,10 @@
 //! long (a disk that is full or hangs): the notes are bounded too, and what finds no room in them is told.
 
 use crate::store::KindStats;
+use ahash::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Enough that the threads of a large machine rarely meet.
