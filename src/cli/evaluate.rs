@@ -63,10 +63,10 @@ pub struct Options {
 
 /// Does it, and gives the exit code.
 pub fn evaluate(options: &Options) -> u8 {
-    let made = match &options.rba {
+    let made = spared(options).and_then(|()| match &options.rba {
         Some(file) => logins(file, options),
         None => attempts(options),
-    };
+    });
     match made {
         Ok(text) => {
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
@@ -77,6 +77,30 @@ pub fn evaluate(options: &Options) -> u8 {
             code
         }
     }
+}
+
+/// Whether nothing that is read would be written over, which a slip of the hand in a long line does.
+fn spared(options: &Options) -> Result<(), (u8, String)> {
+    if options.scores.is_some() && options.rba.is_none() {
+        // Said here, since clap lets it pass beside what conflicts with --rba.
+        return Err((USAGE, "error: --scores goes with --rba: attempt files get --verdicts".to_owned()));
+    }
+    let read = options.attempts.iter().chain(&options.config).chain(&options.baseline).chain(&options.rba);
+    // Files that exist only: by what they are, whatever they are called.
+    let read: Vec<(PathBuf, &PathBuf)> = read.filter_map(|path| Some((path.canonicalize().ok()?, path))).collect();
+    let written = [("--verdicts", &options.verdicts), ("--html", &options.html), ("--scores", &options.scores)];
+    for (key, path) in written {
+        let Some(path) = path else { continue };
+        let Ok(file) = path.canonicalize() else { continue };
+        if let Some((_, input)) = read.iter().find(|(input, _)| *input == file) {
+            let (path, input) = (path.display(), input.display());
+            return Err((
+                USAGE,
+                format!("error: {key} {path} would write over {input}, which is read: name another file"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn logins(file: &Path, options: &Options) -> Result<String, (u8, String)> {

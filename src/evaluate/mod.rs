@@ -126,7 +126,15 @@ fn counted_from(asked: &Asked<'_>) -> Result<Timestamp, Failure> {
         )),
         (warm_up, false) => {
             let Some((from, until)) = traffic::span(asked.files)? else { return Ok(Timestamp::default()) };
-            Ok(from.after(warm_up.unwrap_or_else(|| (until.since(from) / 2).min(LONGEST_WARM_UP))))
+            let span = until.since(from);
+            match warm_up {
+                Some(warm_up) if warm_up > span => Err(Failure::Usage(format!(
+                    "the files tell of {:.1} days: with a warm-up of {:.1} nothing would be counted",
+                    span.as_secs_f64() / 86_400.0,
+                    warm_up.as_secs_f64() / 86_400.0
+                ))),
+                warm_up => Ok(from.after(warm_up.unwrap_or((span / 2).min(LONGEST_WARM_UP)))),
+            }
         }
     }
 }

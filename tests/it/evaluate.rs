@@ -96,6 +96,25 @@ fn each_fault_has_its_exit_code_and_its_place() {
 }
 
 #[test]
+fn nothing_that_is_read_is_written_over() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("logins.csv"), "index\n").unwrap();
+    for arguments in [
+        &["--warm-up", "0s", "attempts.jsonl", "--verdicts", "attempts.jsonl"][..],
+        &["--warm-up", "0s", "attempts.jsonl", "--html", "./attempts.jsonl"],
+        &["--rba", "logins.csv", "--scores", "logins.csv"],
+    ] {
+        let (code, _, complaint) = said(&folder.run(arguments));
+        assert!(code == Some(64) && complaint.contains("would write over"), "{arguments:?}: {complaint}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path("attempts.jsonl")).unwrap(), LINES);
+    let (code, _, complaint) = said(&folder.run(&["--warm-up", "0s", "attempts.jsonl", "--scores", "s.csv"]));
+    assert!(code == Some(64) && complaint.contains("--rba"), "{complaint}");
+    let (code, _, complaint) = said(&folder.run(&["--warm-up", "10d", "attempts.jsonl"]));
+    assert!(code == Some(64) && complaint.contains("nothing would be counted"), "{complaint}");
+}
+
+#[test]
 fn the_readmes_example_of_an_attempt_is_one() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let section = readme.split("\n### ").find(|section| section.starts_with("Evaluate")).unwrap();

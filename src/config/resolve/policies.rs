@@ -18,7 +18,6 @@ use crate::engine::decision::{Action, BanOf, BanOrder};
 use crate::engine::event::Event;
 use crate::engine::evidence::BANNED;
 use crate::engine::exploration::Exploration;
-use crate::engine::policy::Policy;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -133,13 +132,15 @@ impl Resolver<'_, '_> {
             ActionName::Deny => Action::Deny,
             ActionName::Challenge => Action::Challenge(default_kind),
         });
+        let before = rules.iter().chain(&when_degraded).map(|rule| rule.action);
+        let challenges = before.chain([otherwise]).any(|action| matches!(action, Action::Challenge(_)));
+        let explore = self.explore(name, keys, challenges);
         let source = PolicySource { name: name.into(), rules, on_success, when_degraded, otherwise };
         match policies::compile(source, known, model.clone()) {
             Ok(rules) => {
                 if self.document.is_sound(at) {
                     self.reach(&rules, places);
                 }
-                let explore = self.explore(name, keys, &rules);
                 Some(RoutePolicy { rules, mode, deny, explore })
             }
             Err(errors) => {
@@ -153,8 +154,9 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// How many challenges are let pass to learn from them. What that means is said, since nobody else will.
-    fn explore(&self, name: &str, keys: &PolicyKeys, rules: &Policy) -> Exploration {
+    /// How many challenges are let pass to learn from them. What that means is said, since nobody else will. `challenges`:
+    /// whether the policy challenges before forwarding at all.
+    fn explore(&self, name: &str, keys: &PolicyKeys, challenges: bool) -> Exploration {
         let Some((at, Share(text))) = keys.explore.good() else { return Exploration::NONE };
         let explore = match units::share(text).map(|share| (share, Exploration::new(share))) {
             Ok((_, Some(explore))) => explore,
@@ -170,8 +172,6 @@ impl Resolver<'_, '_> {
             }
         };
         if explore != Exploration::NONE {
-            let before = rules.rules.iter().chain(&rules.when_degraded).map(|rule| rule.action);
-            let challenges = before.chain([rules.otherwise]).any(|action| matches!(action, Action::Challenge(_)));
             let (message, help) = match challenges {
                 true => (
                     format!(

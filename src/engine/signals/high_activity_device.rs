@@ -3,8 +3,8 @@
 //! # What it reads
 //! How many attempts of any event came from the client's device lately (`history.device`): decayed counts with half-lives
 //! of a minute and of an hour, beside what was learned of how high they rise on this device's days. As
-//! `high_activity_ip`, of the device that the gate's cookie names; without a cookie, of all that run the same software in
-//! the same autonomous system. Blind without history.
+//! `high_activity_ip`, of the device that the gate's cookie names, once somebody logged in with it; until then, and without
+//! a cookie, of all that run the same software in the same autonomous system. Blind without history.
 //!
 //! # How long it holds
 //! For as long as it goes on, and one half-life more for each doubling above the floor.
@@ -20,7 +20,7 @@
 //!
 //! # Parameters
 //! `per_minute`, `per_hour`: below these counts, with half-lives of a minute and of an hour, it never fires.
-//! `fingerprint_factor`: how many times as high they are for a device without a cookie. `probability`: a peak as high is
+//! `fingerprint_factor`: how many times as high they are where no cookie tells one device from another. `probability`: a peak as high is
 //! expected on a smaller share of days.
 
 use super::{Activity, Parameter, Reading, Signal, Weights};
@@ -48,7 +48,7 @@ pub static SIGNAL: Signal = Signal {
         },
         Parameter {
             name: "fingerprint_factor",
-            summary: "how many times as high that is for a device without a cookie",
+            summary: "how many times as high that is for all who send the same headers, where no proven cookie tells one device from another",
             default: 10.0,
             min: 1.0,
             max: 1_000.0,
@@ -64,7 +64,7 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     let &[per_minute, per_hour, fingerprint_factor, probability] = parameters else { return Reading::Blind };
     let Some(history) = &evidence.history else { return Reading::Blind };
     let source = &history.device;
-    let factor = if evidence.attempt.device.id.is_some() { 1.0 } else { fingerprint_factor };
+    let factor = if evidence.attempt.device.by_cookie().is_some() { 1.0 } else { fingerprint_factor };
     let (minute, hour) = (factor * per_minute, factor * per_hour);
     Activity::judge(
         [
@@ -86,9 +86,7 @@ mod tests {
 
     fn check(cookie: bool, minute: f64, hour: f64, usual_hour: Usual) -> Reading {
         let mut evidence = fixture::evidence();
-        if !cookie {
-            evidence.attempt.device.id = None;
-        }
+        evidence.attempt.device.proven = cookie;
         let counts = |attempts| Counts { attempts, ..Counts::default() };
         let source = Source { minute: counts(minute), hour: counts(hour), usual_hour, ..Source::default() };
         evidence.history.as_mut().unwrap().device = source;

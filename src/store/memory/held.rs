@@ -4,6 +4,7 @@
 //! their own anybody can have answers held, and must not be able to throw out those of others. They are few and large,
 //! so one lock does.
 
+use crate::engine::attempt::Pseudonym;
 use crate::engine::time::Timestamp;
 use crate::store::{KindStats, StoreError};
 use bytes::Bytes;
@@ -53,10 +54,21 @@ impl Held {
     pub fn take(&self, id: Id, at: Timestamp) -> Option<Bytes> {
         let mut answers = self.answers.lock();
         answers.drop_expired(at);
-        let (expiry, sealed) = answers.by_id.remove(&id)?;
-        answers.by_expiry.remove(&(expiry, id));
-        answers.bytes -= sealed.len();
-        Some(sealed)
+        answers.let_go(id)
+    }
+
+    /// Drops every answer in which this account stands, as bytes or in hex: what is beside the sealed answer names it.
+    /// Whoever waited for one signs in again.
+    pub fn forget(&self, account: Pseudonym) {
+        let hex = account.to_string();
+        let named = |sealed: &Bytes| {
+            memchr::memmem::find(sealed, &account.0).is_some() || memchr::memmem::find(sealed, hex.as_bytes()).is_some()
+        };
+        let mut answers = self.answers.lock();
+        let ids: Vec<Id> = answers.by_id.iter().filter(|(_, (_, sealed))| named(sealed)).map(|(id, _)| *id).collect();
+        for id in ids {
+            answers.let_go(id);
+        }
     }
 
     pub fn ids(&self) -> Vec<Id> {
@@ -94,6 +106,13 @@ impl Held {
 }
 
 impl Answers {
+    fn let_go(&mut self, id: Id) -> Option<Bytes> {
+        let (expiry, sealed) = self.by_id.remove(&id)?;
+        self.by_expiry.remove(&(expiry, id));
+        self.bytes -= sealed.len();
+        Some(sealed)
+    }
+
     /// All of them: each was put in once, so this costs no more than putting them in did.
     fn drop_expired(&mut self, at: Timestamp) {
         while let Some(&(expiry, id)) = self.by_expiry.first().filter(|(expiry, _)| *expiry <= at) {
@@ -102,5 +121,24 @@ impl Answers {
                 self.bytes -= sealed.len();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_an_account_is_dropped_with_it() {
+        let held = Held::new(10, 1_000);
+        let [anna, bob] = [Pseudonym([0xa1; 16]), Pseudonym([0xb2; 16])];
+        let hold = |id, sealed: Vec<u8>| held.hold([id; 16], sealed.into(), Duration::from_secs(300), Timestamp(0));
+        hold(1, format!("{{\"user_id\":\"{anna}\"}}sealed").into()).unwrap();
+        hold(2, [b"login", &anna.0[..], b"sealed"].concat()).unwrap();
+        hold(3, [b"login", &bob.0[..], b"sealed"].concat()).unwrap();
+        held.forget(anna);
+        assert_eq!(held.ids(), [[3; 16]]);
+        assert_eq!(held.stats().1, 27);
+        assert!(held.take([3; 16], Timestamp(1)).is_some());
     }
 }

@@ -41,6 +41,7 @@ impl Memory {
     pub fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
         let known = self.accounts.remove(&account) | self.profiles.remove(&account);
         self.open.forget(account);
+        self.held.forget(account);
         self.holders.revise(|entry| entry.forget(&account));
         self.write_without_history()?;
         Ok(known)
