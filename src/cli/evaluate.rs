@@ -20,7 +20,9 @@ use std::time::Duration;
                   mode, over an empty memory; the first part of the time is learned from and not counted.\n\nWith --rba the \
                   file is a history of logins in the columns of the public RBA data set (das-group/rba-dataset), in time order, \
                   and the model of account takeover alone is measured on it: only successful logins count, and rows without a \
-                  value are left out, as its authors do.\n\nExit codes: 0 fine, 1 a file could not be read or written, 64 wrong \
+                  value are left out, as its authors do. It needs the columns `index`, `Login Timestamp`, `User ID`, `IP Address`, \
+                  `Country`, `ASN`, `User Agent String`, `Browser Name and Version`, `OS Name and Version`, `Device Type` and \
+                  `Login Successful`, in any order; a higher score is a likelier thief.\n\nExit codes: 0 fine, 1 a file could not be read or written, 64 wrong \
                   usage, 78 a mistake in the configuration.\n\nExamples:\n  tollgate evaluate attempts.jsonl\n  \
                   tollgate evaluate --config tollgate.yaml --json attempts.jsonl > before.json\n  \
                   tollgate evaluate --config new.yaml --baseline before.json --html report.html attempts.jsonl\n  \

@@ -6,14 +6,16 @@
 //!
 //! What may be let pass is narrow. Never a denial: a rule that denies is sure, and the operator said so. Never after a login
 //! succeeded: the password was right, and what would be let pass is somebody's account. Only a challenge before forwarding,
-//! where the application still asks for the password. And never more than one in twenty, since whoever tries a thousand
-//! passwords gets that share of them past the gate.
+//! where the application still asks for the password. Never where somebody is seen to guess passwords ([`GUESSING`]): the
+//! lot is drawn for each attempt, so that whoever goes on trying would get that share of any number of guesses past the gate.
+//! And never more than one in twenty, since whoever is not seen yet gets as many.
 //!
 //! The lot is a number that is handed in: a keyed hash of the attempt's id, so that nobody can tell before, and everybody
 //! who has the key can tell again.
 
 use super::decision::{Action, Decision};
 use super::evidence::Moment;
+use super::signals::GUESSING;
 
 /// How many of the challenges before forwarding are let pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -51,6 +53,10 @@ impl Exploration {
         match (would, decision.moment) {
             (Action::Challenge(_), Moment::Before) if self.0 > 0.0 => {}
             (Action::Allow | Action::Deny | Action::Challenge(_), Moment::Before | Moment::After) => return None,
+        }
+        let fired = decision.assessment.fired;
+        if fired.names().any(|name| GUESSING.iter().any(|signal| signal.name == name)) {
+            return None;
         }
         // The upper 53 bits, all of which a float keeps.
         let lot = (lot() >> 11) as f64 / (1_u64 << 53) as f64;

@@ -358,8 +358,12 @@ fn taught(judged: &Judged) -> Option<Taught> {
         Enforcement::Challenged | Enforcement::Denied | Enforcement::Refused(_) | Enforcement::Unscored(_) => false,
     };
     let login = judged.evidence.login.filter(|_| lets)?;
-    let suspect = judged.decision.assessment.fired.names().any(|name| name == "takeover_success");
-    Some(Taught { login, suspect })
+    Some(Taught { login, suspect: is_suspect(judged) })
+}
+
+/// Whether a login that succeeded ended a burst of failures.
+fn is_suspect(judged: &Judged) -> bool {
+    judged.decision.assessment.fired.names().any(|name| name == "takeover_success")
 }
 
 /// What an exchange comes to that ended in an error before the answer told.
@@ -378,7 +382,8 @@ async fn hold(gate: &Gate, judged: &Judged, issued: &Issued, answer: &HeldAnswer
         return gate.metrics.refused_capture("answer_not_held");
     };
     let record = gate.release_record(judged, finding, took).into();
-    let waiting = Waiting { attempt: judged.evidence.attempt.id, login: judged.evidence.login, record, sealed };
+    let (attempt, login) = (judged.evidence.attempt.id, judged.evidence.login);
+    let waiting = Waiting { attempt, login, suspect: is_suspect(judged), record, sealed };
     if let Err(error) = gate.store.hold(id, waiting.to_bytes(), issued.expires.since(now), now).await {
         tracing::error!(%error, "an answer could not be stored; the visitor has to sign in again");
         gate.metrics.refused_capture("answer_not_held");

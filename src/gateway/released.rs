@@ -19,6 +19,9 @@ pub struct Waiting {
     pub attempt: AttemptId,
     /// What its account's profile learns when the challenge was solved.
     pub login: Option<Login>,
+    /// Whether it ended a burst of failures: a solution that shows no more than a browser and a second of time does not
+    /// make its bearer the owner.
+    pub suspect: bool,
     /// The record to write on release, as JSON.
     pub record: Bytes,
     pub sealed: Bytes,
@@ -26,13 +29,16 @@ pub struct Waiting {
 
 /// Set in the length of the record where a login follows it: what was held by an earlier version has none.
 const WITH_LOGIN: u32 = 1 << 31;
+/// Set there where the login is suspect.
+const SUSPECT: u32 = 1 << 30;
 
 impl Waiting {
     pub fn to_bytes(&self) -> Bytes {
         let login = self.login.as_ref().map(Login::to_bytes).unwrap_or_default();
         let mut bytes = BytesMut::with_capacity(24 + self.record.len() + login.len() + self.sealed.len());
         bytes.put_u128(self.attempt.0);
-        bytes.put_u32(self.record.len() as u32 | WITH_LOGIN);
+        let suspect = if self.suspect { SUSPECT } else { 0 };
+        bytes.put_u32(self.record.len() as u32 | WITH_LOGIN | suspect);
         bytes.put_slice(&self.record);
         bytes.put_u32(login.len() as u32);
         bytes.put_slice(&login);
@@ -45,7 +51,7 @@ impl Waiting {
         let attempt = AttemptId(u128::from_be_bytes(head[..16].try_into().ok()?));
         let length = u32::from_be_bytes(head[16..].try_into().ok()?);
         let mut piece = |length: u32| (bytes.len() >= length as usize).then(|| bytes.split_to(length as usize));
-        let record = piece(length & !WITH_LOGIN)?;
+        let record = piece(length & !(WITH_LOGIN | SUSPECT))?;
         let login = match length & WITH_LOGIN {
             0 => None,
             _ => {
@@ -54,7 +60,7 @@ impl Waiting {
                 if login.is_empty() { None } else { Some(Login::from_bytes(&login)?) }
             }
         };
-        Some(Waiting { attempt, login, record, sealed: bytes })
+        Some(Waiting { attempt, login, suspect: length & SUSPECT != 0, record, sealed: bytes })
     }
 }
 
@@ -73,9 +79,10 @@ pub async fn take(gate: &Gate, id: [u8; 16], now: Timestamp) -> Option<Waiting> 
     None
 }
 
-/// The owner has proven to be one: the success counts, and the record says so.
+/// The challenge was solved: the success counts, and the record says so. Who was suspect stays it: no challenge that there
+/// is proves who somebody is.
 pub async fn record(gate: &Gate, live: &Live, waiting: &Waiting, now: Timestamp) {
-    let owner = waiting.login.map(|login| Taught { login, suspect: false });
+    let owner = waiting.login.map(|login| Taught { login, suspect: waiting.suspect });
     gate.settle(&Settlement { owner, ..Settlement::new(waiting.attempt, Outcome::Succeeded, now) }).await;
     if let Ok(mut record) = serde_json::from_slice::<serde_json::Value>(&waiting.record) {
         if let Some(metrics) = record["route"].as_str().and_then(|route| live.metrics_by_name(route)) {
@@ -102,10 +109,11 @@ mod tests {
             device_is_proof: true,
         };
         let login = Login { id: AttemptId(7), account: Pseudonym([7; 16]), at: evidence.attempt.at, shows };
-        for login in [None, Some(login)] {
+        for (login, suspect) in [(None, false), (Some(login), false), (Some(login), true)] {
             let waiting = Waiting {
                 attempt: AttemptId(7),
                 login,
+                suspect,
                 record: Bytes::from_static(b"{}"),
                 sealed: Bytes::from_static(b"sealed"),
             };

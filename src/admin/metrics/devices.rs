@@ -3,7 +3,7 @@
 use super::{Error, Family, IntCounter, Metrics, table};
 
 /// What requests on protected routes bring for a device cookie; the gate's words for it.
-const FOUND: [&str; 6] = ["none", "fresh", "proven", "forged", "expired", "contested"];
+const FOUND: [&str; 7] = ["none", "fresh", "proven", "forged", "expired", "contested", "withheld"];
 
 #[derive(Debug)]
 pub(super) struct Devices {

@@ -52,7 +52,7 @@ metrics! {
     OUTCOMES = Counter "outcomes_total" ["route", "outcome"] "What applications answered.";
     CHALLENGES = Counter "challenges_total" ["kind", "what"] "Challenges: `offered`, `solved`, `cleared` (let an attempt pass), `released` (a kept answer); solutions that were `failed` (wrong), `expired`, `reused`, `foreign` (no ticket of this gate for this visitor), or `unavailable` (the gate's own fault).";
     AMBIGUOUS = Counter "ambiguous_requests_total" [] "Attempts that gate and application could read differently.";
-    DEVICE_COOKIES = Counter "device_cookies_total" ["found"] "Requests on protected routes, by the device cookie that they brought: `none`, `fresh` (nobody logged in with it yet), `proven`, `forged` (not sealed by this installation, or cut off), `expired`, `contested` (two of different devices; neither counts).";
+    DEVICE_COOKIES = Counter "device_cookies_total" ["found"] "Requests on protected routes, by the device cookie that they brought: `none`, `fresh` (nobody logged in with it yet), `proven`, `forged` (not sealed by this installation, or cut off), `expired`, `contested` (two of different devices; neither counts), `withheld` (none, in a request that another site's page had the browser send).";
     DEVICE_COOKIES_GIVEN = Counter "device_cookies_given_total" ["what"] "Device cookies that answers carried: `new`, or `again` to a known device.";
     CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
     STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";

@@ -11,7 +11,7 @@ impl Resolver<'_, '_> {
     pub(super) fn outcome(&self, slot: &Slot<Outcome>) -> OutcomeRules {
         let Some((node, keys)) = slot.good() else { return OutcomeRules::default() };
         let rules = OutcomeRules {
-            pending: self.answers(&keys.pending),
+            pending: self.pending(&keys.pending),
             succeeded: self.answers(&keys.succeeded),
             failed: self.answers(&keys.failed),
         };
@@ -19,6 +19,27 @@ impl Resolver<'_, '_> {
             self.outcome_reach(keys, &rules);
         }
         rules
+    }
+
+    /// One that is told by where it leads alone is worth a warning: what `next=` a visitor writes into the form is often where
+    /// the application sends them, and a login that counts as pending is not judged by `on_success`.
+    fn pending(&self, slot: &Slot<Many<Answer>>) -> Vec<AnswerRule> {
+        for (node, keys) in slot.get().into_iter().flat_map(Many::good) {
+            let told_otherwise = keys.set_cookie.good().is_some()
+                || keys.header.good().is_some()
+                || keys.body_contains.good().is_some()
+                || keys.json.good().is_some();
+            if keys.location.good().is_some() && !told_otherwise {
+                self.document.warn(
+                    node,
+                    "`location` alone tells that a second step is pending: where a login leads is often the visitor's to \
+                     choose (`next=`), who then passes `on_success` by"
+                        .to_owned(),
+                    "say beside it what only a second step has, as `set_cookie: \"!session\"`: no session yet".to_owned(),
+                );
+            }
+        }
+        self.answers(slot)
     }
 
     fn answers(&self, slot: &Slot<Many<Answer>>) -> Vec<AnswerRule> {

@@ -59,6 +59,9 @@ pub static SIGNALS: &[&Signal] = &[
 /// Those whose weights count by a share between −1 and 1, and not whole or not at all: they speak for and against.
 pub static GRADED: &[&Signal] = &[&takeover_likelihood::SIGNAL];
 
+/// Those that fire on whoever guesses at passwords.
+pub static GUESSING: &[&Signal] = &[&credential_stuffing::SIGNAL, &brute_force::SIGNAL];
+
 /// Log-odds of each score when no signal fires: about 4 in 100 for `bot`, 1 in 100 for the others. By judgement, as all
 /// weights in this folder are, until they are calibrated on recorded attempts.
 pub static INTERCEPTS: Weights = Weights { bot: -3.1, account_takeover: -4.5, account_abuse: -4.5 };

@@ -6,7 +6,9 @@
 use crate::engine::freeman::history::Login;
 use crate::engine::time::Timestamp;
 use csv::{ByteRecord, Reader, ReaderBuilder};
+use std::cell::Cell;
 use std::io::Read;
+use std::rc::Rc;
 
 /// The columns that are read: index, time, account, success, then address and agent from the top of each hierarchy.
 const COLUMNS: [&str; 11] = [
@@ -34,8 +36,31 @@ const MISSING: [&str; 19] = [
 pub enum RbaError {
     #[error("there is no column `{0}`; the columns of the RBA data set are needed")]
     NoColumn(&'static str),
+    #[error("the row after row {0} is longer than {MOST} bytes: a quote that is not closed?")]
+    TooLong(u64),
     #[error("{0}")]
     Csv(#[from] csv::Error),
+}
+
+/// Bytes of one row, about; those of the data set have some 300.
+const MOST: usize = 256 << 10;
+
+/// Ends where more is asked of it than one row may have: the reader of rows would collect until memory is full.
+struct Bounded<R> {
+    file: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.left.get() == 0 {
+            return Err(std::io::Error::other("too long"));
+        }
+        let most = into.len().min(self.left.get());
+        let read = self.file.read(&mut into[..most])?;
+        self.left.set(self.left.get() - read);
+        Ok(read)
+    }
 }
 
 /// What was read so far.
@@ -56,7 +81,9 @@ pub struct Row<'r> {
 }
 
 pub struct Rows<R> {
-    reader: Reader<R>,
+    reader: Reader<Bounded<R>>,
+    /// What the row that is being read may still have.
+    left: Rc<Cell<usize>>,
     record: ByteRecord,
     /// Where [`COLUMNS`] are.
     places: [usize; COLUMNS.len()],
@@ -68,8 +95,9 @@ pub struct Rows<R> {
 
 impl<R: Read> Rows<R> {
     pub fn new(file: R) -> Result<Rows<R>, RbaError> {
-        let mut reader = ReaderBuilder::new().from_reader(file);
-        let headers = reader.byte_headers()?.clone();
+        let left = Rc::new(Cell::new(MOST));
+        let mut reader = ReaderBuilder::new().from_reader(Bounded { file, left: left.clone() });
+        let headers = reader.byte_headers().map_err(|error| too_long(&left, 0, error))?.clone();
         let mut places = [0; COLUMNS.len()];
         for (place, column) in places.iter_mut().zip(COLUMNS) {
             let found = headers.iter().position(|header| header == column.as_bytes());
@@ -77,6 +105,7 @@ impl<R: Read> Rows<R> {
         }
         Ok(Rows {
             reader,
+            left,
             record: ByteRecord::new(),
             places,
             last: Vec::new(),
@@ -88,7 +117,12 @@ impl<R: Read> Rows<R> {
 
     /// The next successful login.
     pub fn read(&mut self) -> Result<Option<Row<'_>>, RbaError> {
-        while self.reader.read_byte_record(&mut self.record)? {
+        loop {
+            self.left.set(MOST);
+            let more = self.reader.read_byte_record(&mut self.record);
+            if !more.map_err(|error| too_long(&self.left, self.tally.rows, error))? {
+                return Ok(None);
+            }
             self.tally.rows += 1;
             let cells = self.places.map(|place| self.record.get(place).unwrap_or_default());
             let [_, at, account, succeeded, ip, asn, country, agent, browser, system, device] = cells;
@@ -111,12 +145,15 @@ impl<R: Read> Rows<R> {
             self.index.push_str(&String::from_utf8_lossy(cells[0]));
             return Ok(Some(Row { index: &self.index, login, at: self.at }));
         }
-        Ok(None)
     }
 
     pub fn tally(&self) -> Tally {
         self.tally
     }
+}
+
+fn too_long(left: &Cell<usize>, rows: u64, error: csv::Error) -> RbaError {
+    if left.get() == 0 { RbaError::TooLong(rows) } else { error.into() }
 }
 
 /// `2020-02-03 12:43:30.772`, which is UTC.
@@ -132,6 +169,23 @@ mod tests {
     const HEAD: &str = "index,Login Timestamp,User ID,Round-Trip Time [ms],IP Address,Country,Region,City,ASN,User Agent \
                         String,Browser Name and Version,OS Name and Version,Device Type,Login Successful,Is Attack IP,Is \
                         Account Takeover";
+
+    #[test]
+    fn a_row_without_end_is_refused() {
+        let row = "0,2020-02-03 12:43:30.772,-4,NaN,10.0.65.171,NO,-,-,29695,Mozilla,Firefox 20,iOS 13,mobile,True,False,False\n";
+        let endless = std::io::repeat(b'x').take(1 << 30);
+        let head = format!("{HEAD}\n{}\"", row.repeat(9_000));
+        let mut rows = Rows::new(head.as_bytes().chain(endless)).unwrap();
+        let mut read = 0;
+        let refused = loop {
+            match rows.read() {
+                Ok(Some(_)) => read += 1,
+                Ok(None) => panic!("the last row has no end"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, RbaError::TooLong(9_000)) && read == 9_000, "{refused}");
+    }
 
     #[test]
     fn only_whole_successful_rows_are_logins() {

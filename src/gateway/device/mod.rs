@@ -19,6 +19,9 @@
 //! `__Host-`, which browsers take from the host itself only, and the plain name is not read there. Where that is not to be
 //! had (plain HTTP, a configured `domain`), two different ids in one request are somebody's doing, and neither counts.
 //!
+//! **Nobody can take another's away.** A form that a page elsewhere sends here comes without the cookie (`SameSite=Lax`), and
+//! a fresh one in the answer would replace it: who brings none in a request that says so gets none.
+//!
 //! **Who gets it, and in which answers.** Visitors of protected routes and of their `pages`. What a cache may give to others
 //! must not carry somebody's id: see [`answers`].
 
@@ -42,7 +45,7 @@ use crate::engine::time::Timestamp;
 use crate::secrets::Secrets;
 use crate::store::Presented;
 use http::HeaderMap;
-use http::header::COOKIE;
+use http::header::{COOKIE, ORIGIN};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use std::sync::Arc;
@@ -96,6 +99,8 @@ pub enum Finding {
     Expired,
     /// Two of ours with different ids.
     Contested,
+    /// None, in a request that a page of another site had the browser send: it may well have one.
+    Withheld,
 }
 
 impl Finding {
@@ -108,6 +113,7 @@ impl Finding {
             Finding::Forged => "forged",
             Finding::Expired => "expired",
             Finding::Contested => "contested",
+            Finding::Withheld => "withheld",
         }
     }
 }
@@ -181,6 +187,9 @@ impl Devices {
     pub fn read(&self, headers: &HeaderMap, secure: bool, now: Timestamp) -> Brought {
         let Some(cookie) = &self.cookie else { return Brought::NOTHING };
         let mut brought = Brought { finding: Finding::None, token: None, old_key: false, secure };
+        if is_sent_from_elsewhere(headers) {
+            brought.finding = Finding::Withheld;
+        }
         let mut lines = headers.get_all(COOKIE).iter().map(http::HeaderValue::as_bytes).peekable();
         if lines.peek().is_none() {
             return brought;
@@ -216,8 +225,8 @@ impl Devices {
     pub fn answer(&self, brought: &Brought, standing: Standing, now: Timestamp) -> Option<String> {
         let cookie = self.cookie.as_ref()?;
         let next = match (brought.finding, brought.token) {
-            // A third would not decide between the two.
-            (Finding::Off | Finding::Contested, _) => return None,
+            // A third would not decide between the two; one that was not sent must not be replaced.
+            (Finding::Off | Finding::Contested | Finding::Withheld, _) => return None,
             (_, Some(token)) if !standing.copied => {
                 let proves = standing.succeeded && !token.proven;
                 let age = now.since(token.renewed);
@@ -281,6 +290,12 @@ pub fn set(
         Some(_) | None => {}
     }
     Ok(())
+}
+
+/// Whether a page of another site had the browser send this, other than by a link: then no cookie comes along. Only browsers
+/// that say so are believed; who says it falsely goes without a cookie.
+fn is_sent_from_elsewhere(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
 }
 
 /// Whether the visitor's own connection is TLS: to the gate, or to a proxy of the operator's that says so.

@@ -267,3 +267,28 @@ proptest! {
         prop_assert!(read(&devices(), &[&line], true, NOW).token.is_none());
     }
 }
+
+#[test]
+fn a_form_that_another_site_sends_takes_nobody_s_cookie_away() {
+    let devices = devices();
+    let sent = |origin: &'static str, site: &'static str, cookie: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("origin", origin), ("sec-fetch-site", site)].into_iter().filter(|(_, value)| !value.is_empty())
+        {
+            headers.insert(name, value.parse().unwrap());
+        }
+        if let Some(cookie) = cookie {
+            headers.insert(COOKIE, cookie.parse().unwrap());
+        }
+        let brought = devices.read(&headers, true, NOW);
+        (brought.finding, devices.answer(&brought, SEEN, NOW).is_some())
+    };
+    assert_eq!(sent("https://evil.example", "cross-site", None), (Finding::Withheld, false));
+    assert_eq!(sent("null", "cross-site", None), (Finding::Withheld, false));
+    assert_eq!(sent("https://shop.example", "same-origin", None), (Finding::None, true), "its own form");
+    assert_eq!(sent("", "cross-site", None), (Finding::None, true), "a link: it would have brought one");
+    assert_eq!(sent("https://old.example", "", None), (Finding::None, true), "a browser that does not say");
+    let cookie = given(&devices);
+    assert_eq!(sent("https://evil.example", "cross-site", Some(&cookie)), (Finding::Fresh, false), "it came along");
+}

@@ -199,8 +199,8 @@ impl Replay {
                     if !replayed.passed {
                         return;
                     }
-                    // The owner has proven to be one: settled as when a held answer is released.
-                    (teaches, suspect) = (true, false);
+                    // Settled as when a held answer is released.
+                    teaches = true;
                 }
             }
         }

@@ -341,7 +341,9 @@ impl Memory {
         self.networks.existing(&open.network.key, open.network.serial, settle_source);
         self.devices.existing(&open.device.key, open.device.serial, settle_source);
 
-        if let (Some(holder), Some(account), Standing::Answered(Outcome::Succeeded)) = (open.holder, &account, to) {
+        // Whoever guessed the password does not make their device a known one by it.
+        let holder = open.holder.filter(|_| !suspect);
+        if let (Some(holder), Some(account), Standing::Answered(Outcome::Succeeded)) = (holder, &account, to) {
             self.holders
                 .update(holder, HolderEntry::default, |entry| entry.succeed(open.at, account, open.proves_identity));
         }

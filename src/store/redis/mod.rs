@@ -530,7 +530,7 @@ impl Record {
     }
 
     /// What is to be changed where, now that this attempt has come to another standing.
-    /// `suspect`: nobody's source is known by that.
+    /// `suspect`: nobody's source or device is known by that.
     fn turned(&self, keys: &Keys, (to, teaches): (Standing, bool), suspect: bool) -> Vec<Call> {
         let Record { standing: from, at, secret, .. } = *self;
         let landed = from == Standing::InFlight;
@@ -564,7 +564,7 @@ impl Record {
             let answered = if kind.is_by_event() { answer } else { answered };
             Call::turn_at_velocity(keys.key(Kind::Velocity, id), at, change, answered, first_account)
         }));
-        if let (true, Some(holder), Some(account)) = (succeeded, self.holder, self.accounts.first()) {
+        if let (true, Some(holder), Some(account)) = (succeeded && !suspect, self.holder, self.accounts.first()) {
             calls.push(Call::succeed(keys.holder(holder), at, account, self.proves_identity));
         }
         calls
