@@ -6,12 +6,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 use tollgate::config::settings::{DeviceCookie, FieldSource, IdentityRules};
-use tollgate::engine::attempt::Field;
+use tollgate::engine::attempt::{Field, Network};
 use tollgate::engine::pattern::Glob;
 use tollgate::engine::time::Timestamp;
+use tollgate::gateway::appearance::{Way, appearance};
 use tollgate::gateway::device::{Devices, Standing};
 use tollgate::gateway::form::{Values, Wanted};
 use tollgate::gateway::identity::{IdentityKey, Keys, PasswordKey};
+use tollgate::gateway::pace::Paces;
 use tollgate::gateway::{fields, headers, identity};
 use tollgate::secrets::{Secrets, SystemRandomness};
 
@@ -101,6 +103,12 @@ fn identities(c: &mut Criterion) {
     c.bench_function("identity/email_problem", |b| {
         b.iter(|| identity::problem(black_box("john.smith84@mail.example.co.uk"), black_box("mail.example.co.uk")));
     });
+    for (name, text) in [("name", "john.smith84@gmail.com"), ("thrown", "x7k2m9qpzz@mail.example.co.uk")] {
+        let Some(address) = identity::email(text, IdentityRules::default()) else { continue };
+        c.bench_function(&format!("identity/composition_{name}"), |b| {
+            b.iter(|| identity::composition(black_box(text), &address, &keys));
+        });
+    }
     let mut browser = typed("application/x-www-form-urlencoded");
     for (name, value) in [
         ("host", "shop.example"),
@@ -119,6 +127,30 @@ fn identities(c: &mut Criterion) {
     }
     c.bench_function("headers/fingerprint", |b| {
         b.iter(|| headers::fingerprint(Version::HTTP_2, black_box(&browser), None));
+    });
+    browser.insert(
+        "sec-ch-ua",
+        HeaderValue::from_static(r#""Chromium";v="130", "Google Chrome";v="130", "Not?A_Brand";v="99""#),
+    );
+    browser.insert("sec-ch-ua-platform", HeaderValue::from_static("\"Linux\""));
+    let (way, ip) = (Way { secure: true, own_tls: true, direct: true }, std::net::IpAddr::from([203, 0, 113, 7]));
+    c.bench_function("headers/appearance", |b| {
+        b.iter(|| appearance(&http::Method::POST, Version::HTTP_2, black_box(&browser), None, way, ip));
+    });
+    let raw: Vec<u8> = std::iter::once("POST /login HTTP/1.1\r\n".to_owned())
+        .chain(browser.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap_or_default())))
+        .flat_map(String::into_bytes)
+        .collect();
+    c.bench_function("headers/appearance_of_raw", |b| {
+        b.iter(|| appearance(&http::Method::POST, Version::HTTP_11, black_box(&browser), Some(&raw), way, ip));
+    });
+    let paces = Paces::default();
+    let mut at = 1_795_338_000_000;
+    c.bench_function("pace/note", |b| {
+        b.iter(|| {
+            at += 3_000;
+            paces.note(Network::from(ip), black_box(at % 60_000), None, Timestamp(at))
+        });
     });
 }
 

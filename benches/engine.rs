@@ -10,6 +10,7 @@ use tollgate::engine::attempt::{AttemptId, Pseudonym};
 use tollgate::engine::fixture;
 use tollgate::engine::freeman::live::Live;
 use tollgate::engine::ownership::{ADDRESS_LEVELS, LEVELS, Login, Traits, Whence};
+use tollgate::engine::population::{Became, Class, Look, Population, Standing};
 use tollgate::engine::signals::SignalId;
 use tollgate::engine::time::Timestamp;
 
@@ -24,6 +25,8 @@ fn assessment(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("assess");
     group.bench_function("quiet", |bench| bench.iter(|| assess(black_box(&quiet), black_box(&model))));
     group.bench_function("attack", |bench| bench.iter(|| assess(black_box(&attack), black_box(&model))));
+    let registration = fixture::registration();
+    group.bench_function("registration", |bench| bench.iter(|| assess(black_box(&registration), black_box(&model))));
     group.bench_function("blind", |bench| bench.iter(|| assess(black_box(&blind), black_box(&model))));
     group.finish();
 
@@ -35,7 +38,9 @@ fn assessment(criterion: &mut Criterion) {
 
 fn signals(criterion: &mut Criterion) {
     let model = Model::default();
-    for (name, evidence) in [("quiet", fixture::evidence()), ("attack", fixture::stuffing())] {
+    let evidences =
+        [("quiet", fixture::evidence()), ("attack", fixture::stuffing()), ("registration", fixture::registration())];
+    for (name, evidence) in evidences {
         let mut group = criterion.benchmark_group(format!("signal/{name}"));
         for (id, tuned) in SignalId::all().zip(&model.signals) {
             let Some(signal) = id.signal() else { continue };
@@ -76,5 +81,40 @@ fn ownership(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, assessment, signals, ownership);
+/// What campaigns cost: an attempt that is told, one that is matched while one is active, and what is published each second
+/// of as many fingerprints as are kept.
+fn population(criterion: &mut Criterion) {
+    let look = |number: u64, standing: Standing| Look {
+        id: AttemptId(number.into()),
+        at: Timestamp::from_secs(1_795_309_323 + number / 10),
+        fingerprint: number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52,
+        asn: Some((number % 500) as u32),
+        standing,
+        account: (number.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32,
+        password: Some(number.wrapping_mul(0xd1b5_4a32_d192_ed03)),
+    };
+    let stranger = Standing::Strange(Class { seen: false, fresh: false });
+    let mut population = Population::new();
+    for number in 0..1_000 {
+        population.note(&look(number, Standing::Usual { proven: true }), Became::Succeeded, None, true);
+    }
+    for number in 1_000..40_000 {
+        population.note(&look(number, stranger), Became::Failed, None, true);
+    }
+    let at = look(40_000, stranger).at;
+    let published = population.publish(at);
+    let mut group = criterion.benchmark_group("population");
+    let mut number = 40_000;
+    group.bench_function("note", |bench| {
+        bench.iter(|| {
+            number += 1;
+            population.note(black_box(&look(number, stranger)), Became::Failed, None, true)
+        });
+    });
+    group.bench_function("match", |bench| bench.iter(|| published.of(black_box(&look(7, stranger))).is_some()));
+    group.bench_function("publish", |bench| bench.iter(|| population.publish(black_box(at))));
+    group.finish();
+}
+
+criterion_group!(benches, assessment, signals, ownership, population);
 criterion_main!(benches);

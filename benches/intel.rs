@@ -1,13 +1,15 @@
-//! What intelligence costs one request: the look-up of an address and a person in everything, and a User-Agent that was
-//! seen before and one that was not.
+//! What intelligence costs one request: the look-up of an address and a person in everything, a User-Agent that was seen
+//! before and one that was not, and a password among leaked ones.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::io::Cursor;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tollgate::config::settings::{IntelFiles, ListOf, ListSource};
 use tollgate::engine::attempt::Pseudonym;
 use tollgate::engine::evidence::ListEffect;
 use tollgate::engine::time::Timestamp;
+use tollgate::intel::passwords::{Builder, Digest, Leaked, find};
 use tollgate::intel::{Intel, Subject};
 use tollgate::lists::networks::Cidr;
 use tollgate::lists::{Book, Change, Entry, Key, Refused};
@@ -154,10 +156,40 @@ fn agent(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A password looked up as each attempt's is: in the commonest, and in a file of seven million.
+fn passwords(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("passwords");
+    let mut number = 0u64;
+    group.bench_function("SHA-1", |bench| bench.iter(|| black_box(Digest::of(black_box(b"correct horse battery")))));
+    group.bench_function("among the commonest, not there", |bench| {
+        bench.iter(|| {
+            number += 1;
+            black_box(find(None, &Digest::of(&number.to_le_bytes())))
+        });
+    });
+    let mut builder = Builder::new(&std::env::temp_dir());
+    for number in 0..7_000_000u64 {
+        if let Err(error) = builder.add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) {
+            panic!("{error}");
+        }
+    }
+    let mut file = Cursor::new(Vec::new());
+    let built = builder.finish(0, &mut file);
+    let file = file.into_inner();
+    let (Ok(_), Ok(leaked)) = (built, Leaked::read(&file[..], file.len() as u64)) else { panic!("cannot be built") };
+    group.bench_function("in a file of seven million, not there", |bench| {
+        bench.iter(|| {
+            number += 1;
+            black_box(find(Some(&leaked), &Digest::of(&number.to_le_bytes())))
+        });
+    });
+    group.finish();
+}
+
 /// What a start and a reload cost. The embedded tables are decoded by the first alone.
 fn load(criterion: &mut Criterion) {
     criterion.bench_function("load without files", |bench| bench.iter(|| black_box(intel(&[]))));
 }
 
-criterion_group!(benches, look_up, added, agent, load);
+criterion_group!(benches, look_up, added, agent, passwords, load);
 criterion_main!(benches);

@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tollgate::engine::assessment::{Assessment, Model, Scores};
 use tollgate::engine::attempt::{
-    Agent, Attempt, AttemptId, Client, Device, FormFacts, HeaderFacts, Identity, Network, RequestFacts,
+    Agent, Attempt, AttemptId, Client, FormFacts, HeaderFacts, Identity, Network, RequestFacts,
 };
 use tollgate::engine::clearance::{ChallengeKind, Clearance};
 use tollgate::engine::decision::Action;
 use tollgate::engine::event::Event;
 use tollgate::engine::evidence::{Country, Evidence, Intel, Moment};
+use tollgate::engine::fixture;
 use tollgate::engine::policy::{Names, Policy, PolicySource, RuleSource};
 use tollgate::engine::signals::{SignalSet, Weights};
 use tollgate::engine::time::Timestamp;
@@ -65,8 +66,13 @@ fn quiet() -> (Evidence, Assessment) {
         event: Event::Login,
         route: "sign-in".into(),
         request: RequestFacts::default(),
-        client: Client { ip, network: Network::from(ip), headers: HeaderFacts::default() },
-        device: Device { id: None, proven: false, issued: None, fingerprint: 7, agent: Arc::new(agent) },
+        client: Client {
+            ip,
+            network: Network::from(ip),
+            headers: HeaderFacts::default(),
+            appearance: Default::default(),
+        },
+        device: fixture::device_without_cookie(7, agent),
         identity: Identity::default(),
         form: FormFacts::default(),
         missing: Vec::new(),

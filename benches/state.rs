@@ -43,6 +43,7 @@ fn attempt(memory: &Memory, number: u64, source: u64, account: u64, denied: bool
         device: DeviceKey::Cookie(pseudonym(source + (1 << 40))),
         cookie: None,
         told_apart: true,
+        card: None,
         velocities: &[],
         accounts: &accounts,
     });

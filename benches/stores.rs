@@ -23,7 +23,7 @@ use tollgate::engine::time::Timestamp;
 use tollgate::store::memory::{Limits, Memory};
 use tollgate::store::redis::Redis;
 use tollgate::store::{DeviceKey, Observation, Settlement};
-use tollgate::store::{Found, VelocityKey};
+use tollgate::store::{Found, Ordered, VelocityKey};
 
 /// The program's own.
 #[global_allocator]
@@ -75,6 +75,7 @@ impl Seen {
             device: DeviceKey::Cookie(pseudonym(self.key + (1 << 40))),
             cookie: None,
             told_apart: true,
+            card: None,
             velocities: &self.velocities,
             accounts: &self.accounts,
         }
@@ -88,6 +89,49 @@ fn at(number: u64) -> Timestamp {
 fn settlement(number: u64) -> Settlement {
     let outcome = if number.is_multiple_of(8) { Outcome::Failed } else { Outcome::Succeeded };
     Settlement::new(AttemptId(number.into()), outcome, at(number))
+}
+
+/// Orders of strangers, each with a card of its own: all that there is to count of one.
+fn orders(criterion: &mut Criterion) {
+    let memory = Memory::new(Limits::of_entries(ENTRIES));
+    let next = AtomicU64::new(0);
+    let mut group = criterion.benchmark_group("orders");
+    group.bench_function("observe_and_settle", |bench| {
+        bench.iter(|| {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let (network, account, card) = (
+                Network::from(IpAddr::from((number as u32).to_be_bytes())),
+                pseudonym(number),
+                pseudonym(number ^ 1 << 50),
+            );
+            let device = DeviceKey::Fingerprint { hash: number % 1_000, asn: 1 };
+            let ordered = Ordered { network, device, account: Some(account), by_stranger: true, is_small: true };
+            let found = Found {
+                fingerprint: number % 1_000,
+                card_bin: Some(pseudonym(number % 200)),
+                ordered: Some(ordered),
+                ..Found::default()
+            };
+            let ip = IpAddr::from((number as u32).to_be_bytes());
+            let velocities = VelocityKey::all(ip, Some(1), &Event::Checkout, &found);
+            let (id, at) = (AttemptId(number.into()), Timestamp(START + number / 10));
+            black_box(memory.observe(&Observation {
+                id,
+                at,
+                event: Event::Checkout,
+                network,
+                device,
+                cookie: None,
+                told_apart: true,
+                card: Some(card),
+                velocities: &velocities,
+                accounts: &[account],
+            }));
+            let order = Some(pseudonym(number ^ 1 << 60));
+            black_box(memory.settle(&Settlement { order, ..Settlement::new(id, Outcome::Succeeded, at) }));
+        });
+    });
+    group.finish();
 }
 
 fn observe_and_settle(criterion: &mut Criterion) {
@@ -281,6 +325,7 @@ criterion_group!(
     bytes_per_entry,
     observe_and_settle,
     observe_among_a_million,
+    orders,
     tokens,
     what_it_costs_redis,
     observe_and_settle_on_redis

@@ -90,6 +90,10 @@ pub struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipping_address: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_zip: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_address: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Text>,
 }
 
@@ -109,6 +113,8 @@ impl Fields {
             Field::CardLast4 => &self.card_last4,
             Field::ShippingZip => &self.shipping_zip,
             Field::ShippingAddress => &self.shipping_address,
+            Field::BillingZip => &self.billing_zip,
+            Field::BillingAddress => &self.billing_address,
             Field::Order => &self.order,
         };
         text.as_deref().map(Cow::Borrowed)

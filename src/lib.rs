@@ -67,11 +67,14 @@
 //!
 //! - [`engine`]: the functional core. Pure: no async, no I/O, no clock, no Pingora. Judging cannot fail.
 //!   - [`attempt`](engine::attempt), [`event`](engine::event), [`evidence`](engine::evidence): the facts;
-//!     [`parts`](engine::parts): what can be missing among them.
+//!     [`parts`](engine::parts): what can be missing among them; [`appearance`](engine::appearance): what a client looks
+//!     like by its headers.
 //!   - [`signals`](engine::signals): one file a signal, one table.
 //!   - [`assessment`](engine::assessment): three scorecards in log-odds, and `risk`.
 //!   - [`freeman`](engine::freeman): whose login it is, by the published statistical model exactly and live;
 //!     [`ownership`](engine::ownership): what is known of an account's owner at the moment after success.
+//!   - [`money`](engine::money): currencies, and what a small sum is in each.
+//!   - [`population`](engine::population): campaigns, which no single source shows and all logins together do.
 //!   - [`policy`](engine::policy): the rule language: CEL's grammar, a type checker of our own, a tree that cannot fail.
 //!   - [`decision`](engine::decision), [`record`](engine::record): the ruling, and its public shape.
 //!   - [`counterfactual`](engine::counterfactual): what would have been decided had a signal read otherwise.
@@ -88,9 +91,12 @@
 //!     a whole traffic.
 //!   - [`recognize`](gateway::recognize): routes, in every reading of path, host and method.
 //!   - [`framing`](gateway::framing), [`held`](gateway::held), [`form`](gateway::form), [`fields`](gateway::fields),
-//!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`client_ip`](gateway::client_ip): capture.
-//!   - [`gather`](gateway::gather), [`enforce`](gateway::enforce), [`forward`](gateway::forward),
+//!     [`identity`](gateway::identity), [`headers`](gateway::headers), [`appearance`](gateway::appearance),
+//!     [`client_ip`](gateway::client_ip), [`mail`](gateway::mail): capture.
+//!   - [`gather`](gateway::gather), [`leaks`](gateway::leaks), [`pace`](gateway::pace), [`enforce`](gateway::enforce),
+//!     [`forward`](gateway::forward),
 //!     [`records`](gateway::records): evidence, permission, the way on, what is written down.
+//!   - [`population`](gateway::population): keeps what campaigns are found by, and publishes them.
 //!   - [`live`](gateway::live), [`upstream`](gateway::upstream), [`tls`](gateway::tls),
 //!     [`client_ca`](gateway::client_ca): one configuration, ready to serve; [`reload`](gateway::reload): the next one;
 //!     [`inspection`](gateway::inspection): what is wrong around one; [`succession`](gateway::succession): the next program.
@@ -98,7 +104,8 @@
 //! - [`simulate`]: labelled traffic from a seed: people and attackers, one table each.
 //! - [`store`]: what is remembered between requests; one file a store, one conformance suite. What a gate does without
 //!   the store that it shares is [`store::shared`].
-//! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top.
+//! - [`intel`]: addresses, e-mail domains, User-Agents, the operator's lists: embedded data and files on top;
+//!   [`passwords`](intel::passwords): the leaked ones.
 //! - [`lists`]: one entry, one line, and what is added to lists while the gate runs; [bans](lists::ban) among it.
 //! - [`events`]: where records go; one file a sink.
 //! - [`secrets`]: the keys of an installation, and the only place that seals with them.
@@ -123,7 +130,7 @@
 //! 2. **What the gate read is what the application will read**, or the request is refused or flagged. A body goes on byte for
 //!    byte; headers likewise, less the few edits that [`forward`](gateway::forward) names. Nothing is repaired.
 //! 3. **Secrets stay in the parse buffers.** No type of the [`engine`] holds a password, a card number or an identifier in
-//!    clear; a pseudonym is a keyed hash, a password a per-process tag. That is why those types may be `Debug`. A full card
+//!    clear; a pseudonym is a keyed hash, a password a per-process tag and whether it leaked. That is why those types may be `Debug`. A full card
 //!    number and the digits on its back cannot even be mapped as a field.
 //! 4. **Falling through is never allow.** Only [`enforce`](gateway::enforce) makes a [`Permit`](gateway::enforce::Permit);
 //!    only [`challenge`] makes a [`Solved`](challenge::Solved), and only from one that it verified and burnt comes a

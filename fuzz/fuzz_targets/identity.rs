@@ -4,7 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use tollgate::config::settings::IdentityRules;
-use tollgate::gateway::identity::{account, email, phone, problem};
+use std::sync::LazyLock;
+use tollgate::gateway::identity::{IdentityKey, Keys, PasswordKey, account, composition, email, phone, problem};
+
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::new(&IdentityKey::new([1; 32]), &PasswordKey::new([2; 32])));
 
 fuzz_target!(|text: &str| {
     let (fold_case, merge_gmail, strip_tags) = (text.len() % 2 == 0, text.len() % 3 != 0, text.len() % 5 == 0);
@@ -15,6 +18,13 @@ fuzz_target!(|text: &str| {
     }
     if let Some(address) = email(text, rules) {
         let _verdict = problem(text, address.domain());
+    }
+    if let Some(local) = text.split('@').next() {
+        let _weakness = tollgate::intel::weakness(local);
+        assert!(tollgate::intel::likelihood(local).is_none_or(f64::is_finite));
+    }
+    if let Some(address) = email(text, rules) {
+        let _made = composition(text, &address, &KEYS);
     }
     let _number = phone(text);
 });

@@ -58,7 +58,8 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
                 told = told
                     .and_then(|()| writeln!(out, "{}", summary(&printed, &loaded.settings, &found.warnings)))
                     .and_then(|()| found.answered.iter().try_for_each(|line| writeln!(out, "{line}")))
-                    .and_then(|()| writeln!(out, "{}", data()));
+                    .and_then(|()| writeln!(out, "{}", data()))
+                    .and_then(|()| found.data.iter().try_for_each(|line| writeln!(out, "{line}")));
             } else {
                 told = told
                     .and_then(|()| writeln!(err, "{printed}: {}", count(found.problems.len(), "problem", "problems")));
@@ -155,6 +156,9 @@ fn as_json(name: &str, read: Result<&Loaded, &Report>, found: &Found, asked: Ask
     });
     if !found.answered.is_empty() {
         answer["answered"] = json!(found.answered);
+    }
+    if !found.data.is_empty() {
+        answer["data"] = json!(found.data);
     }
     if let (true, Ok(loaded)) = (asked.show, read) {
         answer["shown"] = json!(shown(loaded));

@@ -6,13 +6,17 @@
 mod admin;
 mod ban;
 mod body;
+mod email;
 mod list;
+mod passwords;
 mod store;
 
 pub(super) use admin::Admin;
 pub(super) use ban::{Ban, BanKeys};
 pub(super) use body::{Body, BodyFile};
+pub(super) use email::{Email, MailDns};
 pub(super) use list::{EffectName, List};
+pub(super) use passwords::{PasswordRange, Passwords};
 pub(super) use store::{Store, StoreKind, TokensName};
 
 use super::slot::{Anything, Many, Pairs, Slot};
@@ -45,14 +49,12 @@ pub(super) struct File {
     /// `enforce` carries decisions out; `monitor` decides and records, and forwards everything. There is no default,
     /// so that nobody blocks, or fails to block, by accident. `monitor` here wins over the mode of a policy.
     pub mode: Slot<ModeName>,
-    /// Where the gate keeps its keys; made on first start, readable by its user only, shared by a fleet. Losing it
-    /// forgets every account.
+    /// Where the gate keeps its keys; made on first start (0600), shared by a fleet. Losing it forgets every account.
     #[schemars(extend("default" = "/var/lib/tollgate/secret"))]
     pub secret_file: Slot<String>,
     /// Addresses that visitors connect to.
     pub listen: Slot<Vec<Slot<Listen>>>,
-    /// The application behind the gate; or a list of applications by `hosts`, of which the one without is the
-    /// default.
+    /// The application behind the gate; or a list of applications by `hosts`, of which the one without is the default.
     pub upstream: Slot<Many<Upstream>>,
     /// Where a visitor's address is read from. Without this it is the connection's peer.
     pub client_ip: Slot<ClientIp>,
@@ -67,6 +69,8 @@ pub(super) struct File {
     pub lists: Slot<Pairs<List>>,
     /// Databases and lists on top of what is embedded.
     pub intel: Slot<Intel>,
+    /// What is asked of others about e-mail addresses.
+    pub email: Slot<Email>,
     /// Where history lives.
     pub store: Slot<Store>,
     /// How challenges are set.
@@ -233,6 +237,16 @@ pub(super) struct Route {
     /// Where the form is shown, as globs; the first is where people are sent back to.
     #[schemars(extend("examples" = serde_json::json!([["/login"]])))]
     pub pages: Slot<Many<String>>,
+    /// A text field of the form that people never see: `place:name`, or a list. A program fills it in (`bot_behavior`).
+    #[schemars(extend("examples" = serde_json::json!(["form:website"])))]
+    pub trap: Slot<Many<String>>,
+    /// What the field `amount` counts: the currency's own units (`units`: 19.99), or its smallest (`minor`: 1999 cents).
+    #[schemars(extend("default" = "units"))]
+    pub amounts: Slot<AmountsName>,
+    /// What a request of the event `settlement` says of the order in its field `order`, if the application accepts it: the money
+    /// came (`settled`, also without the key), or did not come or went back (`reversed`).
+    #[schemars(extend("examples" = serde_json::json!(["reversed"])))]
+    pub settles: Slot<SettlesName>,
 }
 
 /// The conditions of a route; exactly one of the four paths.
@@ -327,6 +341,20 @@ pub(super) enum UnreadableName {
 pub(super) enum AmbiguousName {
     Deny,
     Flag,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AmountsName {
+    Units,
+    Minor,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SettlesName {
+    Settled,
+    Reversed,
 }
 
 /// How one account is told from another.
@@ -457,8 +485,12 @@ pub(super) struct Intel {
     pub vpn: Slot<String>,
     /// Addresses and CIDR ranges of data centres, one a line.
     pub datacenter: Slot<String>,
+    /// Addresses and CIDR ranges of proxies that let anybody out, one a line.
+    pub proxy: Slot<String>,
     /// Disposable e-mail domains, one a line; `!domain` takes one off the embedded list.
     pub disposable: Slot<String>,
+    /// Leaked passwords on top of the commonest, which are embedded.
+    pub passwords: Slot<Passwords>,
 }
 
 /// How challenges are set.

@@ -32,6 +32,7 @@ const DEEPER: &[(&str, &[&str], &str)] = &[
     ("Outcome", &["status", "location", "set_cookie", "header", "body_contains"], "succeeded` or `failed"),
     ("Policy", &["respond", "html", "redirect"], "deny"),
     ("Listen", &["certificate", "key"], "tls"),
+    ("Passwords", &["url", "deadline", "cache", "keep"], "range"),
     ("Upstream", &["connect", "read", "write", "idle"], "timeouts"),
 ];
 

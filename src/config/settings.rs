@@ -33,6 +33,8 @@ pub struct Settings {
     pub routes: Vec<Arc<Route>>,
     pub lists: Vec<ListSource>,
     pub intel: IntelFiles,
+    /// `None`: no domain is looked up.
+    pub mail_dns: Option<MailDns>,
     pub store: Store,
     pub challenge: Challenges,
     /// `None`: the gate gives out no device cookie and reads none.
@@ -174,6 +176,31 @@ pub struct Route {
     pub policy: Arc<RoutePolicy>,
     /// Where the form is shown. The first without a wildcard is the address to send people back to.
     pub pages: Vec<Glob>,
+    /// Where a field is that people never see. Empty: the form has none.
+    pub trap: Vec<FieldSource>,
+    /// What the field `amount` counts.
+    pub amounts: Amounts,
+    /// What its requests say of an order, if the application accepts them; of the event `settlement` only.
+    pub settles: Option<Settles>,
+}
+
+/// What amounts count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Amounts {
+    /// The currency's own units: 19.99 euros.
+    #[default]
+    Units,
+    /// Its smallest: 1999 cents, 20 yen.
+    Minor,
+}
+
+/// What is said of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settles {
+    /// The money came.
+    Settled,
+    /// It did not, or went back.
+    Reversed,
 }
 
 /// The conditions of a route; all must hold.
@@ -340,6 +367,17 @@ pub use crate::lists::ListOf;
 /// How long the longest ban of a rule lasts, unless it says otherwise.
 pub const LONGEST_BAN: Duration = Duration::from_secs(86_400);
 
+/// How the domains of addresses that register are looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailDns {
+    /// Empty: the system's.
+    pub servers: Vec<SocketAddr>,
+    /// How long a registration waits.
+    pub deadline: Duration,
+    /// Most answers that are remembered.
+    pub cache: u64,
+}
+
 /// Files of intelligence on top of what is embedded.
 #[derive(Clone, Debug, Default)]
 pub struct IntelFiles {
@@ -352,8 +390,37 @@ pub struct IntelFiles {
     pub tor_exit: Option<PathBuf>,
     pub vpn: Option<PathBuf>,
     pub datacenter: Option<PathBuf>,
+    pub proxy: Option<PathBuf>,
     /// Domains, one a line, added to the embedded disposable list; `!domain` takes one off it.
     pub disposable: Option<PathBuf>,
+    /// Leaked passwords, as `tollgate lists build-passwords` makes them.
+    pub passwords: Option<PathBuf>,
+    /// Who is asked for leaked passwords that no file knows.
+    pub range: Option<RangeService>,
+}
+
+/// A service that speaks the k-anonymity range protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RangeService {
+    pub tls: bool,
+    /// As the URL has it: an IPv6 address is in brackets.
+    pub host: Box<str>,
+    pub port: u16,
+    /// Without a slash at its end; the prefix follows it.
+    pub path: Box<str>,
+    /// How long a request waits for the answer.
+    pub deadline: Duration,
+    /// Most bytes of answers that are kept.
+    pub cache: usize,
+    /// How long an answer is believed.
+    pub keep: Duration,
+}
+
+impl RangeService {
+    /// The host without brackets.
+    pub fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
 }
 
 #[derive(Clone, Debug)]

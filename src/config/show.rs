@@ -240,14 +240,20 @@ fn standard_policies(settings: &Settings, text: &mut String) {
     for event in events {
         let policy = standard(event);
         text.push_str(&format!("\n# The built-in policy `standard`, as it rules for `{}`:\n", event.name()));
-        text.push_str("# policies:\n#   standard:\n#     rules:\n");
-        for RuleSource { name, when, action, .. } in &policy.rules {
-            let what = match action {
-                Action::Challenge(kind) => format!("challenge, challenge: {kind}"),
-                other => other.name().to_owned(),
-            };
-            let when = quoted(when, true);
-            text.push_str(&format!("#       - {{ name: {name}, when: {when}, action: {what} }}\n"));
+        text.push_str("# policies:\n#   standard:\n");
+        for (list, rules) in [("rules", &policy.rules), ("on_success", &policy.on_success)] {
+            if rules.is_empty() {
+                continue;
+            }
+            text.push_str(&format!("#     {list}:\n"));
+            for RuleSource { name, when, action, .. } in rules {
+                let what = match action {
+                    Action::Challenge(kind) => format!("challenge, challenge: {kind}"),
+                    other => other.name().to_owned(),
+                };
+                let when = quoted(when, true);
+                text.push_str(&format!("#       - {{ name: {name}, when: {when}, action: {what} }}\n"));
+            }
         }
         text.push_str(&format!("#     otherwise: {}\n", policy.otherwise.name()));
     }
@@ -310,6 +316,7 @@ mod tests {
             "    too_large: 413  # default",
             "# admin: not set",
             "#       - { name: stuffing, when: fired.credential_stuffing && bot >= 90, action: deny }",
+            "#     on_success:",
         ] {
             assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
         }
@@ -321,7 +328,15 @@ mod tests {
     #[test]
     fn the_built_in_policy_is_shown_as_yaml_that_compiles() {
         for event in Event::NAMED {
-            let text = format!("{SMALL}routes: [{{ name: a, event: {}, match: {{ path: /login }} }}]\n", event.name());
+            // What a settlement cannot do without.
+            let more = match event {
+                Event::Settlement => ", fields: { order: 'json:/order' }, outcome: { succeeded: [{ status: 200 }] }",
+                // Nor a second judgement.
+                Event::Login => ", outcome: { succeeded: [{ status: 302 }] }",
+                _ => "",
+            };
+            let text =
+                format!("{SMALL}routes: [{{ name: a, event: {}, match: {{ path: /login }}{more} }}]\n", event.name());
             let shown = show(&text, &settings(&text, Path::new("")));
             let (_, comment) = shown.split_once("rules for").unwrap();
             let policy: String = comment
@@ -331,7 +346,10 @@ mod tests {
                 .collect();
             let again = text.replace("match:", "policy: mine, match:") + &policy;
             let (mine, standard) = (settings(&again, Path::new("")), settings(&text, Path::new("")));
-            let rules = |settings: &Settings| format!("{:?}", settings.routes[0].policy.rules.rules);
+            let rules = |settings: &Settings| {
+                let policy = &settings.routes[0].policy.rules;
+                format!("{:?} {:?}", policy.rules, policy.on_success)
+            };
             assert_eq!(rules(&mine), rules(&standard), "{again}");
         }
     }

@@ -4,6 +4,8 @@
 //! a flag, and what a signal needs of a raw value (an address's form, its domain) was derived at capture. That is why
 //! these types may be `Debug`.
 
+use super::appearance::{Appearance, Claims};
+pub use super::email::{Composition, Email, EmailProblem, Weakness};
 use super::event::Event;
 use super::time::Timestamp;
 use serde::{Serialize, Serializer};
@@ -180,6 +182,8 @@ pub struct Client {
     pub ip: IpAddr,
     pub network: Network,
     pub headers: HeaderFacts,
+    /// What the headers say, for comparing them with each other.
+    pub appearance: Appearance,
 }
 
 /// Which headers came, for signals that ask whether a browser sent them.
@@ -214,6 +218,63 @@ pub struct Device {
     pub fingerprint: u64,
     /// What the User-Agent says. Parsed once per distinct value and shared.
     pub agent: Arc<Agent>,
+    /// What the device script brought.
+    pub collected: Collected,
+    /// How this sender's attempts follow each other; `None`: nothing can be said yet.
+    pub pace: Option<Pace>,
+}
+
+/// What came of collecting device facts by a script on the form's page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Collected {
+    /// Nothing is collected on this route.
+    #[default]
+    Off,
+    /// Whether this client was ever given the page with the script is not known.
+    Unknown,
+    /// The page was served to this client, and the attempt brings nothing of it.
+    Missing,
+    /// What came cannot be read.
+    Invalid(DataProblem),
+    /// Whole, and of this page.
+    Good,
+}
+
+/// Why device data cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataProblem {
+    /// Not sealed by this installation, or changed since.
+    Signature,
+    Expired,
+    /// The same data were brought before.
+    Replayed,
+    /// Made for another session or another page.
+    Foreign,
+}
+
+impl DataProblem {
+    /// As published in evidence.
+    pub fn name(self) -> &'static str {
+        match self {
+            DataProblem::Signature => "signature",
+            DataProblem::Expired => "expired",
+            DataProblem::Replayed => "replayed",
+            DataProblem::Foreign => "foreign",
+        }
+    }
+}
+
+/// The gaps between the attempts of one sender (its network and its fingerprint) on this gate, this attempt included.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// How many gaps were measured.
+    pub gaps: u32,
+    /// Seconds, on average; late ones count most.
+    pub mean: f64,
+    /// Their standard deviation as a share of the mean.
+    pub variation: f64,
+    /// Whether more than one account was tried.
+    pub several: bool,
 }
 
 impl Device {
@@ -233,6 +294,8 @@ pub struct Agent {
     pub browser: Option<Box<str>>,
     /// Operating system family (`Windows`), if named.
     pub os: Option<Box<str>>,
+    /// Of a browser: what other headers can be compared with.
+    pub claims: Claims,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -263,41 +326,6 @@ pub struct Identity {
     pub email: Option<Email>,
 }
 
-/// What is kept of an e-mail address.
-#[derive(Clone, Debug)]
-pub struct Email {
-    pub key: Pseudonym,
-    /// Lower-case ASCII (punycode) domain; empty if there is none.
-    pub domain: Box<str>,
-    /// Why mail servers would refuse it, if they would.
-    pub problem: Option<EmailProblem>,
-    /// The disposable-list entry that covers the domain, if one does.
-    pub disposable: Option<Box<str>>,
-    /// The keyed hash of how the address is made up: `LD@` and its provider for `jane.doe84@mail.example`.
-    pub template: Option<Pseudonym>,
-}
-
-/// Why an address cannot work, after RFC 5321, 5322 and 6531 as mail servers apply them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmailProblem {
-    Syntax,
-    TooLong,
-    NoDomain,
-    /// The domain does not end in a public suffix.
-    NoPublicSuffix,
-}
-
-impl EmailProblem {
-    pub fn name(self) -> &'static str {
-        match self {
-            EmailProblem::Syntax => "syntax",
-            EmailProblem::TooLong => "too_long",
-            EmailProblem::NoDomain => "no_domain",
-            EmailProblem::NoPublicSuffix => "no_public_suffix",
-        }
-    }
-}
-
 /// What else the form said.
 #[derive(Clone, Debug, Default)]
 pub struct FormFacts {
@@ -305,15 +333,35 @@ pub struct FormFacts {
     pub phone: Option<Pseudonym>,
     /// In the currency's own units.
     pub amount: Option<f64>,
-    /// Upper case, as sent, at most 8 characters.
+    /// One of ISO 4217, upper case.
     pub currency: Option<Box<str>>,
     /// First six to eight digits, digits only.
     pub card_bin: Option<Box<str>>,
+    /// What tells one card from another: its first digits and its last four, or what the form has of them.
     pub card: Option<Pseudonym>,
     /// The card's first digits again, as a keyed hash.
     pub card_bin_key: Option<Pseudonym>,
     /// Where to ship to.
     pub address: Option<Pseudonym>,
+    /// Where the bill goes.
+    pub billing_address: Option<Pseudonym>,
+    /// The application's name for what is bought: what a later settlement is told by.
+    pub order: Option<Pseudonym>,
+    /// What came of the field that people never see.
+    pub trap: Trap,
+}
+
+/// What came of the route's trap: a field of the form that people do not see and programs fill in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trap {
+    /// The route has none.
+    #[default]
+    None,
+    /// It came as the page has it: empty.
+    Empty,
+    /// It did not come: the form was not filled in on the page, or on one from before the field was there.
+    LeftOut,
+    Filled,
 }
 
 /// All that leaves the parse buffers of a password.
@@ -338,11 +386,13 @@ pub enum Field {
     CardLast4,
     ShippingZip,
     ShippingAddress,
+    BillingZip,
+    BillingAddress,
     Order,
 }
 
 impl Field {
-    pub const ALL: [Field; 13] = [
+    pub const ALL: [Field; 15] = [
         Field::Account,
         Field::Username,
         Field::Email,
@@ -355,6 +405,8 @@ impl Field {
         Field::CardLast4,
         Field::ShippingZip,
         Field::ShippingAddress,
+        Field::BillingZip,
+        Field::BillingAddress,
         Field::Order,
     ];
 
@@ -372,6 +424,8 @@ impl Field {
             Field::CardLast4 => "card_last4",
             Field::ShippingZip => "shipping_zip",
             Field::ShippingAddress => "shipping_address",
+            Field::BillingZip => "billing_zip",
+            Field::BillingAddress => "billing_address",
             Field::Order => "order",
         }
     }

@@ -179,6 +179,6 @@ mod tests {
         let policy = Policy::compile(standard(&Event::Login), &names_of, Arc::new(Model::default())).unwrap();
         let assessment = assess(&evidence, &policy.model);
         let blind: Vec<&str> = had_fired(&evidence, &assessment, &policy).iter().map(|a| a.signals[0].name()).collect();
-        assert_eq!(blind, ["credential_stuffing", "brute_force"]);
+        assert_eq!(blind, ["credential_stuffing", "password_spraying", "brute_force"]);
     }
 }

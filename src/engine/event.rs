@@ -23,13 +23,15 @@ pub enum Event {
     ProfileUpdate,
     /// A second step of the application's own (its OTP form, its mail code).
     Verification,
+    /// What became of an order, said by somebody who knows (a payment provider's call).
+    Settlement,
     /// An operator's own event; the name is in `[a-z0-9_]{1,32}`.
     Custom(Arc<str>),
 }
 
 impl Event {
     /// Every event that has a name of its own, in the order of the documentation.
-    pub const NAMED: [Event; 9] = [
+    pub const NAMED: [Event; 10] = [
         Event::Login,
         Event::Register,
         Event::Reset,
@@ -39,6 +41,7 @@ impl Event {
         Event::Logout,
         Event::ProfileUpdate,
         Event::Verification,
+        Event::Settlement,
     ];
 
     /// The name in configuration and CEL: `login`, `reset_complete`, `custom:gift_card`.
@@ -53,6 +56,7 @@ impl Event {
             Event::Logout => "logout",
             Event::ProfileUpdate => "profile_update",
             Event::Verification => "verification",
+            Event::Settlement => "settlement",
             Event::Custom(name) => name,
         }
     }
@@ -87,6 +91,7 @@ impl Event {
             Event::Logout => "$logout",
             Event::ProfileUpdate => "$profile_update",
             Event::Verification => "$verification",
+            Event::Settlement => "$settlement",
             Event::Custom(name) => {
                 return Cow::Owned(format!("${}", name.strip_prefix("custom:").unwrap_or(name)));
             }

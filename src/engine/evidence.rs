@@ -1,11 +1,16 @@
 //! All that is known when an attempt is judged: gathered first, by the shell, in one place, so that judging itself can
 //! neither wait nor fail. What could not be had is a value (`None`, [`Known::Unknown`]), never a missing argument.
 
+mod kind;
+
+pub use kind::EntityKind;
+
 use super::attempt::Attempt;
 use super::clearance::Clearance;
 use super::event::Event;
 use super::holder::Holder;
 use super::ownership::{Login, Ownership, Place};
+use super::population::{Campaigns, Look, Match};
 use super::time::Timestamp;
 use std::sync::Arc;
 
@@ -56,9 +61,37 @@ impl Evidence {
 }
 
 impl Evidence {
+    /// The campaign of many sources that this attempt is a member of.
+    pub fn campaign(&self) -> Option<Match<'_>> {
+        // Nearly always there is none.
+        let campaigns = &self.site.campaigns;
+        (!campaigns.is_empty()).then(|| campaigns.of(&Look::of(self)?)).flatten()
+    }
+
+    /// The campaign of one password on many accounts that it is a member of.
+    pub fn spraying(&self) -> Option<Match<'_>> {
+        let campaigns = &self.site.campaigns;
+        (!campaigns.is_empty()).then(|| campaigns.of_password(&Look::of(self)?)).flatten()
+    }
+
+    /// The one that is named where one is.
+    pub fn any_campaign(&self) -> Option<Match<'_>> {
+        self.campaign().or_else(|| self.spraying())
+    }
+}
+
+impl Evidence {
     /// The device whose cookie was brought, if somebody succeeded on it before and the cookie is in one place only.
     pub fn holder(&self) -> Option<&Holder> {
         self.history.as_ref()?.holder.as_ref().filter(|holder| !holder.copied)
+    }
+
+    /// At the moment after success: whether the account's profile knows this device by its cookie, or the device remembers the
+    /// account. A cookie that is in two places proves nothing.
+    pub fn is_on_own_device(&self) -> bool {
+        let copied = self.history.as_ref().and_then(|history| history.holder).is_some_and(|holder| holder.copied);
+        let known = self.owner.as_ref().and_then(|owner| owner.device).is_some_and(|device| device.by_cookie);
+        (known && !copied) || (self.attempt.identity.account.is_some() && self.knows_device())
     }
 
     /// Whether the account logged in on this device before; where no account is named, whether anybody did.
@@ -109,11 +142,74 @@ pub struct Intel {
     /// A hosting provider, by whom.
     pub datacenter: Known<Arc<str>>,
     pub vpn: Known<Arc<str>>,
+    /// A proxy that lets anybody out, by whom or by which list.
+    pub proxy: Known<Proxy>,
     pub tor_exit: Known<()>,
     /// A relay that hides ordinary people by default (Apple Private Relay). Explains a hit, counts for nothing.
     pub relay: bool,
     /// The operator's lists that match this attempt, in configuration order.
     pub lists: Vec<ListHit>,
+    /// Whether the password that was sent stands in a leaked corpus; nothing else of it is known here. `No` as well where
+    /// none was sent.
+    pub leaked: Known<Leak>,
+}
+
+/// A password was found among those that leaked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leak {
+    pub source: LeakSource,
+    /// How often it was seen in leaks, where the source tells.
+    pub count: Option<u32>,
+}
+
+/// Where a leaked password was found, the one that says most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeakSource {
+    /// Among the commonest of all, which are embedded.
+    Common,
+    /// In the operator's filter file.
+    File,
+    /// By the range service.
+    Range,
+}
+
+impl LeakSource {
+    /// As records and metrics have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LeakSource::Common => "common",
+            LeakSource::File => "file",
+            LeakSource::Range => "range",
+        }
+    }
+}
+
+/// A proxy, and how it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    pub kind: ProxyKind,
+    /// Whose, or the name of the operator's list.
+    pub provider: Arc<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// On the operator's own list.
+    Listed,
+    /// Open to everybody.
+    Public,
+    /// Lets strangers out at somebody's home.
+    Residential,
+}
+
+impl ProxyKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            ProxyKind::Listed => "listed",
+            ProxyKind::Public => "public",
+            ProxyKind::Residential => "residential",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -185,29 +281,6 @@ impl History {
     }
 }
 
-/// What attempts can share beside their network, their device and their account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum EntityKind {
-    /// The /56 of an IPv6 address: what most providers give one line.
-    Network56,
-    /// The /48 of an IPv6 address: what one customer of a hosting provider has.
-    Network48,
-    /// All who run the same software.
-    Fingerprint,
-    /// All who run the same software in one autonomous system, whether or not they have a cookie.
-    AsnFingerprint,
-    /// E-mail addresses that are made alike, by event.
-    EmailTemplate,
-    /// The card's first six to eight digits, by event.
-    CardBin,
-    /// By event.
-    Phone,
-    /// Where to ship to, by event.
-    Address,
-    /// The whole site, by event.
-    Site,
-}
-
 /// What the whole site sees: for signals that ask whether *this* is part of something larger. Computed beside the request path
 /// and read without a lock; of a fleet, all of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -216,6 +289,8 @@ pub struct Site {
     pub at: Timestamp,
     /// Events that were seen lately. All events of the operator's own are one.
     pub events: Vec<(Event, Velocity)>,
+    /// Attempts that belong together, of many sources. Of a fleet, what this gate found in its own share of the traffic.
+    pub campaigns: Arc<Campaigns>,
 }
 
 impl Site {
@@ -226,65 +301,6 @@ impl Site {
     }
 }
 
-impl EntityKind {
-    pub const ALL: [EntityKind; 9] = [
-        EntityKind::Network56,
-        EntityKind::Network48,
-        EntityKind::Fingerprint,
-        EntityKind::AsnFingerprint,
-        EntityKind::EmailTemplate,
-        EntityKind::CardBin,
-        EntityKind::Phone,
-        EntityKind::Address,
-        EntityKind::Site,
-    ];
-
-    /// As the admin API calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            EntityKind::Network56 => "network_56",
-            EntityKind::Network48 => "network_48",
-            EntityKind::Fingerprint => "fingerprint",
-            EntityKind::AsnFingerprint => "asn_fingerprint",
-            EntityKind::EmailTemplate => "email_template",
-            EntityKind::CardBin => "card_bin",
-            EntityKind::Phone => "phone",
-            EntityKind::Address => "address",
-            EntityKind::Site => "site",
-        }
-    }
-
-    /// As stores write it: never changed, never reused.
-    pub fn code(self) -> u8 {
-        match self {
-            EntityKind::Network56 => 1,
-            EntityKind::Network48 => 2,
-            EntityKind::Fingerprint => 3,
-            EntityKind::AsnFingerprint => 4,
-            EntityKind::EmailTemplate => 5,
-            EntityKind::CardBin => 6,
-            EntityKind::Phone => 7,
-            EntityKind::Address => 8,
-            EntityKind::Site => 9,
-        }
-    }
-
-    /// Whether it stands in a form, or is the whole site. It is counted by event then, and answers to every event count; else only those to a
-    /// secret do, as at every source.
-    pub fn is_by_event(self) -> bool {
-        match self {
-            EntityKind::EmailTemplate
-            | EntityKind::CardBin
-            | EntityKind::Phone
-            | EntityKind::Address
-            | EntityKind::Site => true,
-            EntityKind::Network56 | EntityKind::Network48 | EntityKind::Fingerprint | EntityKind::AsnFingerprint => {
-                false
-            }
-        }
-    }
-}
-
 /// How much of one thing there was lately, this attempt included.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Velocity {
@@ -292,7 +308,7 @@ pub struct Velocity {
     pub short: Answers,
     /// Half-life of one day.
     pub long: Answers,
-    /// Distinct accounts, as [`Source::accounts`].
+    /// Distinct accounts, as [`Source::accounts`]; of kinds that [tell cards apart](EntityKind::tells_cards_apart), cards.
     pub accounts: u32,
     /// As [`Source::answered_accounts`].
     pub answered_accounts: u32,
@@ -375,6 +391,8 @@ pub struct Account {
     /// Whether this network or device (by its cookie; a fingerprint proves nothing) ever logged in to the account within
     /// the store's memory: its last eight or so sources.
     pub known_source: bool,
+    /// Whether anybody ever logged in to the account, from anywhere, within the store's memory.
+    pub owned: bool,
     /// How high `recent.attempts` usually rises on a day.
     pub usual: Usual,
 }

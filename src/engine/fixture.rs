@@ -3,17 +3,20 @@
 //! Tests, benches and `explain` all need a whole [`Evidence`] and care about one or two facts of it. They take the sample and
 //! change those facts, so that a new field is filled in here once. Addresses are from the documentation ranges.
 
+use super::appearance::{Accept, Appearance, Claims, Encodings, Engine, Fetch, FetchMode, Hints, System};
 use super::attempt::{
-    Agent, AgentKind, Attempt, AttemptId, Client, Device, Email, FormFacts, HeaderFacts, Identity, Network, Password,
-    Pseudonym, RequestFacts,
+    Agent, AgentKind, Attempt, AttemptId, Client, Collected, Composition, Device, Email, FormFacts, HeaderFacts,
+    Identity, Network, Password, Pseudonym, RequestFacts,
 };
 use super::clearance::Clearance;
 use super::event::Event;
 use super::evidence::{
-    Account, Country, Counts, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Source, Usual,
+    Account, Answers, Country, Counts, EntityKind, Evidence, History, Intel, Known, ListEffect, ListHit, Moment, Site,
+    Source, Usual, Velocity,
 };
 use super::holder::Holder;
-use super::ownership::{NetworkKind, Ownership, Place, Seen, Success, Whence};
+use super::ownership::{KnownDevice, NetworkKind, Ownership, Place, Seen, Success, Whence};
+use super::population::{Became, Class, Look, Population, Standing};
 use super::time::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,18 +38,17 @@ pub fn evidence() -> Evidence {
                 http: "2",
                 bytes: 61,
             },
-            client: Client { ip, network: Network::from(ip), headers: browser_headers() },
+            client: Client {
+                ip,
+                network: Network::from(ip),
+                headers: browser_headers(),
+                appearance: browser_appearance(),
+            },
             device: own_device(),
             identity: Identity {
                 account: Some(account),
                 aliases: vec![account],
-                email: Some(Email {
-                    key: Pseudonym([8; 16]),
-                    domain: "mail.example.com".into(),
-                    problem: None,
-                    disposable: None,
-                    template: None,
-                }),
+                email: Some(email("mail.example.com")),
             },
             form: FormFacts { password: Some(Password { tag: 1 }), ..FormFacts::default() },
             missing: Vec::new(),
@@ -61,9 +63,11 @@ pub fn evidence() -> Evidence {
             org: Some(Arc::from("Deutsche Telekom AG")),
             datacenter: Known::No,
             vpn: Known::No,
+            proxy: Known::No,
             tor_exit: Known::No,
             relay: false,
             lists: Vec::new(),
+            leaked: Known::No,
         },
         history: Some(History {
             network: first_attempt(),
@@ -94,6 +98,9 @@ pub fn after() -> Evidence {
         population: 40_000.0,
         likelihood: Some(0.02),
         seen: Seen(0x7f),
+        values: [3, 1, 1, 2, 1, 1, 1],
+        common: [12.0, 9_000.0, 24_000.0, 300.0, 17_000.0, 19_000.0, 26_000.0],
+        device: Some(KnownDevice { first: 4_000, last: 4_100, successes: 12, by_cookie: true }),
         devices: 1,
         here,
         last: Some(Success { at: Timestamp(at.0 - 86_400_000), ..here }),
@@ -107,6 +114,7 @@ pub fn after() -> Evidence {
 pub fn stuffing() -> Evidence {
     let mut evidence = evidence();
     evidence.attempt.client.headers = HeaderFacts { user_agent: true, accept: true, ..HeaderFacts::default() };
+    evidence.attempt.client.appearance = Appearance { writes: true, content_type: true, ..Appearance::default() };
     evidence.attempt.device = device_without_cookie(0xbad, library("curl"));
     evidence.intel.asn = Some(14061);
     evidence.intel.org = Some(Arc::from("DigitalOcean"));
@@ -120,6 +128,110 @@ pub fn stuffing() -> Evidence {
     evidence
 }
 
+/// An address at that domain, of which there is nothing to say.
+pub fn email(domain: &str) -> Email {
+    Email {
+        key: Pseudonym([8; 16]),
+        domain: domain.into(),
+        problem: None,
+        disposable: None,
+        relay: None,
+        unanswered: false,
+        composition: None,
+    }
+}
+
+/// The same person, who registers with an address as people have them: `jane.doe84`, at a provider of everybody's.
+pub fn registration() -> Evidence {
+    let mut evidence = evidence();
+    evidence.attempt.event = Event::Register;
+    let composition = Composition {
+        template: Pseudonym([20; 16]),
+        template_share: Some(0.25),
+        provider: Pseudonym([21; 16]),
+        mailbox: Pseudonym([22; 16]),
+        spelling: Pseudonym([23; 16]),
+        likelihood: Some(12.0),
+        weakness: None,
+    };
+    evidence.attempt.identity.email = Some(Email { composition: Some(Box::new(composition)), ..email("gmail.com") });
+    if let Some(history) = &mut evidence.history {
+        let once = Answers { attempts: 1.0, ..Answers::default() };
+        let first = Velocity { short: once, long: once, accounts: 1, ..Velocity::default() };
+        history.velocities = REGISTERING.map(|kind| (kind, first)).to_vec();
+    }
+    evidence
+}
+
+/// Somebody who logs in to an account that others know, with software that keeps no cookies, from where the account never was.
+pub fn stranger() -> Evidence {
+    let mut evidence = evidence();
+    evidence.attempt.device = device_without_cookie(0xbad, browser());
+    evidence.attempt.form.password = Some(Password { tag: 0x5eed_5eed_5eed_5eed });
+    if let Some(history) = &mut evidence.history {
+        history.account = Account { known_source: false, ..owner() };
+        history.holder = None;
+    }
+    evidence
+}
+
+const REGISTERING: [EntityKind; 5] = [
+    EntityKind::EmailTemplate,
+    EntityKind::EmailDomain,
+    EntityKind::EmailMailbox,
+    EntityKind::EmailSpelling,
+    EntityKind::Registrar,
+];
+/// The next of a list that one tool tried from everywhere, on thirty accounts in vain.
+pub fn in_campaign() -> Evidence {
+    let mut evidence = stranger();
+    let fingerprint = evidence.attempt.device.fingerprint;
+    evidence.site = campaigns_after(30, |look, nth| {
+        *look = Look { fingerprint, asn: Some(64_500 + nth % 20), password: None, ..*look };
+    });
+    evidence
+}
+
+/// The next account that one password is tried on, after thirty with software of all kinds.
+pub fn sprayed() -> Evidence {
+    let mut evidence = stranger();
+    let password = evidence.attempt.form.password.map(|password| password.tag);
+    evidence.site =
+        campaigns_after(30, |look, nth| *look = Look { fingerprint: u64::from(nth) << 32, password, ..*look });
+    evidence
+}
+
+/// What the site sees after so many strangers on accounts of other people's, who did not get in.
+fn campaigns_after(strangers: u32, change: impl Fn(&mut Look, u32)) -> Arc<Site> {
+    let at = evidence().attempt.at;
+    let mut population = Population::new();
+    let owner = |nth: u32| Look {
+        id: AttemptId(0),
+        at,
+        fingerprint: 1,
+        asn: None,
+        standing: Standing::Usual { proven: true },
+        account: (nth + 1_000) * 2,
+        password: None,
+    };
+    (0..100).for_each(|nth| _ = population.note(&owner(nth), Became::Succeeded, None, true));
+    for nth in 0..strangers {
+        let class = Class { seen: true, fresh: false };
+        let mut look = Look {
+            id: AttemptId(u128::from(nth) + 1),
+            at,
+            fingerprint: 0,
+            asn: None,
+            standing: Standing::Strange(class),
+            account: (nth + 1) * 2,
+            password: None,
+        };
+        change(&mut look, nth);
+        population.note(&look, Became::Failed, None, true);
+    }
+    Arc::new(Site { at, campaigns: Arc::new(population.publish(at)), ..Site::default() })
+}
+
 /// A browser with the gate's cookie for some months.
 fn own_device() -> Device {
     Device {
@@ -128,12 +240,22 @@ fn own_device() -> Device {
         issued: Some(Timestamp::from_secs(1_785_000_000)),
         fingerprint: 0x5eed,
         agent: Arc::new(browser()),
+        collected: Collected::Off,
+        pace: None,
     }
 }
 
 /// Software that keeps no cookies.
 pub fn device_without_cookie(fingerprint: u64, agent: Agent) -> Device {
-    Device { id: None, proven: false, issued: None, fingerprint, agent: Arc::new(agent) }
+    Device {
+        id: None,
+        proven: false,
+        issued: None,
+        fingerprint,
+        agent: Arc::new(agent),
+        collected: Collected::Off,
+        pace: None,
+    }
 }
 
 /// A device on which one person has logged in to one account on forty days.
@@ -158,12 +280,13 @@ pub fn browser() -> Agent {
         name: "Chrome on Windows".into(),
         browser: Some("Chrome".into()),
         os: Some("Windows".into()),
+        claims: Claims { engine: Engine::Blink, major: 131, system: System::Windows, plain: true, ..Claims::default() },
     }
 }
 
 /// What the User-Agent of the library `name` says.
 pub fn library(name: &str) -> Agent {
-    Agent { kind: AgentKind::Library(name.into()), name: name.into(), browser: None, os: None }
+    Agent { kind: AgentKind::Library(name.into()), name: name.into(), ..Agent::default() }
 }
 
 /// What a browser sends with a form over TLS.
@@ -181,6 +304,30 @@ pub fn browser_headers() -> HeaderFacts {
     }
 }
 
+/// What that browser's headers say, over HTTP/2 and with a form of a page.
+pub fn browser_appearance() -> Appearance {
+    Appearance {
+        hints: Hints {
+            brands: true,
+            chromium: 131,
+            chrome: true,
+            mobile: Some(false),
+            platform: System::Windows,
+            ..Hints::default()
+        },
+        fetch: Fetch { mode: FetchMode::Navigate, site: true, dest: true, user: true, ..Fetch::default() },
+        accept: Accept { html: true, page: true, webp: true, signed_exchange: true },
+        encodings: Encodings { brotli: true, zstd: true, ..Encodings::default() },
+        second_language: 9,
+        secure: true,
+        own_tls: true,
+        writes: true,
+        content_type: true,
+        upgrade_insecure: true,
+        ..Appearance::default()
+    }
+}
+
 /// A source of which this attempt is all that was seen.
 pub fn first_attempt() -> Source {
     let counts = arriving();
@@ -194,6 +341,7 @@ fn owner() -> Account {
         refused_here: Counts::default(),
         in_flight: 1,
         known_source: true,
+        owned: true,
         usual: Usual::default(),
     }
 }

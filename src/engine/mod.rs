@@ -4,12 +4,14 @@
 //! (`gateway::gather`) and is a value here, also when it could not be had. So a decision can be replayed, explained and
 //! tested from its evidence alone, and `Cargo.toml`'s `gateway` feature can be switched off to build just this.
 
+pub mod appearance;
 pub mod assessment;
 pub mod attempt;
 pub mod calibration;
 pub mod clearance;
 pub mod counterfactual;
 pub mod decision;
+pub mod email;
 pub mod event;
 pub mod evidence;
 pub mod exploration;
@@ -17,11 +19,13 @@ pub mod fixture;
 pub mod freeman;
 pub mod holder;
 pub mod label;
+pub mod money;
 pub mod outcome;
 pub mod ownership;
 pub mod parts;
 pub mod pattern;
 pub mod policy;
+pub mod population;
 pub mod record;
 pub mod signals;
 pub mod time;

@@ -6,11 +6,14 @@
 
 use super::attempt::{Agent, AgentKind, AttemptId, Pseudonym};
 use super::evidence::{Account, Country, Intel, Known};
+use super::freeman::live::FADES;
 use super::time::Timestamp;
+use std::time::Duration;
 
 /// Levels of the address: the address itself, its network, its country.
 pub const ADDRESS_LEVELS: usize = 3;
-/// Levels of the User-Agent: the header, the browser, the system, the kind of device.
+/// Levels of the User-Agent: the very software (the header, and the others that tell of it), the browser, the system, the
+/// kind of device.
 pub const AGENT_LEVELS: usize = 4;
 /// All levels: the address's first.
 pub const LEVELS: usize = ADDRESS_LEVELS + AGENT_LEVELS;
@@ -170,6 +173,10 @@ pub struct Ownership {
     /// is nothing to compare with.
     pub likelihood: Option<f64>,
     pub seen: Seen,
+    /// How many different values of each level the account has shown.
+    pub values: [u8; LEVELS],
+    /// Everybody's logins that show what this one shows at each level, decayed.
+    pub common: [f64; LEVELS],
     /// This device on this account.
     pub device: Option<KnownDevice>,
     /// How many devices the account is known to have.
@@ -187,6 +194,22 @@ pub struct Ownership {
     /// Whether most answers on this route are answers to nothing known: then the last success that is known may long
     /// not be the last.
     pub unrecognised: bool,
+}
+
+impl Ownership {
+    /// Whether the account has shown anything lately that this login can be like or unlike. After half a year without a
+    /// login nothing of it is left, and before the first one nothing is new.
+    pub fn can_compare(&self) -> bool {
+        let fades = Duration::from_secs(u64::from(FADES) * 86_400);
+        self.logins > 0.0 && self.last.is_some_and(|last| self.here.at.since(last.at) <= fades)
+    }
+
+    /// How surprising a value is that the account never showed, between 0 and 1, by how many different ones of its level
+    /// it did: whoever has been in six networks will be in a seventh.
+    pub fn surprise(&self, level: usize) -> f64 {
+        let known = self.values.get(level).copied().unwrap_or_default();
+        2.0 / (1.0 + f64::from(known.max(1)))
+    }
 }
 
 /// A login that succeeded.
@@ -236,13 +259,18 @@ impl Seen {
         self.level(2)
     }
 
-    /// The very User-Agent.
+    /// The very software: the User-Agent, and the other headers that name it and its languages.
     pub fn agent(self) -> bool {
         self.level(3)
     }
 
     pub fn browser(self) -> bool {
         self.level(4)
+    }
+
+    /// The operating system.
+    pub fn system(self) -> bool {
+        self.level(5)
     }
 
     pub fn level(self, level: usize) -> bool {

@@ -35,6 +35,8 @@ parts! {
     "country" "Likewise `intel.country`.";
     "asn" "Likewise `intel.asn`.";
     "anonymous" "Likewise `intel.anonymous`: whether it is a VPN, a Tor exit or a data centre is not known.";
+    "passwords" "The service `intel.passwords.range` did not answer in time: whether the password leaked, the local lists alone have said.";
+    "dns" "The mail servers of the address's domain were not told within `email.dns.deadline`: `invalid_email` is blind.";
 }
 
 /// The names, for the checker of rules.

@@ -5,6 +5,10 @@
 //! is not to be had is `null` or empty, not left out. Records borrow what they show; a sink that keeps one keeps its
 //! line.
 
+mod settlement;
+
+pub use settlement::{Settlement, SettlementRecord, status as settlement_status};
+
 use super::assessment::{Assessment, Model, ScoreName, Severity};
 use super::attempt::{Attempt, AttemptId, Field, Pseudonym, RequestFacts};
 use super::clearance::ChallengeKind;
@@ -101,7 +105,7 @@ pub struct DecisionRecord<'a> {
     enforced: Enforcement,
     mode: &'static str,
     severity: &'static str,
-    campaign: Option<&'a str>,
+    campaign: Option<AttemptId>,
     /// Challenges solved for this very attempt.
     cleared: Vec<&'static str>,
     user: UserPart<'a>,
@@ -185,7 +189,7 @@ impl<'a> DecisionRecord<'a> {
                 Action::Allow => "",
                 Action::Challenge(_) | Action::Deny => Severity::of(two_decimals(scores.risk)).name(),
             },
-            campaign: None,
+            campaign: evidence.any_campaign().map(|matched| matched.campaign.id),
             cleared: evidence.clearance.kinds().map(ChallengeKind::name).collect(),
             user: UserPart::of(attempt),
             client: ClientPart {
@@ -462,13 +466,16 @@ impl From<Explored> for ExploredPart {
 struct UserPart<'a> {
     user_id: Option<Pseudonym>,
     email_domain: Option<&'a str>,
+    /// Only where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_relay: Option<&'static str>,
 }
 
 impl<'a> UserPart<'a> {
     fn of(attempt: &'a Attempt) -> UserPart<'a> {
         let email = attempt.identity.email.as_ref();
         let email_domain = email.map(|email| &*email.domain).filter(|domain| !domain.is_empty());
-        UserPart { user_id: attempt.identity.account, email_domain }
+        UserPart { user_id: attempt.identity.account, email_domain, email_relay: email.and_then(|email| email.relay) }
     }
 }
 

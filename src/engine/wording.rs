@@ -55,6 +55,10 @@ mod tests {
             let shared = include_str!("signals/mod.rs").split("impl Activity {").nth(1).unwrap();
             code.push_str(shared.split("\n}\n").next().unwrap());
         }
+        if code.contains("of_campaign(") && !code.contains("fn of_campaign(") {
+            let shared = include_str!("signals/credential_stuffing.rs").split("fn of_campaign(").nth(1).unwrap();
+            code.push_str(shared.split("\n}\n").next().unwrap());
+        }
         code
     }
 

@@ -4,6 +4,8 @@
 //! that is spread over a thousand actors is one. "Half are stopped from here on" means that of any [`WINDOW`] attempts in a
 //! row from here to the end at least half are: a level that was reached and lost again was not reached. Time begins with the
 //! first attempt that is counted, so that what the gate learned in the time before belongs to the gate and not to the attack.
+//! Two shares answer what operators ask first: what becomes of an attack once it had [`HEAD_START`] attempts, actor by actor,
+//! and once it had [`SETTLED`].
 //! Actors are remembered up to a bound; the others are counted with their label alone.
 
 use crate::engine::time::Timestamp;
@@ -18,6 +20,11 @@ pub const LEVELS: [u32; 2] = [50, 95];
 const MOST_ACTORS: usize = 200_000;
 /// The ages of an attack, seconds, that the share of stopped attempts is told by: each bin ends before this.
 pub const AGES: [u64; 10] = [10, 60, 300, 900, 3_600, 10_800, 43_200, 86_400, 3 * 86_400, u64::MAX];
+
+/// Attempts that each actor has before the first share is counted.
+pub const HEAD_START: u32 = 20;
+/// How long the label has been there before the second is counted, seconds.
+pub const SETTLED: u64 = 7_200;
 
 /// How long something took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,19 +80,34 @@ pub struct Campaign {
     actors: HashMap<u64, Track>,
     /// Attempts of actors beyond the bound.
     pub untracked: u64,
+    /// Stopped, of all that came after the first [`HEAD_START`] of their actor; without an actor, of the label.
+    pub after_head_start: super::share::Share,
+    /// Stopped, of all that came [`SETTLED`] after the first of the label.
+    pub when_settled: super::share::Share,
     /// By [`AGES`] of the actor: stopped, of all.
     pub by_age: [super::share::Share; AGES.len()],
 }
 
 impl Campaign {
     pub fn new(began: Timestamp) -> Campaign {
-        let by_age = Default::default();
-        Campaign { whole: Track::new(began), actors: HashMap::new(), untracked: 0, by_age }
+        let (by_age, share) = (Default::default(), super::share::Share::default());
+        let (after_head_start, when_settled) = (share, share);
+        Campaign {
+            whole: Track::new(began),
+            actors: HashMap::new(),
+            untracked: 0,
+            after_head_start,
+            when_settled,
+            by_age,
+        }
     }
 
     /// One attempt. `actor`: what tells its sender from others; `room`: how many more actors may be remembered, of all labels.
     pub fn add(&mut self, actor: Option<u64>, at: Timestamp, stopped: bool, room: &mut Room) {
         self.whole.add(at, stopped);
+        if self.whole.age(at) >= SETTLED {
+            self.when_settled.add(stopped);
+        }
         let track = match actor.map(|actor| self.actors.entry(actor)) {
             None => &mut self.whole,
             Some(Entry::Occupied(known)) => known.into_mut(),
@@ -98,7 +120,10 @@ impl Campaign {
         if actor.is_some() {
             track.add(at, stopped);
         }
-        let age = track.age(at);
+        let (age, attempts) = (track.age(at), track.attempts);
+        if attempts > HEAD_START {
+            self.after_head_start.add(stopped);
+        }
         let place = AGES.iter().position(|end| age < *end).unwrap_or(AGES.len() - 1);
         self.by_age[place].add(stopped);
     }
@@ -177,6 +202,20 @@ mod tests {
         assert_eq!(campaign.whole.held, [None, None]);
         assert_eq!(campaign.by_age[0].of, 5, "five in the first ten seconds");
         assert_eq!(campaign.by_age[1], super::super::share::Share::new(20, 25));
+    }
+
+    #[test]
+    fn a_head_start_and_two_hours_are_not_counted() {
+        let mut attempts = vec![false; 20];
+        attempts.extend([true, true, false, true]);
+        let campaign = played(&attempts);
+        assert_eq!(campaign.after_head_start, super::super::share::Share::new(3, 4));
+        assert_eq!(campaign.when_settled.of, 0, "it is over within a minute");
+        let mut campaign = Campaign::new(Timestamp(0));
+        for hour in 0..4 {
+            campaign.add(Some(1), Timestamp(hour * 3_600_000), hour > 2, &mut Room::default());
+        }
+        assert_eq!(campaign.when_settled, super::super::share::Share::new(1, 2));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! What is plotted stands in a table too. Every text of a file (labels, names) is escaped in one place, [`escaped`].
 
 use super::plot::{Axis, Line, Plot, Point, escaped};
-use super::report::{Attack, ByName, Calibration, Reached, Report, Took};
+use super::report::{Asking, Attack, ByName, Calibration, Reached, Report, Took};
 use super::share::Share;
 use super::text::{instant, percent, size, time};
 use std::fmt::Write;
@@ -340,7 +340,8 @@ fn recall(page: &mut String, report: &Report) {
 
 fn detection(page: &mut String, report: &Report) {
     let lead = "Attempts, and time, until the first was stopped, and until from then on 50 % and 95 % of any 20 in a row were. \
-                Below each attack as a whole stands the middle one of its actors that got there.";
+                Below each attack as a whole stands the middle one of its actors that got there. The last two: of the attempts \
+                after the first twenty of each actor, and of those from two hours on, how many were stopped.";
     section(page, "detection", "Time to detection", lead);
     let took = |took: Option<Took>| {
         took.map_or_else(
@@ -348,13 +349,15 @@ fn detection(page: &mut String, report: &Report) {
             |took| format!("{}<small>{}</small>", took.attempts, time(took.seconds)),
         )
     };
-    let row = |name: String, of: String, reached: &Reached| {
-        vec![name, of, took(reached.first), took(reached.half), took(reached.most)]
+    let row = |name: String, of: String, reached: &Reached, shares: [String; 2]| {
+        let [twenty, hours] = shares;
+        vec![name, of, took(reached.first), took(reached.half), took(reached.most), twenty, hours]
     };
     let mut rows = Vec::new();
     for attack in &report.attacks {
         let detection = &attack.detection;
-        rows.push(row(escaped(&attack.label), String::new(), &detection.whole));
+        let shares = [detection.after_twenty, detection.after_two_hours].map(share);
+        rows.push(row(escaped(&attack.label), String::new(), &detection.whole, shares));
         if detection.actors > 0 {
             let of = |share: Share| format!("{} of {}", share.count, share.of);
             let stopped = format!(
@@ -363,10 +366,10 @@ fn detection(page: &mut String, report: &Report) {
                 detection.half.count,
                 detection.most.count
             );
-            rows.push(row("&emsp;median actor".to_owned(), stopped, &detection.median));
+            rows.push(row("&emsp;median actor".to_owned(), stopped, &detection.median, Default::default()));
         }
     }
-    table(page, "By attack", &["", "actors stopped", "first", "50 %", "95 %"], &rows);
+    table(page, "By attack", &["", "actors stopped", "first", "50 %", "95 %", "after 20", "after 2 h"], &rows);
     page.push_str("<div class=\"plots\">");
     for (number, attack) in report.attacks.iter().enumerate() {
         let ages: Vec<String> = attack
@@ -531,4 +534,25 @@ fn owners(page: &mut String, report: &Report) {
     let mut head = vec!["earlier logins"];
     head.extend(sizes.iter().map(String::as_str));
     table(page, "Asked again", &head, &rows);
+    let Some(last) = figure.asking.last().filter(|last| !last.thieves.is_empty()) else { return };
+    let mut head = vec!["asked of owners, at most".to_owned(), "bar".to_owned(), "owners".to_owned()];
+    head.extend(last.thieves.iter().flat_map(|thieves| {
+        let label = escaped(&thieves.label);
+        [label.clone(), format!("{label}, with history")]
+    }));
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let row = |asking: &Asking| -> Vec<Cell> {
+        let bar = asking.bar.map_or_else(|| "-".to_owned(), |bar| format!("{bar:.2}"));
+        let caught = asking.thieves.iter().flat_map(|thieves| [share(thieves.caught), share(thieves.with_history)]);
+        [format!("{} %", (1e4 * asking.at_most).round() / 100.0), bar, share(asking.owners)]
+            .into_iter()
+            .chain(caught)
+            .collect()
+    };
+    table(
+        page,
+        "Thieves at a bar over account_takeover after success",
+        &head,
+        &figure.asking.iter().map(row).collect::<Vec<_>>(),
+    );
 }

@@ -2,7 +2,9 @@
 //! which models of account takeover are compared.
 //!
 //! Beside what the policy did stands what a bar over `account_takeover` would do that stops a given share of the thieves in
-//! the same file, since the two belong together: never asking stops nobody. How many successes an account has had is
+//! the same file, since the two belong together: never asking stops nobody. And the other way round: what a bar stops that
+//! asks a given share of all owners. That one is over the score at the moment after success, and is told of all thieves and of
+//! those on accounts that the gate had seen succeed, since on the others there is nothing to be unlike. How many successes an account has had is
 //! remembered for as many accounts as the memory holds; later ones are left out, and counted.
 
 use super::attack;
@@ -21,6 +23,8 @@ pub const SIZES: [(u64, u64); 10] =
     [(0, 0), (1, 1), (2, 2), (3, 3), (4, 5), (6, 8), (9, 12), (13, 20), (21, 50), (51, u64::MAX)];
 /// Shares of thieves to be stopped.
 pub const STOPPED: [f64; 3] = [0.9, 0.99, 0.999];
+/// Shares of owners' logins that are asked, at most.
+pub const ASKED: [f64; 5] = [0.001, 0.002, 0.005, 0.01, 0.02];
 
 /// See the module.
 #[derive(Debug)]
@@ -33,6 +37,28 @@ pub struct Reauthentication {
     pub owners: [Owners; SIZES.len()],
     /// `account_takeover` of thieves with the right password, by label.
     pub thieves: Named<Spread>,
+    /// `account_takeover` at the moment after success: of all owners, and of thieves by label.
+    pub owners_after: Spread,
+    pub thieves_after: Named<After>,
+}
+
+/// Thieves' scores at the moment after success.
+#[derive(Debug, Default)]
+pub struct After {
+    pub all: Spread,
+    /// On accounts that had succeeded before.
+    pub with_history: Spread,
+}
+
+/// What a bar over `account_takeover` at the moment after success does.
+pub struct Asking {
+    /// Of owners' logins, at most.
+    pub at_most: f64,
+    /// In percent; none where every bar asks more.
+    pub bar: Option<f64>,
+    pub owners: Share,
+    /// In log-odds.
+    pub threshold: f64,
 }
 
 /// Logins of owners with so much history.
@@ -55,8 +81,15 @@ pub struct AtBar {
 
 impl Reauthentication {
     pub fn new(accounts: usize) -> Reauthentication {
-        let (owners, thieves) = (Default::default(), Named::default());
-        Reauthentication { successes: HashMap::new(), most: accounts, unknown: 0, owners, thieves }
+        Reauthentication {
+            successes: HashMap::new(),
+            most: accounts,
+            unknown: 0,
+            owners: Default::default(),
+            thieves: Named::default(),
+            owners_after: Spread::default(),
+            thieves_after: Named::default(),
+        }
     }
 
     /// One attempt; `counts`: whether it is counted, or only learned from.
@@ -65,17 +98,29 @@ impl Reauthentication {
             return;
         }
         let score = verdict.highest.account_takeover;
+        // Who was stopped before is judged by what stopped them.
+        let after = replayed.after.as_ref().map_or(score, |after| after.assessment.scores.account_takeover);
+        let key = replayed.account.map(|account| {
+            let mut first = [0; 8];
+            first.copy_from_slice(&account.0[..8]);
+            u64::from_ne_bytes(first)
+        });
+        let known = key.and_then(|key| self.successes.get(&key)).copied();
         if !attempt.is_innocent() {
             if counts && attack::is_takeover(&attempt.label) {
                 self.thieves.of(&attempt.label).add(score);
+                let thieves = self.thieves_after.of(&attempt.label);
+                thieves.all.add(after);
+                if known.is_some() {
+                    thieves.with_history.add(after);
+                }
             }
             return;
         }
-        let Some(account) = replayed.account else { return };
-        let mut first = [0; 8];
-        first.copy_from_slice(&account.0[..8]);
-        let key = u64::from_ne_bytes(first);
-        let known = self.successes.get(&key).copied();
+        if counts {
+            self.owners_after.add(after);
+        }
+        let Some(key) = key else { return };
         if known.is_none() && self.successes.len() >= self.most {
             self.unknown += u64::from(counts);
             return;
@@ -88,6 +133,22 @@ impl Reauthentication {
         if verdict.passed {
             self.successes.insert(key, earlier.saturating_add(1));
         }
+    }
+
+    /// The lowest bar for each of [`ASKED`].
+    pub fn askings(&self) -> Vec<Asking> {
+        let mut curve = super::spread::curve(&self.owners_after, &Spread::default());
+        // A bar may lie where only thieves are.
+        self.thieves_after.iter().for_each(|(_, thieves)| thieves.all.put(&mut curve, true));
+        let points = curve.points();
+        let asking = |at_most: f64| {
+            let fit = points.iter().take_while(|point| point.false_positives <= at_most + 1e-12).last();
+            let threshold = fit.map_or(f64::INFINITY, |point| point.threshold);
+            let owners = Share::new(self.owners_after.from(threshold), self.owners_after.total());
+            let bar = threshold.is_finite().then(|| super::spread::percent(threshold));
+            Asking { at_most, bar, owners, threshold }
+        };
+        ASKED.into_iter().map(asking).collect()
     }
 
     /// What would have to be asked to stop thieves of one label.
@@ -130,6 +191,30 @@ mod tests {
         assert_eq!((bars[0].by_size[2], bars[0].by_size[1]), (Share::new(19, 60), Share::new(40, 40)));
         assert_eq!((bars[0].asked, bars[0].by_size[0]), (Share::new(59, 100), Share::default()));
         assert_eq!(figure.at_bars(&Spread::default()).len(), 0);
+    }
+
+    #[test]
+    fn a_bar_asks_no_more_owners_than_it_promises() {
+        let mut figure = Reauthentication::new(10);
+        for score in 1..=1_000 {
+            figure.owners_after.add(f64::from(score) / 20.0);
+        }
+        for score in 1..=100 {
+            let thieves = figure.thieves_after.of("takeover_vpn");
+            thieves.all.add(f64::from(score) - 0.5);
+            if score > 45 {
+                thieves.with_history.add(f64::from(score) - 0.5);
+            }
+        }
+        let askings = figure.askings();
+        // The second and the third lie too near each other to be told apart, so that two of a thousand cannot be asked.
+        assert_eq!(askings.iter().map(|asking| asking.owners.count).collect::<Vec<_>>(), [1, 1, 5, 10, 20]);
+        // The twentieth of a thousand from above is at 49.05 %: 51 thieves are there or above, all of them with history.
+        let (_, thieves) = figure.thieves_after.iter().next().unwrap();
+        let two = &askings[4];
+        assert!((two.bar.unwrap() - 49.05).abs() < 0.01, "{:?}", two.bar);
+        assert_eq!((thieves.all.from(two.threshold), thieves.with_history.from(two.threshold)), (51, 51));
+        assert_eq!(Reauthentication::new(10).askings()[0].bar, None);
     }
 
     #[test]

@@ -211,6 +211,12 @@ pub struct Detection {
     pub half: Share,
     pub most: Share,
     pub untracked_attempts: u64,
+    /// Stopped, of the attempts after the first twenty of each actor.
+    #[serde(default)]
+    pub after_twenty: Share,
+    /// Stopped, of the attempts from two hours after the first of the label on.
+    #[serde(default)]
+    pub after_two_hours: Share,
     pub by_age: Vec<ByAge>,
 }
 
@@ -287,6 +293,29 @@ pub struct Reauthentication {
     pub thieves: Vec<Thieves>,
     /// Logins of accounts beyond those that are remembered.
     pub unknown: u64,
+    /// What bars over `account_takeover` at the moment after success catch that ask given shares of owners.
+    #[serde(default)]
+    pub asking: Vec<Asking>,
+}
+
+/// A bar over `account_takeover` at the moment after success, by how many owners it asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asking {
+    /// Of owners' logins with the right password, at most.
+    pub at_most: f64,
+    /// In percent; none where every bar asks more.
+    pub bar: Option<f64>,
+    pub owners: Share,
+    pub thieves: Vec<Caught>,
+}
+
+/// Thieves with the right password at a bar or above it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caught {
+    pub label: String,
+    pub caught: Share,
+    /// Of those on accounts that the gate had seen succeed before.
+    pub with_history: Share,
 }
 
 /// What has to be asked of owners to stop thieves of one kind by a bar over `account_takeover`.

@@ -5,8 +5,8 @@ use super::detection::{AGES, Campaign, Took, Track, median};
 use super::innocents::{self, Fared};
 use super::reauthentication::{self, SIZES};
 use super::report::{
-    AtPolicy, Attack, Bar, Bin, ByAge, ByName, Calibration, Curve, Detection, Innocents, Person, Range, Reached,
-    Reason, Reauthentication, Recall, RuleHits, Signal, Thieves, Threshold,
+    Asking, AtPolicy, Attack, Bar, Bin, ByAge, ByName, Calibration, Caught, Curve, Detection, Innocents, Person, Range,
+    Reached, Reason, Reauthentication, Recall, RuleHits, Signal, Thieves, Threshold,
 };
 use super::share::{Share, rounded};
 use super::spread::{self, Spread, percent};
@@ -251,6 +251,8 @@ fn detection(campaign: &Campaign) -> Detection {
         half: Share::new(half, actors),
         most: Share::new(most, actors),
         untracked_attempts: campaign.untracked,
+        after_twenty: campaign.after_head_start,
+        after_two_hours: campaign.when_settled,
         by_age: AGES
             .iter()
             .zip(campaign.by_age)
@@ -328,5 +330,18 @@ pub fn reauthentication(figure: &reauthentication::Reauthentication) -> Reauthen
         at_policy: figure.owners.iter().map(|owners| owners.asked).collect(),
         thieves,
         unknown: figure.unknown,
+        asking: figure.askings().iter().map(|asking| self::asking(figure, asking)).collect(),
     }
+}
+
+fn asking(figure: &reauthentication::Reauthentication, asking: &reauthentication::Asking) -> Asking {
+    let caught = |spread: &Spread| Share::new(spread.from(asking.threshold), spread.total());
+    let of = |(label, after): (&str, &reauthentication::After)| Caught {
+        label: label.to_owned(),
+        caught: caught(&after.all),
+        with_history: caught(&after.with_history),
+    };
+    let mut thieves: Vec<Caught> = figure.thieves_after.iter().map(of).collect();
+    thieves.sort_by(|a, b| a.label.cmp(&b.label));
+    Asking { at_most: asking.at_most, bar: asking.bar.map(rounded), owners: asking.owners, thieves }
 }

@@ -37,8 +37,8 @@ fn login(at: u64, who: &str, label: &str, agent: &str, outcome: &str) -> Value {
         let browser = [
             ("Accept", "text/html"),
             ("Accept-Language", "de"),
-            ("Accept-Encoding", "gzip"),
-            ("Origin", "https://shop.example"),
+            ("Accept-Encoding", "gzip, deflate"),
+            ("Origin", "http://shop.example"),
         ];
         headers.extend(browser.map(|(name, value)| json!([name, value])));
     }

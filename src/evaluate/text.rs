@@ -1,6 +1,6 @@
 //! The report for people at a terminal: the figures that an operator asks for first, each with its interval.
 
-use super::report::{Attack, ByName, Comparison, Detection, Reached, Report, Took};
+use super::report::{Asking, Attack, ByName, Comparison, Detection, Reached, Report, Took};
 use super::share::Share;
 use std::fmt::Write;
 
@@ -243,19 +243,22 @@ fn detection(text: &mut String, report: &Report) {
         text,
         "Time to detection: attempts / time until one was stopped, and until 50 % and 95 % of any 20 in a row were",
     );
-    let row = |name: String, actors: String, reached: &Reached| {
-        vec![name, actors, took(reached.first), took(reached.half), took(reached.most)]
+    let row = |name: String, actors: String, reached: &Reached, shares: [String; 2]| {
+        let [twenty, hours] = shares;
+        vec![name, actors, took(reached.first), took(reached.half), took(reached.most), twenty, hours]
     };
     let mut rows = Vec::new();
     for Attack { label, detection, .. } in &report.attacks {
-        let Detection { whole, actors, ever_stopped, median, .. } = detection;
-        rows.push(row(label.clone(), String::new(), whole));
+        let Detection { whole, actors, ever_stopped, median, after_twenty, after_two_hours, .. } = detection;
+        let shares = [after_twenty, after_two_hours].map(|share| percent(share.value()));
+        rows.push(row(label.clone(), String::new(), whole, shares));
         if *actors > 0 {
             let of = format!("{} of {actors} actors", ever_stopped.count);
-            rows.push(row("  median actor".to_owned(), of, median));
+            rows.push(row("  median actor".to_owned(), of, median, Default::default()));
         }
     }
-    table(text, &["", "stopped ever", "first", "50 %", "95 %"], &rows);
+    let titles = ["", "stopped ever", "first", "50 %", "95 %", "after 20 of an actor", "after 2 h"];
+    table(text, &titles, &rows);
 }
 
 fn signals(text: &mut String, report: &Report) {
@@ -327,6 +330,29 @@ fn reauthentication(text: &mut String, report: &Report) {
             let name = format!("to stop {} % of {}", 100.0 * bar.stopped, thieves.label);
             rows.push(std::iter::once(name).chain(cells(&bar.by_size)).collect());
         }
+    }
+    table(text, &head, &rows);
+    asking(text, report);
+}
+
+/// What bars catch by how many owners they ask.
+fn asking(text: &mut String, report: &Report) {
+    let askings = &report.reauthentication.asking;
+    let Some(last) = askings.last().filter(|last| !last.thieves.is_empty()) else { return };
+    heading(
+        text,
+        "Thieves with the right password, by a bar over account_takeover after success that asks at most so many owners",
+    );
+    let at_most = |asking: &Asking| format!("at {} %", (1e4 * asking.at_most).round() / 100.0);
+    let of_known = format!("with history, {}", at_most(last));
+    let heads: Vec<String> = askings.iter().map(at_most).chain([of_known]).collect();
+    let head: Vec<&str> = std::iter::once("").chain(heads.iter().map(String::as_str)).collect();
+    let bars = askings.iter().map(|asking| asking.bar.map_or_else(|| "-".to_owned(), |bar| format!("{bar:.2}")));
+    let mut rows = vec![std::iter::once("bar".to_owned()).chain(bars).chain([String::new()]).collect::<Vec<_>>()];
+    for (place, thieves) in last.thieves.iter().enumerate() {
+        let caught = askings.iter().filter_map(|asking| Some(share(asking.thieves.get(place)?.caught)));
+        let known = share(thieves.with_history);
+        rows.push(std::iter::once(thieves.label.clone()).chain(caught).chain([known]).collect());
     }
     table(text, &head, &rows);
 }

@@ -12,21 +12,25 @@ use super::enforce::{self, Course};
 use super::gate::{Gate, Judged, upstream_fault};
 use super::gather;
 use super::judge::no_randomness;
+use super::leaks;
 use super::own_pages;
+use super::population;
 use super::released::Waiting;
 use super::reply;
 use crate::admin::metrics::ChallengeStep;
 use crate::challenge::{Challenges, HeldAnswer, HoldError, Issued, MOST_BODY, Reply, Visit};
-use crate::config::settings::Route;
+use crate::config::settings::{Route, Settles};
 use crate::engine::decision::{Action, Decision};
+use crate::engine::event::Event;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::outcome::{AnswerHead, BODY_PREFIX, Outcome, OutcomeRule, Verdict};
+use crate::engine::population::Became;
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::engine::{self};
 use crate::secrets::NoRandomness;
 use crate::store::Taught;
-use crate::store::{Settlement, Withdrawal};
+use crate::store::{Conclusion, Settlement, Withdrawal};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Version};
@@ -124,6 +128,9 @@ async fn after_success(
     finding: Finding,
 ) -> pingora::Result<()> {
     judged.evidence.moment = Moment::After;
+    if let Some(late) = judged.late.take() {
+        leaks::take(late, &mut judged.evidence);
+    }
     let unrecognised = judged.live.metrics_of(&judged.route).mostly_unrecognised();
     if let Some(fault) = gather::owner(&gate.store, &mut judged.evidence, unrecognised, gate.clock.now()).await {
         gate.metrics.store_failed(&fault);
@@ -327,6 +334,8 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
                 how = Withdrawal::Held;
             }
             gate.withdraw(id, how, now).await;
+            // The password was right, whoever it was.
+            gate.tell(&judged.evidence, Became::Succeeded, false);
             judged.evidence.moment = Moment::After;
             judged.decision = kept.decision;
             judged.enforcement = kept.enforcement;
@@ -344,8 +353,24 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
     };
     let teaches = judged.decision.assessment.teaches();
     let owner = taught(judged).filter(|_| finding.outcome == Outcome::Succeeded);
-    gate.settle(&Settlement { id, outcome: finding.outcome, at: now, teaches, owner }).await;
+    // What is said of it later is about this attempt.
+    let attempt = &judged.evidence.attempt;
+    let order = attempt.form.order.filter(|_| attempt.event == Event::Checkout);
+    gate.settle(&Settlement { id, outcome: finding.outcome, at: now, teaches, owner, order }).await;
+    if let Some(became) = population::became(finding.outcome) {
+        gate.tell(&judged.evidence, became, teaches);
+    }
     gate.record_outcome(judged, &finding, took);
+    settle_order(gate, judged, finding.outcome, now).await;
+}
+
+/// What a request said of an order holds once the application accepted it.
+async fn settle_order(gate: &Gate, judged: &Judged, outcome: Outcome, at: Timestamp) {
+    let (Some(settles), Outcome::Succeeded) = (judged.route.settles, outcome) else { return };
+    let Some(order) = judged.evidence.attempt.form.order else { return };
+    let said = Conclusion { order, paid: settles == Settles::Settled, at };
+    // Nobody waits for this, and whoever calls has been answered: what the store did not take is counted there as a failure.
+    let _ = gate.conclude(&judged.live, &said, Some(&judged.route.name)).await;
 }
 
 /// What the account's profile learns of a login that was let through: nothing of one that would have been refused were it

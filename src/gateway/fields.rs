@@ -8,14 +8,19 @@
 //! Where readings of a credential disagree the last one is taken for the facts, as PHP, Django, Rails and every JSON
 //! library of note do, and the ambiguity says that this was a choice.
 
+pub mod cards;
 mod credentials;
 mod numbers;
 mod settle;
 
 use super::form::{Oddity, Values};
 use super::identity::{self, Identifier, Keys};
-use crate::config::settings::{FieldSource, IdentityRules, Route};
-use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym};
+use crate::config::settings::{Amounts, FieldSource, IdentityRules, Route};
+use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym, Trap};
+use crate::engine::event::Event;
+use crate::engine::money::Currency;
+use crate::intel::passwords::Digest;
+use crate::intel::providers;
 use http::HeaderMap;
 use settle::Settled;
 use std::borrow::Cow;
@@ -33,17 +38,23 @@ pub struct Captured {
     pub raw: RawIdentifiers,
 }
 
-/// Canonical identifiers in the clear, for the operator's lists and for nothing else: to be dropped as soon as those
-/// were asked. Wiped then; can be neither printed nor cloned.
+/// Canonical identifiers in the clear and the password's SHA-1, for the operator's lists and the leaked passwords and for
+/// nothing else: to be dropped as soon as those were asked. Wiped then; can be neither printed nor cloned.
 #[derive(Default)]
 pub struct RawIdentifiers {
     account: Option<Identifier>,
     email: Option<Zeroizing<String>>,
     domain: Box<str>,
     card_bin: Box<str>,
+    password: Option<Digest>,
 }
 
 impl RawIdentifiers {
+    /// What a password is looked for by among leaked ones.
+    pub fn password(&self) -> Option<&Digest> {
+        self.password.as_ref()
+    }
+
     pub fn account(&self) -> Option<&str> {
         self.account.as_ref().map(Identifier::as_str)
     }
@@ -71,10 +82,31 @@ pub fn capture(
     keys: &Keys,
     disposable: &dyn Fn(&str) -> Option<Box<str>>,
 ) -> Captured {
-    read(&route.fields, route.identity, values, headers, keys, disposable)
+    let how = Reading { rules: route.identity, registers: route.event == Event::Register, keys, disposable };
+    let mut captured = settled(&route.fields, values, headers, &how);
+    captured.form.trap = trap(&route.trap, values);
+    if let (Amounts::Minor, Some(amount)) = (route.amounts, &mut captured.form.amount) {
+        // Of an unknown currency as of most.
+        let currency = captured.form.currency.as_deref().and_then(Currency::find);
+        *amount /= 10f64.powi(currency.map_or(2, |currency| currency.decimals.into()));
+    }
+    captured
 }
 
-/// As [`capture`], from a field map and its identity rules alone.
+/// What came of a field that people never see. Blanks are nothing: some programs of assistance leave one.
+fn trap(sources: &[FieldSource], values: &Values) -> Trap {
+    if sources.is_empty() {
+        return Trap::None;
+    }
+    let readings = || sources.iter().flat_map(|source| values.of(source));
+    match () {
+        () if readings().any(|reading| !reading.as_ref().trim().is_empty()) => Trap::Filled,
+        () if readings().next().is_some() => Trap::Empty,
+        () => Trap::LeftOut,
+    }
+}
+
+/// As [`capture`], from a field map and its identity rules alone, of a form that registers nobody.
 pub fn read(
     fields: &[(Field, Vec<FieldSource>)],
     rules: IdentityRules,
@@ -83,6 +115,19 @@ pub fn read(
     keys: &Keys,
     disposable: &dyn Fn(&str) -> Option<Box<str>>,
 ) -> Captured {
+    settled(fields, values, headers, &Reading { rules, registers: false, keys, disposable })
+}
+
+/// What texts are made into facts with.
+struct Reading<'r> {
+    rules: IdentityRules,
+    /// Whether an account is being made: then how its address is made is looked at.
+    registers: bool,
+    keys: &'r Keys,
+    disposable: &'r dyn Fn(&str) -> Option<Box<str>>,
+}
+
+fn settled(fields: &[(Field, Vec<FieldSource>)], values: &Values, headers: &HeaderMap, how: &Reading<'_>) -> Captured {
     let mut captured = Captured::default();
     let mut found = Found::default();
     for (field, sources) in fields {
@@ -99,7 +144,7 @@ pub fn read(
     if fields.iter().any(|(field, _)| field.is_credential()) {
         add_oddities(values.odd().iter(), &mut captured.ambiguities);
     }
-    captured.complete(rules, &found, keys, disposable);
+    captured.complete(how, &found);
     captured
 }
 
@@ -119,20 +164,15 @@ pub fn told<'t>(
             None => captured.missing.push(*field),
         }
     }
-    captured.complete(route.identity, &found, keys, disposable);
+    let how = Reading { rules: route.identity, registers: route.event == Event::Register, keys, disposable };
+    captured.complete(&how, &found);
     captured
 }
 
 impl Captured {
-    fn complete(
-        &mut self,
-        rules: IdentityRules,
-        found: &Found,
-        keys: &Keys,
-        disposable: &dyn Fn(&str) -> Option<Box<str>>,
-    ) {
-        identify(rules, found, keys, disposable, self);
-        describe(found, keys, self);
+    fn complete(&mut self, how: &Reading<'_>, found: &Found) {
+        identify(how, found, self);
+        describe(found, how.keys, self);
     }
 }
 
@@ -169,13 +209,8 @@ fn add_oddities(odd: impl Iterator<Item = Oddity>, ambiguities: &mut Vec<Ambigui
 }
 
 /// Whose account is meant.
-fn identify(
-    rules: IdentityRules,
-    found: &Found,
-    keys: &Keys,
-    disposable: &dyn Fn(&str) -> Option<Box<str>>,
-    captured: &mut Captured,
-) {
+fn identify(how: &Reading<'_>, found: &Found, captured: &mut Captured) {
+    let Reading { rules, registers, keys, disposable } = *how;
     let account = found.of(Field::Account).and_then(|text| identity::account(text, rules));
     let username = found.of(Field::Username).and_then(|text| identity::account(text, rules));
     // The email field, else an account or user name that is an address.
@@ -191,12 +226,15 @@ fn identify(
     });
     let email = typed.and_then(|typed| {
         let address = identity::email(typed, rules)?;
+        let composition = registers.then(|| identity::composition(typed, &address, keys)).flatten();
         let facts = Email {
             key: keys.email(address.as_str()),
-            template: identity::template(address.as_str()).map(|template| keys.template(&template)),
             domain: address.domain().into(),
             problem: identity::problem(typed, address.domain()),
             disposable: Some(address.domain()).filter(|domain| !domain.is_empty()).and_then(disposable),
+            relay: providers::relay(address.domain()),
+            unanswered: false,
+            composition: composition.map(Box::new),
         };
         Some((address, facts))
     });
@@ -228,24 +266,35 @@ fn identify(
     captured.identity = Identity { account: primary, aliases, email: email.map(|(_, facts)| facts) };
 }
 
-/// What else the form said.
+/// What else the form said. A card's number where none belongs is nothing that was said.
 fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
-    let bin = found.of(Field::CardBin).and_then(numbers::card_bin);
-    let last4 = found.of(Field::CardLast4).and_then(numbers::card_last4);
+    let bin = found.of(Field::CardBin).and_then(cards::first_digits);
+    let last4 = found.of(Field::CardLast4).and_then(cards::last_four);
+    let plainly = |field: Field| found.of(field).filter(|text| !cards::is_card_number(text));
+    let address = |street: Field, zip: Field| {
+        let (street, zip) = (plain(plainly(street)?), plain(plainly(zip).unwrap_or_default()));
+        (!street.is_empty()).then(|| keys.address(&street, &zip))
+    };
     captured.form = FormFacts {
         password: found.of(Field::Password).map(|password| keys.password(password)),
-        phone: found.of(Field::Phone).and_then(identity::phone).map(|number| keys.phone(&number)),
+        phone: plainly(Field::Phone).and_then(identity::phone).map(|number| keys.phone(&number)),
         amount: found.of(Field::Amount).and_then(numbers::amount),
         currency: found.of(Field::Currency).and_then(numbers::currency),
-        card: bin.as_ref().zip(last4).map(|(bin, last4)| keys.card(bin, &last4)),
+        card: match (&bin, &last4) {
+            (None, None) => None,
+            (bin, last4) => Some(keys.card(bin.as_deref().unwrap_or_default(), last4.as_deref().unwrap_or_default())),
+        },
         card_bin_key: bin.as_ref().map(|bin| keys.card_bin(bin)),
         card_bin: bin.clone(),
-        address: found.of(Field::ShippingAddress).and_then(|street| {
-            let (street, zip) = (plain(street), plain(found.of(Field::ShippingZip).unwrap_or_default()));
-            (!street.is_empty()).then(|| keys.address(&street, &zip))
-        }),
+        // Of what only a whole request shows.
+        trap: Trap::None,
+        address: address(Field::ShippingAddress, Field::ShippingZip),
+        billing_address: address(Field::BillingAddress, Field::BillingZip),
+        // Kept whatever it looks like: many orders' numbers are as long, and nothing of it is ever shown but the hash.
+        order: found.of(Field::Order).map(|order| keys.order(order)),
     };
     captured.raw.card_bin = bin.unwrap_or_default();
+    captured.raw.password = found.of(Field::Password).map(|password| Digest::of(password.as_bytes()));
 }
 
 /// Letters and digits in lower case: so much of an address as does not depend on who types it.

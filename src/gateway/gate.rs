@@ -15,7 +15,10 @@ use super::enforce;
 use super::forward::{self, Visitor};
 use super::held::{Budget, Held};
 use super::identity::Keys;
+use super::leaks::Late;
 use super::live::Live;
+use super::pace::Paces;
+use super::population::Keeper;
 use super::reply;
 use super::service_manager::ProxyRuntime;
 use super::tls::Certificate;
@@ -52,6 +55,8 @@ pub struct Gate {
     pub store: Arc<Store>,
     /// What the whole site sees, for evidence.
     pub site: ArcSwap<Site>,
+    /// What finds campaigns.
+    pub population: Keeper,
     pub metrics: Arc<Metrics>,
     pub sinks: Arc<Sinks>,
     /// What the admin listener shows.
@@ -63,6 +68,8 @@ pub struct Gate {
     /// What identifiers and passwords are hashed under.
     pub keys: Keys,
     pub budget: Arc<Budget>,
+    /// How the attempts of each sender follow each other.
+    pub paces: Paces,
     /// What each TLS listener shows, by its address.
     pub certificates: HashMap<SocketAddr, Arc<Certificate>>,
     /// Who may call the admin API by certificate, where the listener asks for one.
@@ -109,6 +116,8 @@ pub struct Judged {
     pub answer: Answer,
     /// The device cookie that came with it.
     pub device: Brought,
+    /// What is still being asked about its password.
+    pub late: Option<Late>,
     pub tries: usize,
 }
 

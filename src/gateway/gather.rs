@@ -1,21 +1,24 @@
 //! Everything a judgement may look at, brought together in one place: intelligence by look-up, history by one question
 //! to the store, which counts this attempt in the same step. What could not be had is named in `degraded`.
 
+use super::appearance::{Way, appearance};
 use super::device::Brought;
-use super::fields::Captured;
+use super::fields::{Captured, cards};
 use super::headers;
 use super::host_of;
 use super::identity::Keys;
 use super::live::Live;
 use crate::config::settings::Route;
-use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Device, Network, RequestFacts};
+use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Collected, Device, Network, RequestFacts};
 use crate::engine::clearance::Clearance;
-use crate::engine::evidence::{Evidence, Intel, Moment};
+use crate::engine::event::Event;
+use crate::engine::evidence::{Evidence, Intel, Known, Moment};
+use crate::engine::money;
 use crate::engine::ownership::{Login, NetworkKind, Ownership, Traits, Whence, device_kind};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
 use crate::store::{DeviceKey, Observation, Proof, Proven, Seen, Store, StoreError};
-use crate::store::{Found, VelocityKey};
+use crate::store::{Found, Ordered, VelocityKey};
 use http::Version;
 use pingora::http::RequestHeader;
 use std::net::IpAddr;
@@ -40,6 +43,8 @@ pub struct Received<'r> {
     pub header: &'r RequestHeader,
     /// Of HTTP/1: as it was received.
     pub raw: Option<&'r [u8]>,
+    /// How it came.
+    pub way: Way,
     /// The device cookie that came with it.
     pub device: Brought,
 }
@@ -54,7 +59,7 @@ pub async fn evidence(
     captured: Captured,
     visitor: Visitor,
 ) -> Evidence {
-    let Received { header, raw: raw_head, device: brought } = request;
+    let Received { header, raw: raw_head, way, device: brought } = request;
     let Captured { identity, form, missing, ambiguities, raw } = captured;
     let cookie = brought.presented(keys);
     let device = Device {
@@ -63,6 +68,9 @@ pub async fn evidence(
         issued: brought.token.map(|token| token.issued),
         fingerprint: headers::fingerprint(header.version, &header.headers, raw_head),
         agent: agent(live, header),
+        collected: Collected::Off,
+        // Known where attempts are remembered.
+        pace: None,
     };
     let subject = Subject {
         at: visitor.at,
@@ -76,22 +84,40 @@ pub async fn evidence(
         fingerprint: device.fingerprint,
         card_bin: raw.card_bin(),
     };
-    let (intel, mut degraded) = live.intel.look_up(&subject, store.lists());
+    let (mut intel, mut degraded) = live.intel.look_up(&subject, store.lists());
+    intel.leaked = raw.password().and_then(|digest| live.intel.passwords.find(digest)).map_or(Known::No, Known::Yes);
     drop(raw);
+    if identity.email.as_ref().is_some_and(|email| email.unanswered) {
+        degraded.push("dns");
+    }
     if !store.knows_lists() {
         degraded.push("lists");
     }
     let network = Network::from(visitor.ip);
+    let composition = identity.email.as_ref().and_then(|email| email.composition.as_deref());
+    let device_key = DeviceKey::of(&device, intel.asn);
     let velocities = VelocityKey::all(
         visitor.ip,
         intel.asn,
         &route.event,
         &Found {
             fingerprint: device.fingerprint,
-            email_template: identity.email.as_ref().and_then(|email| email.template),
+            email_template: composition.map(|made| made.template),
+            email_domain: composition.map(|made| made.provider),
+            email_mailbox: composition.map(|made| made.mailbox),
+            email_spelling: composition.map(|made| made.spelling),
+            account: identity.account,
             card_bin: form.card_bin_key,
             phone: form.phone,
             address: form.address,
+            billing_address: form.billing_address,
+            ordered: (route.event == Event::Checkout).then(|| Ordered {
+                network,
+                device: device_key,
+                account: identity.account,
+                by_stranger: device.by_cookie().is_none(),
+                is_small: money::is_small(form.amount, form.currency.as_deref()).unwrap_or(true),
+            }),
         },
     );
     let observation = Observation {
@@ -99,10 +125,11 @@ pub async fn evidence(
         at: visitor.at,
         event: route.event.clone(),
         network,
-        device: DeviceKey::of(&device, intel.asn),
+        device: device_key,
         cookie,
         told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
         velocities: &velocities,
+        card: form.card,
         accounts: &identity.aliases,
     };
     let (history, fault) = match store.observe(&observation).await {
@@ -117,7 +144,7 @@ pub async fn evidence(
         id: visitor.id,
         account,
         at: visitor.at,
-        shows: traits(keys, &network, &device, header, &intel),
+        shows: traits(keys, &network, &device, &intel),
     });
     let attempt = Attempt {
         id: visitor.id,
@@ -125,7 +152,12 @@ pub async fn evidence(
         event: route.event.clone(),
         route: route.name.clone(),
         request: request_facts(header, &host_of(header), visitor.bytes),
-        client: Client { ip: visitor.ip, network, headers: headers::facts(&header.headers) },
+        client: Client {
+            ip: visitor.ip,
+            network,
+            headers: headers::facts(&header.headers),
+            appearance: appearance(&header.method, header.version, &header.headers, raw_head, way, visitor.ip),
+        },
         device,
         identity,
         form,
@@ -149,9 +181,8 @@ pub async fn evidence(
 
 /// What a login shows of whoever makes it. Hashes under the installation's key: what is unknown is a value like any other,
 /// and the same for all.
-fn traits(keys: &Keys, network: &Network, device: &Device, header: &RequestHeader, intel: &Intel) -> Traits {
+fn traits(keys: &Keys, network: &Network, device: &Device, intel: &Intel) -> Traits {
     let agent = &device.agent;
-    let user_agent = header.headers.get(http::header::USER_AGENT).map(http::HeaderValue::as_bytes);
     let country = intel.country.map(|country| country.0);
     let (tag, cookie) = match device.id {
         Some(id) => (keys.shown(COOKIE, &id.0), true),
@@ -168,7 +199,9 @@ fn traits(keys: &Keys, network: &Network, device: &Device, header: &RequestHeade
             keys.shown(0, &network.bits().to_be_bytes()),
             keys.shown(1, &from.asn.to_be_bytes()),
             keys.shown(2, country.as_ref().map_or(&[], |code| &code[..])),
-            keys.shown(3, user_agent.unwrap_or_default()),
+            // The User-Agent, and what else names the software and its languages: of a thief who takes the owner's browser's
+            // name, the rest is rarely the owner's too.
+            keys.shown(3, &device.fingerprint.to_be_bytes()),
             // Without its version: a browser that was updated is no other.
             keys.shown(4, agent.browser.as_deref().unwrap_or(&agent.name).as_bytes()),
             keys.shown(5, agent.os.as_deref().unwrap_or_default().as_bytes()),
@@ -213,7 +246,7 @@ pub fn agent(live: &Live, header: &RequestHeader) -> Arc<Agent> {
 
 /// What the record shows of a request.
 pub fn request_facts(header: &RequestHeader, host: &str, bytes: usize) -> RequestFacts {
-    let path = header.uri.path();
+    let path = &*cards::masked(header.uri.path());
     let shown = path.char_indices().nth(256).map_or(path, |(end, _)| &path[..end]);
     RequestFacts {
         method: header.method.as_str().into(),

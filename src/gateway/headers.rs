@@ -69,7 +69,7 @@ fn add(hash: &mut Sha256, text: &[u8]) {
 }
 
 /// Header names of a raw HTTP/1 head, in order and case.
-fn raw_names(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn raw_names(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = head.split(|byte| *byte == b'\n').skip(1);
     let lines = lines.take_while(|line| !matches!(*line, b"" | b"\r"));
     lines.filter_map(|line| memchr::memchr(b':', line).map(|colon| &line[..colon]))

@@ -3,8 +3,8 @@
 //! The loader reads one file and opens the others; this reads them as `run` would, and says what is wrong at the key that
 //! names each, with the line in the file itself. Content is never repeated: lists name people, and keys are keys.
 
-use crate::config::settings::{Settings, Tls};
-use crate::config::{Places, Problem, Warning};
+use crate::config::settings::{IntelFiles, Settings, Tls};
+use crate::config::{Places, Problem, Warning, printable};
 use crate::engine::time::Timestamp;
 use crate::gateway::tls::{Certificate, validity};
 use crate::gateway::{client_ca, live};
@@ -22,6 +22,8 @@ pub struct Found {
     pub warnings: Vec<Warning>,
     /// What a probe met, a line each.
     pub answered: Vec<String>,
+    /// What files of intelligence say of themselves, a line each.
+    pub data: Vec<String>,
 }
 
 /// How long before its end a certificate is warned of, days.
@@ -30,7 +32,7 @@ const DAY: i64 = 86_400;
 
 /// Reads the files that the settings name.
 pub fn files(settings: &Settings, places: &Places, now: Timestamp) -> Found {
-    let mut found = contents(settings, places, now);
+    let mut found = contents(settings, places, now, None);
     if let Some(log) = &settings.decision_log
         && let Some(folder) = missing_folder(&log.path)
         // The directory itself is made at start.
@@ -44,11 +46,15 @@ pub fn files(settings: &Settings, places: &Places, now: Timestamp) -> Found {
     found
 }
 
-/// Reads the lists, databases and certificates that the settings name, and looks at nothing else on this machine.
-pub fn contents(settings: &Settings, places: &Places, now: Timestamp) -> Found {
+/// Reads the lists, databases and certificates that the settings name, and looks at nothing else on this machine. What
+/// `earlier` has of a file that did not change is not read again: it may be larger than what memory is left.
+pub fn contents(settings: &Settings, places: &Places, now: Timestamp, earlier: Option<&Intel>) -> Found {
     let mut found = Found::default();
-    if let Err(problems) = Intel::load(&settings.intel, &settings.lists, &live::canonical) {
-        found.problems.extend(problems.iter().map(|problem| of_intelligence(settings, places, problem)));
+    match Intel::load_after(earlier, &settings.intel, &settings.lists, &live::canonical) {
+        Ok(intel) => found.data.extend(passwords(&settings.intel, &intel)),
+        Err(problems) => {
+            found.problems.extend(problems.iter().map(|problem| of_intelligence(settings, places, problem)));
+        }
     }
     for (place, listener) in settings.listen.iter().enumerate() {
         if let Some(tls) = &listener.tls {
@@ -65,6 +71,16 @@ pub fn contents(settings: &Settings, places: &Places, now: Timestamp) -> Found {
     found
 }
 
+/// How old the operator's leaked passwords are, and how many.
+fn passwords(files: &IntelFiles, intel: &Intel) -> Option<String> {
+    let (about, bytes) = intel.passwords.about()?;
+    let name = files.passwords.as_deref()?.display().to_string();
+    let made = Timestamp::from_secs(about.made).to_string();
+    let date = made.split('T').next().unwrap_or_default();
+    let megabytes = bytes.div_ceil(1 << 20);
+    Some(format!("{}: {} leaked passwords of {date}, {megabytes} MiB in memory", printable(&name), about.passwords))
+}
+
 /// The key that a problem of a list or database belongs to.
 fn of_intelligence(settings: &Settings, places: &Places, problem: &IntelProblem) -> Problem {
     let named = |path: &Option<std::path::PathBuf>| {
@@ -79,7 +95,9 @@ fn of_intelligence(settings: &Settings, places: &Places, problem: &IntelProblem)
         ("tor_exit", &files.tor_exit),
         ("vpn", &files.vpn),
         ("datacenter", &files.datacenter),
+        ("proxy", &files.proxy),
         ("disposable", &files.disposable),
+        ("passwords.file", &files.passwords),
     ];
     let of_list = settings.lists.iter().find(|list| named(&list.file)).map(|list| format!("lists.{}.file", list.name));
     let of_file = databases.iter().find(|(_, path)| named(path)).map(|(key, _)| format!("intel.{key}"));

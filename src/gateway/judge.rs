@@ -2,6 +2,7 @@
 //! `request_filter`, before any upstream exists; it ends either in an answer of the gate's own or in a request that goes on.
 
 use super::answer::Answer;
+use super::appearance::Way;
 use super::bans;
 use super::device::{self, Brought, Standing};
 use super::enforce::{self, Course};
@@ -12,17 +13,20 @@ use super::gate::{Gate, Judged, Visit};
 use super::gather;
 use super::held::{self, Held, HoldFault};
 use super::judgement::{self, Read};
+use super::leaks::{self, Late};
 use super::live::Live;
 use super::own_pages::{self, Spending};
 use super::recognize::{Candidates, Recognized};
 use super::reply;
-use super::{host_of, new_id, raw_head, socket_peer};
+use super::{host_of, is_tls, new_id, raw_head, socket_peer};
 use crate::admin::metrics::{ChallengeStep, Stage};
 use crate::config::settings::{Mode, Route};
 use crate::engine::attempt::AttemptId;
 use crate::engine::clearance::Clearance;
 use crate::engine::decision::{Action, Decision};
+use crate::engine::event::Event;
 use crate::engine::evidence::Evidence;
+use crate::engine::population::Became;
 use crate::engine::record::{Enforcement, Refusal};
 use crate::secrets::NoRandomness;
 use crate::store::Withdrawal;
@@ -55,7 +59,8 @@ pub async fn request(gate: &Gate, live: Arc<Live>, session: &mut Session) -> pin
     let secure = device::is_secure(&live, session);
     let device = live.devices.read(&session.req_header().headers, secure, gate.clock.now());
     gate.metrics.device_cookie(device.finding.name());
-    let call = Call { gate, live, began, id: new_id(gate.clock.now()), ip: IpAddr::from([0, 0, 0, 0]), device };
+    let (id, ip) = (new_id(gate.clock.now()), IpAddr::from([0, 0, 0, 0]));
+    let call = Call { gate, live, began, id, ip, device, late: None };
     Box::pin(call.protected(session, candidates)).await
 }
 
@@ -89,6 +94,8 @@ struct Call<'g> {
     id: AttemptId,
     ip: IpAddr,
     device: Brought,
+    /// What is still being asked about its password.
+    late: Option<Late>,
 }
 
 impl Call<'_> {
@@ -124,7 +131,7 @@ impl Call<'_> {
     }
 
     async fn judge(
-        self,
+        mut self,
         session: &mut Session,
         recognized: Recognized,
         held: Held,
@@ -132,14 +139,24 @@ impl Call<'_> {
     ) -> pingora::Result<Visit> {
         let Recognized { route, ambiguities } = recognized;
         let headers = &session.req_header().headers;
-        let (captured, must_deny) =
+        let (mut captured, must_deny) =
             judgement::capture(&self.live, &self.gate.keys, &route, ambiguities, values, headers);
         self.gate.metrics.passed(Stage::Capture, self.began.elapsed());
         if must_deny {
             self.gate.metrics.ambiguous();
         }
         let captured_at = Instant::now();
+        let asked = leaks::begin(&self.live, &captured);
+        if route.event == Event::Register
+            && let (Some(servers), Some(email)) = (&self.live.mail, &mut captured.identity.email)
+        {
+            servers.check(email).await;
+        }
         let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
+        self.late = leaks::settle(asked, &mut evidence).await;
+        if let Some(word) = leaks::word(&evidence) {
+            self.gate.metrics.password(word);
+        }
         let gathered = Instant::now();
         evidence.degraded.iter().for_each(|part| self.gate.metrics.degraded(part));
         self.gate.metrics.passed(Stage::Gather, gathered - captured_at);
@@ -159,9 +176,16 @@ impl Call<'_> {
     async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Evidence {
         let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes };
         let raw = raw_head(session);
-        let request = gather::Received { header: session.req_header(), raw: raw.as_deref(), device: self.device };
+        let way = Way {
+            secure: device::is_secure(&self.live, session),
+            own_tls: is_tls(session),
+            direct: !self.live.trusts(socket_peer(session)),
+        };
+        let request = gather::Received { header: session.req_header(), raw: raw.as_deref(), way, device: self.device };
         let (store, keys) = (&self.gate.store, &self.gate.keys);
-        let evidence = gather::evidence(store, keys, &self.live, request, route, captured, visitor).await;
+        let mut evidence = gather::evidence(store, keys, &self.live, request, route, captured, visitor).await;
+        let forgotten = self.gate.paces.note_attempt(&mut evidence.attempt);
+        self.gate.metrics.pace_noted(forgotten);
         Evidence { site: self.gate.site.load_full(), ..evidence }
     }
 
@@ -207,11 +231,13 @@ impl Call<'_> {
                     forwarded: Instant::now(),
                     answer: Answer::Awaited,
                     device: self.device,
+                    late: self.late,
                     tries: 0,
                 })))
             }
             Course::Challenge(kind) => {
                 self.gate.withdraw(self.id, Withdrawal::Challenged, now).await;
+                self.gate.tell(&evidence, Became::Withheld, decision.assessment.teaches());
                 self.record(&route, &evidence, &decision, Enforcement::Challenged);
                 let order = enforce::order(kind, &route, &evidence);
                 let visit = own_pages::visit(self.gate, session);
@@ -222,6 +248,7 @@ impl Call<'_> {
             }
             Course::Deny => {
                 self.gate.withdraw(self.id, Withdrawal::Denied, now).await;
+                self.gate.tell(&evidence, Became::Withheld, decision.assessment.teaches());
                 self.record(&route, &evidence, &decision, Enforcement::Denied);
                 let reply = enforce::denial(&route, &session.req_header().headers, &self.id.to_string());
                 reply::write(session, &reply.with_cookies(self.cookie(&evidence))).await?;

@@ -6,6 +6,8 @@ use super::client_ip;
 use super::device::Devices;
 use super::form::Wanted;
 use super::identity;
+use super::leaks::Ranges;
+use super::mail::MailServers;
 use super::recognize::{Candidates, Routes};
 use super::tls;
 use super::upstream::Upstreams;
@@ -29,6 +31,10 @@ pub struct Live {
     pub routes: Routes,
     pub upstreams: Upstreams,
     pub intel: Intel,
+    /// Who is asked for leaked passwords, if somebody is.
+    pub ranges: Option<Arc<Ranges>>,
+    /// Who is asked about e-mail domains, if anybody is.
+    pub mail: Option<Arc<MailServers>>,
     pub challenges: Challenges,
     pub devices: Devices,
     pub secrets: Arc<Secrets>,
@@ -92,6 +98,9 @@ impl Live {
         let intel = earlier.map(|live| &live.intel);
         let intel = Intel::load_after(intel, &settings.intel, &settings.lists, &canonical);
         let intel = intel.map_err(|problems| faults.extend(problems.iter().map(ToString::to_string)));
+        let earlier_mail = earlier.and_then(|live| live.mail.as_ref());
+        let mail = settings.mail_dns.as_ref().map(|dns| MailServers::after(earlier_mail, dns)).transpose();
+        let mail = mail.map_err(|error| faults.push(format!("email.dns: {error}")));
         let mut certificates = Vec::new();
         for (place, listener) in settings.listen.iter().enumerate() {
             match listener.tls.as_ref().map(tls::read) {
@@ -111,13 +120,19 @@ impl Live {
                 Err(error) => faults.push(format!("admin.tls.client_ca: {error}")),
             }
         }
+        let ranges = ranges(earlier, &settings).map_err(|error| faults.push(format!("intel.passwords.range: {error}")));
         let secrets = secrets.map_err(|error| faults.push(format!("secret_file: {error}")));
         let token = token.map_err(|error| faults.push(format!("admin.token_file: {error}")));
-        let (Ok(intel), Ok(secrets), Ok(token), true) = (intel, secrets, token, faults.is_empty()) else {
+        let (Ok(intel), Ok(ranges), Ok(mail), Ok(secrets), Ok(token), true) =
+            (intel, ranges, mail, secrets, token, faults.is_empty())
+        else {
             return Err(faults);
         };
         for data in crate::intel::embedded() {
             metrics.data(data.name, made_at(data.date));
+        }
+        if let Some((about, _)) = intel.passwords.about() {
+            metrics.data("passwords_file", about.made);
         }
         let of_route = |route: &Arc<Route>| {
             // A route that stays keeps its handles: finding the labels of thousands of routes anew takes its time.
@@ -129,6 +144,8 @@ impl Live {
             routes: Routes::new(&settings.routes),
             upstreams: Upstreams::after(earlier.map(|live| &live.upstreams), &settings.upstreams),
             intel,
+            ranges,
+            mail,
             challenges: Challenges::new(settings.challenge.clone(), secrets.clone()),
             devices: Devices::new(
                 settings.device_cookie.as_ref(),
@@ -186,6 +203,16 @@ impl Live {
     fn of(&self, route: &Route) -> &OfRoute {
         // Every route of this configuration was prepared in `new`.
         &self.of_routes[&route.name]
+    }
+}
+
+/// The service that the settings name: the very same, with its connections and its answers, while they name the same.
+fn ranges(earlier: Option<&Live>, settings: &Settings) -> std::io::Result<Option<Arc<Ranges>>> {
+    let Some(service) = &settings.intel.range else { return Ok(None) };
+    let known = earlier.and_then(|live| live.ranges.as_ref()).filter(|ranges| ranges.is(service));
+    match known {
+        Some(ranges) => Ok(Some(ranges.clone())),
+        None => Ranges::open(service.clone()).map(|ranges| Some(Arc::new(ranges))),
     }
 }
 

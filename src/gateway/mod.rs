@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod answer;
+pub mod appearance;
 pub mod bans;
 pub mod client_ca;
 pub mod client_ip;
@@ -25,9 +26,13 @@ pub mod identity;
 pub mod inspection;
 pub mod judge;
 pub mod judgement;
+pub mod leaks;
 pub mod lists;
 pub mod live;
+pub mod mail;
 pub mod own_pages;
+pub mod pace;
+pub mod population;
 pub mod probe;
 pub mod recognize;
 pub mod records;

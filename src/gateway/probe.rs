@@ -4,9 +4,11 @@
 //! but for a single time limit, so that what passes here passes there. Everything is tried at once: a check that waits
 //! two seconds for each dead server is a check that nobody runs.
 
+use super::leaks::{Ranges, Settled};
 use super::upstream::peers;
-use crate::config::settings::{Server, Settings, Store, Upstream};
+use crate::config::settings::{RangeService, Server, Settings, Store, Upstream};
 use crate::engine::time::Timestamp;
+use crate::intel::passwords::Digest;
 use crate::store::redis;
 use pingora::connectors::TransportConnector;
 use std::path::Path;
@@ -35,9 +37,14 @@ pub fn probe(settings: &Settings, now: Timestamp) -> Result<Probed, std::io::Err
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let probed = runtime.block_on(async {
-        let (mut faults, (found, of_store)) =
-            futures::future::join(faults(settings), store(&settings.store, now)).await;
+        let (mut faults, (mut found, of_store), asked) =
+            futures::future::join3(faults(settings), store(&settings.store, now), range(settings)).await;
         faults.extend(of_store);
+        match asked {
+            Some(Ok(answers)) => found.push(answers),
+            Some(Err(fault)) => faults.push(fault),
+            None => {}
+        }
         Probed { faults, found }
     });
     // A look-up that hangs in the system's resolver is not waited for.
@@ -58,6 +65,25 @@ async fn store(settings: &Store, now: Timestamp) -> (Vec<String>, Vec<Fault>) {
         Ok(Err(error)) => (Vec::new(), vec![fault(format!("{server}: {error}"))]),
         Err(_) => (Vec::new(), vec![fault(format!("{server} does not answer within two seconds"))]),
     }
+}
+
+/// The service for leaked passwords: it is asked for the empty password.
+async fn range(settings: &Settings) -> Option<Result<String, Fault>> {
+    let service = settings.intel.range.as_ref()?;
+    let host = service.bare_host();
+    let fault = |why: &dyn std::fmt::Display| Fault {
+        key: "intel.passwords.range.url".to_owned(),
+        message: format!("{host} is of no use: {why}"),
+    };
+    let ranges = match Ranges::open(RangeService { deadline: PATIENCE, ..service.clone() }) {
+        Ok(ranges) => ranges,
+        Err(error) => return Some(Err(fault(&error))),
+    };
+    Some(match ranges.ask(&Digest::of(b"")).settle().await {
+        Settled::Known(_) => Ok(format!("leaked passwords: {host} answers")),
+        Settled::Failed(why) => Err(fault(&why)),
+        Settled::Late(_) => Err(fault(&"it does not answer within two seconds")),
+    })
 }
 
 async fn faults(settings: &Settings) -> Vec<Fault> {

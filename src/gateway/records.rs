@@ -9,10 +9,10 @@ use crate::engine::attempt::AttemptId;
 use crate::engine::decision::Decision;
 use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::record::{
-    Answer, DecisionRecord, Enforcement, OutcomeRecord, RecordContext, Refusal, RefusalRecord,
+    self, Answer, DecisionRecord, Enforcement, OutcomeRecord, RecordContext, Refusal, RefusalRecord, SettlementRecord,
 };
 use crate::engine::time::Timestamp;
-use crate::store::{Settlement, Withdrawal};
+use crate::store::{Concluded, Conclusion, Settlement, StoreError, Withdrawal};
 use std::time::Duration;
 
 /// Of this program, in every record.
@@ -90,6 +90,30 @@ impl Gate {
         if let Err(error) = self.store.settle(settlement).await {
             self.metrics.store_failed(&error);
         }
+    }
+
+    /// Takes what is said of an order, and writes it down once. `route`: whose request said it; `None`: a call of the admin API.
+    pub async fn conclude(&self, live: &Live, said: &Conclusion, route: Option<&str>) -> Result<Concluded, StoreError> {
+        let concluded = self.store.conclude(said).await.inspect_err(|error| self.metrics.store_failed(error))?;
+        self.metrics.concluded(said.paid, &concluded);
+        if let Concluded::Counted(bought) = concluded {
+            let context = RecordContext {
+                product: &live.settings.product,
+                mode: live.settings.mode.name(),
+                config: &live.settings.hash,
+                version: VERSION,
+            };
+            let record = record::Settlement {
+                attempt: bought.id,
+                attempted_at: bought.at,
+                order: said.order,
+                paid: said.paid,
+                at: said.at,
+                by_route: route,
+            };
+            self.sinks.send(&SettlementRecord::new(&record, context).line());
+        }
+        Ok(concluded)
     }
 
     /// Tells the store that the application never got to answer, or that its answer is kept.

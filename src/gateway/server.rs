@@ -15,6 +15,8 @@ use super::gate::{Gate, Hooks};
 use super::held::Budget;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::live::Live;
+use super::pace::Paces;
+use super::population::Keeper;
 use super::reload::Reloader;
 use super::service_manager::ServiceManager;
 use super::services::{Announced, Farewell, LISTENERS, Listening, Signals, Upkeep};
@@ -136,6 +138,7 @@ impl Gate {
             live: arc_swap::ArcSwap::from_pointee(live),
             store,
             site: arc_swap::ArcSwap::default(),
+            population: Keeper::default(),
             metrics,
             sinks,
             admin: Arc::new(admin),
@@ -143,6 +146,7 @@ impl Gate {
             proxy_runtime: Arc::default(),
             keys,
             budget,
+            paces: Paces::default(),
             certificates,
             client_ca,
             clock,

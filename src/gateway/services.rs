@@ -3,6 +3,7 @@
 //! connection has ended. [`server`](super::server) puts them together.
 
 use super::gate::Gate;
+use super::population;
 use super::reload::Reloader;
 use super::service_manager;
 use super::succession::Upgrades;
@@ -149,7 +150,7 @@ impl BackgroundService for Upkeep {
 }
 
 /// How often it is asked what the whole site sees.
-const SURVEY: Duration = Duration::from_secs(1);
+pub(super) const SURVEY: Duration = Duration::from_secs(1);
 
 /// Publishes what the whole site sees. Beside the requests: none waits for it. What cannot be had stays as it was.
 async fn follow_site(gate: &Gate) {
@@ -160,9 +161,16 @@ async fn follow_site(gate: &Gate) {
         if *gate.handed_over.borrow() {
             continue;
         }
-        match gate.store.site(gate.clock.now()).await {
-            Ok(site) => gate.site.store(Arc::new(site)),
-            Err(error) => gate.metrics.store_failed(&error),
+        let now = gate.clock.now();
+        let seen = gate.store.site(now).await;
+        let campaigns = gate.population.publish(now);
+        gate.metrics.population(&gate.population.counts(&campaigns));
+        match seen {
+            Ok(site) => gate.site.store(Arc::new(population::with(&site, campaigns))),
+            Err(error) => {
+                gate.metrics.store_failed(&error);
+                gate.publish(campaigns);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::embedded::DISPOSABLE;
 use super::entries::{self, IntelProblem};
+use super::providers;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -65,32 +66,10 @@ pub(super) fn with_parents(domain: &str) -> impl Iterator<Item = &str> {
         .filter(|domain| domain.contains('.'))
 }
 
-const RELAYS: [&str; 21] = [
-    "8alias.com",
-    "8shield.net",
-    "addy.io",
-    "aleeas.com",
-    "anonaddy.com",
-    "anonaddy.me",
-    "dralias.com",
-    "duck.com",
-    "icloud.com",
-    "mozmail.com",
-    "passfwd.com",
-    "passinbox.com",
-    "passmail.com",
-    "passmail.net",
-    "privaterelay.appleid.com",
-    "relay.firefox.com",
-    "silomails.com",
-    "simplelogin.co",
-    "simplelogin.com",
-    "slmail.me",
-    "slmails.com",
-];
-
+/// Whether mail to this domain goes on to somebody's real mailbox. iCloud's own addresses are people's, and some of them hide
+/// others.
 fn is_relay(domain: &str) -> bool {
-    with_parents(domain).any(|domain| RELAYS.binary_search(&domain).is_ok())
+    providers::relay(domain).is_some() || with_parents(domain).any(|domain| domain == "icloud.com")
 }
 
 fn is_public_suffix(domain: &str) -> bool {
@@ -122,11 +101,6 @@ mod tests {
         let mut problems = Vec::new();
         let disposable = Disposable::load(file.path(), &mut problems);
         if problems.is_empty() { Ok(disposable) } else { Err(problems) }
-    }
-
-    #[test]
-    fn relays_are_in_order_for_the_search() {
-        assert!(RELAYS.is_sorted());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 /// Where one embedded file comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmbeddedData {
-    /// `disposable`, `agents`, `addresses`, `countries` or `places`.
+    /// `disposable`, `agents`, `addresses`, `countries`, `places`, `passwords`, `letters`, `hosts` or `networks`.
     pub name: &'static str,
     /// The package it was made from.
     pub source: &'static str,
@@ -41,6 +41,15 @@ pub(super) static COUNTRIES: LazyLock<Table> = LazyLock::new(|| Table::open(FILE
 /// Throw-away e-mail domains, sorted.
 pub(super) static DISPOSABLE: LazyLock<Vec<&'static str>> = LazyLock::new(|| lines(FILES[2]).collect());
 
+/// Autonomous systems whose addresses are servers', by number, with the name of who runs them.
+pub(super) static HOSTS: LazyLock<HashMap<u32, Arc<str>>> = LazyLock::new(|| {
+    let row = |line: &str| {
+        let (asn, name) = line.split_once('\t')?;
+        Some((asn.parse().ok()?, Arc::from(name)))
+    };
+    lines(FILES[7]).filter_map(row).collect()
+});
+
 /// Rows of the crawler and library patterns: kind, place, text, name, with tabs between.
 pub(super) fn agent_rows() -> impl Iterator<Item = &'static str> {
     lines(FILES[3])
@@ -60,12 +69,29 @@ pub(super) fn place(country: Country) -> Option<Place> {
     PLACES.get(&country).copied()
 }
 
-static FILES: [&[u8]; 5] = [
+/// The commonest passwords: a file of leaked passwords, as the operator's own.
+pub(super) fn passwords() -> &'static [u8] {
+    File::open(FILES[5]).body
+}
+/// How far characters follow each other as in names: a number for each three of 29 symbols. [`super::letters`] knows what it
+/// means.
+pub(super) static LETTERS: LazyLock<&'static [u8]> = LazyLock::new(|| File::open(FILES[6]).body);
+
+/// The names of autonomous systems, a number, a blank and a name a line, and the addresses of all of them.
+pub(super) fn networks() -> &'static [u8] {
+    File::open(FILES[8]).body
+}
+
+static FILES: [&[u8]; 9] = [
     include_bytes!("../../conf/data/addresses.ranges"),
     include_bytes!("../../conf/data/countries.ranges"),
     include_bytes!("../../conf/data/disposable.txt"),
     include_bytes!("../../conf/data/agents.tsv"),
     include_bytes!("../../conf/data/places.txt"),
+    include_bytes!("../../conf/data/passwords.filter"),
+    include_bytes!("../../conf/data/letters.trigrams"),
+    include_bytes!("../../conf/data/hosts.tsv"),
+    include_bytes!("../../conf/data/networks.ranges"),
 ];
 
 fn lines(file: &'static [u8]) -> impl Iterator<Item = &'static str> {
@@ -118,8 +144,8 @@ impl Table {
     fn parse(body: &'static [u8]) -> Option<Table> {
         let end = memchr::memmem::find(body, b"\n\n")?;
         let labels = std::str::from_utf8(body.get(..end)?).ok()?.lines().map(Arc::from).collect();
-        let (four, rest) = Packed::parse(body.get(end + 2..)?)?;
-        let (six, rest) = Packed::parse(rest)?;
+        let (four, rest) = Packed::parse(body.get(end + 2..)?, Coding::Gaps)?;
+        let (six, rest) = Packed::parse(rest, Coding::Gaps)?;
         rest.is_empty().then_some(Table { labels, four, six })
     }
 
@@ -137,59 +163,81 @@ impl Table {
     }
 }
 
-/// The ranges of one address family, packed. `ENTRY` is the width of an index entry: a key of four or eight bytes, and an
+/// How the ranges of a family are written. All numbers are LEB128.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// The gap to the end of the range before, the length less one, the label.
+    Gaps,
+    /// For ranges that mostly follow each other: twice the length less one, and one more if there is a gap before it; that
+    /// gap, if there is one; the label.
+    Neighbours,
+}
+
+/// The ranges of one address family, packed. `ENTRY` is the width of an index entry: a key of up to eight bytes, and an
 /// offset of four.
-struct Packed<const ENTRY: usize> {
+pub(super) struct Packed<const ENTRY: usize> {
     #[cfg_attr(not(test), expect(dead_code, reason = "for tests to compare with the head"))]
-    ranges: usize,
+    pub(super) ranges: usize,
     /// The start of each block's first range, and where its ranges lie in `data`.
-    index: &'static [[u8; ENTRY]],
-    /// For every range the gap to the end of the one before, its length less one, and its label, in LEB128.
+    pub(super) index: &'static [[u8; ENTRY]],
     data: &'static [u8],
+    coding: Coding,
 }
 
 impl<const ENTRY: usize> Packed<ENTRY> {
-    fn parse(bytes: &'static [u8]) -> Option<(Packed<ENTRY>, &'static [u8])> {
+    pub(super) fn parse(bytes: &'static [u8], coding: Coding) -> Option<(Packed<ENTRY>, &'static [u8])> {
         let (head, rest) = bytes.split_first_chunk::<12>()?;
         let number = |at: usize| Some(little_endian(head.get(at..at + 4)?) as usize);
         let (ranges, blocks, length) = (number(0)?, number(4)?, number(8)?);
         let (index, rest) = rest.split_at_checked(blocks.checked_mul(ENTRY)?)?;
         let (data, rest) = rest.split_at_checked(length)?;
-        Some((Packed { ranges, index: index.as_chunks().0, data }, rest))
+        Some((Packed { ranges, index: index.as_chunks().0, data, coding }, rest))
     }
 
-    fn find(&self, key: u64) -> Option<usize> {
+    pub(super) fn find(&self, key: u64) -> Option<usize> {
         let block = self.index.partition_point(|entry| Self::entry(entry).0 <= key).checked_sub(1)?;
         self.block(block).find(|range| range.end >= key).filter(|range| range.start <= key).map(|range| range.label)
     }
 
     /// The ranges of one block.
-    fn block(&self, number: usize) -> impl Iterator<Item = PackedRange> {
+    pub(super) fn block(&self, number: usize) -> impl Iterator<Item = PackedRange> {
         let bounds = self.index.get(number).map(Self::entry);
         let (start, from) = bounds.unwrap_or_default();
         let to = self.index.get(number + 1).map_or(self.data.len(), |entry| Self::entry(entry).1);
         let mut numbers = Leb128 { bytes: self.data.get(from..to).unwrap_or_default() };
         let mut next = start;
         std::iter::from_fn(move || {
-            let start = next.checked_add(numbers.next()?)?;
-            let end = start.checked_add(numbers.next()?)?;
+            let (gap, length) = self.coding.read(&mut numbers)?;
+            let start = next.checked_add(gap)?;
+            let end = start.checked_add(length)?;
             // Behind the last address there is no next one; and no range either.
             next = end.saturating_add(1);
             Some(PackedRange { start, end, label: usize::try_from(numbers.next()?).ok()? })
         })
     }
 
-    fn entry(entry: &[u8; ENTRY]) -> (u64, usize) {
+    pub(super) fn entry(entry: &[u8; ENTRY]) -> (u64, usize) {
         let (key, offset) = entry.split_at(ENTRY.saturating_sub(4));
         (little_endian(key), little_endian(offset) as usize)
     }
 }
 
-struct PackedRange {
-    start: u64,
+impl Coding {
+    /// The gap before a range, and its length less one.
+    fn read(self, numbers: &mut Leb128<'_>) -> Option<(u64, u64)> {
+        let first = numbers.next()?;
+        match self {
+            Coding::Gaps => Some((first, numbers.next()?)),
+            Coding::Neighbours => Some((if first & 1 == 1 { numbers.next()? } else { 0 }, first >> 1)),
+        }
+    }
+}
+
+pub(super) struct PackedRange {
+    pub(super) start: u64,
     /// Included.
-    end: u64,
-    label: usize,
+    pub(super) end: u64,
+    pub(super) label: usize,
 }
 
 /// At most eight bytes.
@@ -217,7 +265,7 @@ impl Leb128<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -244,6 +292,7 @@ mod tests {
         assert_eq!(COUNTRIES.len(), entries("countries"));
         assert_eq!(DISPOSABLE.len(), entries("disposable"));
         assert_eq!(agent_rows().count(), entries("agents"));
+        assert_eq!(HOSTS.len(), entries("hosts"));
         let codes = lines(FILES[4]).filter_map(|line| Country::new(line.split(' ').next()?));
         assert_eq!(codes.filter(|country| place(*country).is_some()).count(), entries("places"));
     }
@@ -284,7 +333,7 @@ mod tests {
     }
 
     /// Sorted, disjoint, with labels that exist; every sixteenth in the index; and found by a search.
-    fn check<const ENTRY: usize>(packed: &Packed<ENTRY>, labels: usize) {
+    pub fn check<const ENTRY: usize>(packed: &Packed<ENTRY>, labels: usize) {
         let (mut count, mut last) = (0, None);
         for block in 0..packed.index.len() {
             let mut first = true;
@@ -314,6 +363,20 @@ mod tests {
         }
     }
 
+    /// Home and telephone networks of the simulated people, and gateways with people behind them.
+    #[test]
+    fn no_host_is_a_network_of_people() {
+        for (asn, name) in &*HOSTS {
+            assert!(*asn > 0 && !name.is_empty() && name.chars().count() <= 60, "{asn} {name}");
+        }
+        for people in [7922, 3320, 701, 2856, 4323, 6939, 13335, 36183, 22616, 62044, 53813, 21928, 55836] {
+            assert!(!HOSTS.contains_key(&people), "{people}");
+        }
+        for host in [16509, 14061, 24940, 16276, 51167] {
+            assert!(HOSTS.contains_key(&host), "{host}");
+        }
+    }
+
     #[test]
     fn domains_are_sorted_for_the_search() {
         assert!(DISPOSABLE.is_sorted());
@@ -323,8 +386,11 @@ mod tests {
         #[test]
         fn any_bytes_are_a_table_or_not(body in prop::collection::vec(any::<u8>(), 0..200), key in any::<u128>()) {
             let leaked: &'static [u8] = Box::leak([b"AA\nBB\n\n".as_slice(), &body].concat().into_boxed_slice());
-            let packed = Packed::<8> { ranges: 0, index: &leaked.as_chunks().0[..leaked.len() / 16], data: leaked };
-            let _ = (packed.find(key as u64), packed.find(u64::MAX));
+            for coding in [Coding::Gaps, Coding::Neighbours] {
+                let index = &leaked.as_chunks().0[..leaked.len() / 16];
+                let packed = Packed::<8> { ranges: 0, index, data: leaked, coding };
+                let _ = (packed.find(key as u64), packed.find(u64::MAX));
+            }
             if let Some(table) = Table::parse(leaked) {
                 let _ = table.find(std::net::Ipv6Addr::from(key).into());
             }

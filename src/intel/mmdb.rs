@@ -3,7 +3,7 @@
 //! memory and not mapped: mapping a file that somebody replaces in place is undefined behaviour. A file that cannot be used
 //! is an error when it is loaded; an entry that cannot be decoded later is a value ([`Trouble`]).
 
-use crate::engine::evidence::Country;
+use crate::engine::evidence::{Country, ProxyKind};
 use crate::engine::ownership::Place;
 use maxminddb::{Reader, WithinOptions};
 use serde::Deserialize;
@@ -142,6 +142,7 @@ pub(super) struct AnonymousRow {
     pub hosting: bool,
     pub vpn: bool,
     pub tor: bool,
+    pub proxy: Option<ProxyKind>,
     pub provider: Option<Arc<str>>,
 }
 
@@ -155,10 +156,16 @@ impl DatabaseRow for AnonymousRow {
             hosting: says(raw.is_hosting_provider.or(raw.hosting)),
             vpn: says(raw.is_anonymous_vpn.or(raw.vpn)),
             tor: says(raw.is_tor_exit_node.or(raw.tor)),
+            // Where both are said, the home is what counts: its address is a person's as well.
+            proxy: match (says(raw.is_residential_proxy), says(raw.is_public_proxy.or(raw.proxy))) {
+                (true, _) => Some(ProxyKind::Residential),
+                (false, true) => Some(ProxyKind::Public),
+                (false, false) => None,
+            },
             provider: raw.provider_name.filter(|name| !name.is_empty()).map(Arc::from),
         };
-        let other = raw.is_anonymous.or(raw.is_public_proxy).or(raw.is_residential_proxy).or(raw.proxy);
-        (row.hosting || row.vpn || row.tor || says(other)).then_some(row)
+        let any = row.hosting || row.vpn || row.tor || row.proxy.is_some();
+        (any || says(raw.is_anonymous)).then_some(row)
     }
 }
 
@@ -445,6 +452,7 @@ pub(super) mod tests {
         pub is_anonymous_vpn: bool,
         pub is_hosting_provider: bool,
         pub is_public_proxy: bool,
+        pub is_residential_proxy: bool,
         pub is_tor_exit_node: bool,
     }
 

@@ -5,26 +5,35 @@
 
 mod agent;
 mod disposable;
+mod earnest;
 mod embedded;
 mod entries;
 mod kept;
+mod letters;
 mod lists;
 mod mmdb;
+mod networks;
+pub mod passwords;
+pub mod providers;
 mod ranges;
 
 pub use agent::Agents;
+pub use earnest::weakness;
 pub use embedded::{EmbeddedData, embedded};
 pub use entries::IntelProblem;
+pub use letters::likelihood;
 pub use lists::{Canonical, Subject};
 
 use crate::config::settings::{IntelFiles, ListSource};
 use crate::engine::attempt::Agent;
-use crate::engine::evidence::{Country, Intel as Evidence, Known};
+use crate::engine::evidence::{Country, Intel as Evidence, Known, Proxy, ProxyKind};
 use crate::lists::Book;
 use disposable::Disposable;
 use kept::Kept;
 use lists::Lists;
 use mmdb::{AnonymousRow, AsnRow, CityRow, CountryRow, Database, DatabaseRow, Trouble};
+use networks::NETWORKS;
+use passwords::{Leaked, Passwords};
 use ranges::{AddressRange, Ranges};
 use std::net::IpAddr;
 use std::path::Path;
@@ -40,8 +49,10 @@ pub struct Intel {
     tor_exit: Option<Kept<AddressFile>>,
     vpn: Option<Kept<AddressFile>>,
     datacenter: Option<Kept<AddressFile>>,
+    proxy: Option<Kept<AddressFile>>,
     /// The operator's changes to the embedded list.
     disposable: Option<Kept<Disposable>>,
+    pub passwords: Passwords,
     lists: Lists,
     /// The parsed User-Agents depend on no configuration: one memory of them serves all.
     agents: Arc<Agents>,
@@ -74,7 +85,10 @@ impl Intel {
     ) -> Result<Intel, Vec<IntelProblem>> {
         LazyLock::force(&embedded::ADDRESSES);
         LazyLock::force(&embedded::COUNTRIES);
+        LazyLock::force(&embedded::HOSTS);
+        LazyLock::force(&NETWORKS);
         LazyLock::force(&embedded::DISPOSABLE);
+        LazyLock::force(&passwords::COMMON);
         let mut problems = Vec::new();
         let intel = Intel {
             country: database(
@@ -100,10 +114,23 @@ impl Intel {
                 earlier.and_then(|intel| intel.datacenter.as_ref()),
                 &mut problems,
             ),
+            proxy: addresses(files.proxy.as_deref(), earlier.and_then(|intel| intel.proxy.as_ref()), &mut problems),
             disposable: files.disposable.as_deref().and_then(|path| {
                 let earlier = earlier.and_then(|intel| intel.disposable.as_ref());
                 Kept::of(path, earlier, || whole(&mut problems, |problems| Disposable::load(path, problems)))
             }),
+            passwords: Passwords {
+                file: files.passwords.as_deref().and_then(|path| {
+                    let earlier = earlier.and_then(|intel| intel.passwords.file.as_ref());
+                    Kept::of(path, earlier, || match Leaked::open(path) {
+                        Ok(leaked) => Some(leaked),
+                        Err(unfit) => {
+                            problems.push(IntelProblem::of_file(path, unfit.to_string()));
+                            None
+                        }
+                    })
+                }),
+            },
             lists: Lists::load(lists, earlier.map(|intel| &intel.lists), canonical, &mut problems),
             agents: earlier.map(|intel| intel.agents.clone()).unwrap_or_default(),
         };
@@ -125,7 +152,10 @@ impl Intel {
         };
         let (asn, org) = match answer(&self.asn, ip, "asn", &mut degraded) {
             Some(row) => (Some(row.asn), row.org),
-            None => (None, None),
+            None => {
+                let asn = NETWORKS.find(ip);
+                (asn, asn.and_then(|asn| NETWORKS.name(asn)))
+            }
         };
         let place = city.as_ref().and_then(|row| row.place).or_else(|| embedded::place(country?));
         let mut evidence = Evidence {
@@ -156,15 +186,22 @@ impl Intel {
 
         let hosting = listed(&self.datacenter).or_else(|| match &embedded {
             Some(EmbeddedKind::Hosting(name)) => Some(name.clone()),
-            _ => row.hosting.then(provider),
+            _ if row.hosting => Some(provider()),
+            _ => embedded_host(evidence),
         });
         let vpn = listed(&self.vpn).or_else(|| match &embedded {
             Some(EmbeddedKind::Vpn(name)) => Some(name.clone()),
             _ => row.vpn.then(provider),
         });
         let tor = listed(&self.tor_exit).is_some() || row.tor || matches!(embedded, Some(EmbeddedKind::Tor));
+        let proxy = match (listed(&self.proxy), row.proxy) {
+            (Some(provider), _) => Some(Proxy { kind: ProxyKind::Listed, provider }),
+            (None, Some(kind)) => Some(Proxy { kind, provider: provider() }),
+            (None, None) => None,
+        };
         evidence.tor_exit = known(tor.then_some(()), blind);
         (evidence.datacenter, evidence.vpn) = (known(hosting, blind), known(vpn, blind));
+        evidence.proxy = known(proxy, blind);
     }
 
     /// What the User-Agent header says; parsed once per distinct value while it is remembered.
@@ -191,6 +228,13 @@ fn known<T>(found: Option<T>, blind: bool) -> Known<T> {
         None if blind => Known::Unknown,
         None => Known::No,
     }
+}
+
+/// Who hosts, where the network is one that only hosts. Relays are networks of this kind as well, and are none.
+fn embedded_host(evidence: &Evidence) -> Option<Arc<str>> {
+    let asn = evidence.asn.filter(|_| !evidence.relay)?;
+    let name = embedded::HOSTS.get(&asn)?;
+    Some(evidence.org.clone().unwrap_or_else(|| name.clone()))
 }
 
 /// Stands in where a database tells that somebody hosts, and not who.

@@ -61,7 +61,12 @@ fn embedded_data_know_datacenters_and_leave_people_alone() {
     for ip in ["127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1", "203.0.113.7", "84.57.0.1"] {
         let evidence = look(&intel, ip);
         assert_eq!((evidence.datacenter, evidence.vpn, evidence.tor_exit), (Known::No, Known::No, Known::No), "{ip}");
-        assert_eq!((evidence.asn, evidence.org, evidence.location), (None, None, None), "{ip}");
+        assert_eq!(evidence.location, None, "{ip}");
+        let org = evidence.org.as_deref();
+        match ip {
+            "84.57.0.1" => assert_eq!((evidence.asn, org), (Some(3209), Some("Vodafone GmbH"))),
+            _ => assert_eq!((evidence.asn, org), (None, None), "{ip}"),
+        }
     }
 }
 
@@ -131,8 +136,54 @@ fn an_anonymous_database_names_whom_it_can() {
     let intel = load(&IntelFiles { anonymous: Some(anonymous.path().into()), ..IntelFiles::default() });
     let vpn = look(&intel, "192.0.2.1");
     assert_eq!((vpn.vpn, vpn.datacenter), (Known::Yes(UNNAMED.clone()), Known::No));
+    assert_eq!(vpn.proxy, Known::No);
     let tor = look(&intel, "192.0.2.129");
     assert_eq!((tor.tor_exit, tor.datacenter), (Known::Yes(()), Known::Yes(UNNAMED.clone())));
+}
+
+#[test]
+fn proxies_are_the_databases_and_the_operators() {
+    let rows = [
+        ("192.0.2.0/26", Anonymous { is_public_proxy: true, ..Anonymous::default() }),
+        ("192.0.2.64/26", Anonymous { is_public_proxy: true, is_residential_proxy: true, ..Anonymous::default() }),
+        ("104.28.28.0/24", Anonymous { is_public_proxy: true, ..Anonymous::default() }),
+    ];
+    let anonymous = database("GeoIP2-Anonymous-IP", &rows);
+    let list = file("192.0.2.1\n198.51.100.0/24\n");
+    let name: Arc<str> = list.path().file_name().unwrap().to_string_lossy().into();
+    let intel = load(&IntelFiles {
+        anonymous: Some(anonymous.path().into()),
+        proxy: Some(list.path().into()),
+        ..IntelFiles::default()
+    });
+    let proxy = |ip: &str| look(&intel, ip).proxy;
+    let known = |kind, provider: &Arc<str>| Known::Yes(Proxy { kind, provider: provider.clone() });
+    assert_eq!(proxy("192.0.2.1"), known(ProxyKind::Listed, &name), "the operator's word first");
+    assert_eq!(proxy("198.51.100.7"), known(ProxyKind::Listed, &name));
+    assert_eq!(proxy("192.0.2.2"), known(ProxyKind::Public, &UNNAMED));
+    assert_eq!(proxy("192.0.2.65"), known(ProxyKind::Residential, &UNNAMED));
+    assert_eq!(proxy("203.0.113.7"), Known::No);
+    assert_eq!(proxy("104.28.28.1"), Known::No, "Private Relay");
+}
+
+#[test]
+fn hosts_are_known_by_their_networks_numbers() {
+    let row = |autonomous_system_number, autonomous_system_organization| NumberAndName {
+        autonomous_system_number,
+        autonomous_system_organization,
+    };
+    // Contabo, whose ranges are not embedded; a telephone company; Akamai, which carries Private Relay.
+    let rows = [
+        ("5.189.128.0/17", row(51167, "Contabo GmbH")),
+        ("84.57.0.0/16", row(3209, "Vodafone GmbH")),
+        ("2.16.0.0/13", row(36183, "Akamai")),
+    ];
+    let asn = database("GeoLite2-ASN", &rows);
+    let intel = load(&IntelFiles { asn: Some(asn.path().into()), ..IntelFiles::default() });
+    assert_eq!(look(&intel, "5.189.160.1").datacenter, Known::Yes(Arc::from("Contabo GmbH")));
+    for people in ["84.57.0.1", "2.16.0.1", "203.0.113.7"] {
+        assert_eq!(look(&intel, people).datacenter, Known::No, "{people}");
+    }
 }
 
 #[test]
@@ -154,6 +205,7 @@ fn a_broken_entry_is_degraded_and_unknown() {
         (evidence.vpn, evidence.datacenter, evidence.tor_exit),
         (Known::Unknown, Known::Unknown, Known::Unknown)
     );
+    assert_eq!(evidence.proxy, Known::Unknown);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub mod memory;
 #[cfg(test)]
 mod model;
 mod observed;
+mod order;
 mod owner;
 pub mod redis;
 pub mod shared;
@@ -30,12 +31,13 @@ mod velocity;
 #[cfg(test)]
 use fault::FAULTS;
 pub use fault::StoreError;
+pub use order::{Bought, Concluded, Conclusion};
 pub use owner::{KnownOwner, Proof, Proven, Taught};
-pub use velocity::{Found, MOST_VELOCITIES, VelocityKey};
+pub use velocity::{Found, MOST_VELOCITIES, Ordered, VelocityKey};
 
 use crate::engine::attempt::{AttemptId, Device, Network, Pseudonym};
 use crate::engine::event::Event;
-use crate::engine::evidence::{self, History};
+use crate::engine::evidence::{self, EntityKind, History};
 use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
@@ -91,6 +93,20 @@ pub struct Observation<'a> {
     pub accounts: &'a [Pseudonym],
     /// What else of it is counted, each kind once; at most [`MOST_VELOCITIES`].
     pub velocities: &'a [VelocityKey],
+    /// The card that an order would be paid with, as far as the form has it.
+    pub card: Option<Pseudonym>,
+}
+
+impl Observation<'_> {
+    /// What is told apart where things of this kind are counted.
+    fn told_apart_at(&self, kind: EntityKind) -> Option<Pseudonym> {
+        told_apart_at(kind, self.card, self.accounts.first().copied())
+    }
+}
+
+/// A card where cards are told apart, an account elsewhere, and where there is no card.
+fn told_apart_at(kind: EntityKind, card: Option<Pseudonym>, account: Option<Pseudonym>) -> Option<Pseudonym> {
+    if kind.tells_cards_apart() { card.or(account) } else { account }
 }
 
 /// A device cookie as it was brought.
@@ -134,12 +150,14 @@ pub struct Settlement {
     pub teaches: bool,
     /// Of a success that was let through: what its account's profile learns of it.
     pub owner: Option<Taught>,
+    /// The order that the application accepted by this answer, if it did: what is said of it later is about this attempt.
+    pub order: Option<Pseudonym>,
 }
 
 impl Settlement {
     /// Of an attempt that nothing unusual was seen of.
     pub fn new(id: AttemptId, outcome: Outcome, at: Timestamp) -> Settlement {
-        Settlement { id, outcome, at, teaches: true, owner: None }
+        Settlement { id, outcome, at, teaches: true, owner: None, order: None }
     }
 }
 
@@ -198,7 +216,7 @@ pub enum Burn {
 /// Sizes and losses of one kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindStats {
-    /// `network`, `device`, `account`, `velocity`, `holder`, `profile`, `value`, `attempt`, `token`, `held`: label of the
+    /// `network`, `device`, `account`, `velocity`, `holder`, `order`, `profile`, `value`, `attempt`, `token`, `held`: label of the
     /// metrics.
     pub kind: &'static str,
     pub entries: u64,
@@ -277,6 +295,22 @@ impl Store {
             },
             Store::Redis(redis) => Box::pin(redis.settle(settlement)).await,
             Store::Shared(shared) => Ok(Box::pin(shared.settle(settlement)).await),
+        }
+    }
+
+    /// Takes what is said of an order, whose attempt counts as that from now on, at the time of the attempt. The same said
+    /// again changes nothing; the last word holds.
+    pub async fn conclude(&self, said: &Conclusion) -> Result<Concluded, StoreError> {
+        match self {
+            Store::Memory(memory) => match memory.if_here(|memory| memory.conclude(said)) {
+                Some(concluded) => Ok(concluded),
+                None => match Box::pin(memory.elsewhere(Question::Conclude(*said))).await? {
+                    Answer::Concluded(concluded) => Ok(concluded),
+                    other => Err(other.unfit()),
+                },
+            },
+            Store::Redis(redis) => Box::pin(redis.conclude(said)).await,
+            Store::Shared(shared) => Box::pin(shared.conclude(said)).await,
         }
     }
 
@@ -538,7 +572,8 @@ mod tests {
     #[test]
     fn a_device_is_its_cookie_if_there_is_one() {
         let cookie = conformance::name(1);
-        let device = |id| Device { id, proven: true, issued: None, fingerprint: 7, agent: Default::default() };
+        let device =
+            |id| Device { id, proven: true, ..crate::engine::fixture::device_without_cookie(7, Default::default()) };
         assert_eq!(DeviceKey::of(&device(Some(cookie)), Some(1)), DeviceKey::Cookie(cookie));
         assert_eq!(DeviceKey::of(&device(None), Some(1)), DeviceKey::Fingerprint { hash: 7, asn: 1 });
         assert_eq!(DeviceKey::of(&device(None), None), DeviceKey::Fingerprint { hash: 7, asn: 0 });

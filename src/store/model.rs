@@ -1,12 +1,10 @@
-//! The naive model: it keeps every attempt for ever and sums anew for each question. Slow and plainly right, so that any
-//! random sequence can be compared with what a store makes of it.
+//! The naive model: keeps every attempt for ever and sums anew for each question; plainly right, to compare stores with.
 
 mod holders;
 mod learning;
+mod orders;
 
-use self::holders::Told;
-use self::learning::{Lawful, Thing};
-use super::VelocityKey;
+use self::{holders::Told, learning::Lawful, learning::Thing, orders::Order};
 use super::conformance::{NOON, limits, name, network, wait};
 use super::memory::Limits;
 use super::*;
@@ -27,9 +25,9 @@ enum Step {
         network: u32,
         device: u64,
         accounts: Vec<u64>,
-        /// Odd ones stand in the form.
         velocities: BTreeSet<u8>,
         told_apart: bool,
+        card: Option<u64>,
         /// Which, its generation, and when it was given out.
         cookie: Option<(u64, u32, u64)>,
         passed: u64,
@@ -40,6 +38,14 @@ enum Step {
         back: usize,
         outcome: Outcome,
         teaches: bool,
+        /// Of a checkout.
+        order: Option<u64>,
+    },
+    /// What is said of which order, and how long after the last step.
+    Conclude {
+        order: u64,
+        paid: bool,
+        passed: u64,
     },
     Withdraw {
         back: usize,
@@ -91,17 +97,21 @@ fn step() -> impl Strategy<Value = Step> {
     let accounts = prop::collection::vec(0..4u64, 0..4);
     let given_out = prop::sample::select(vec![0, 300_000, 4_000_000, 80_000_000]);
     let cookie = prop::option::of((0..2u64, 0..3u32, given_out));
-    let velocities = prop::collection::btree_set(0..4u8, 0..3);
+    let velocities = prop::collection::btree_set(0..6u8, 0..4);
+    let card = prop::option::of(0..3u64);
     let passed = (passed, 0..5_000u64);
-    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, velocities, any::<bool>(), cookie, passed);
+    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, velocities, any::<bool>(), cookie, passed, card);
+    let until = prop::sample::select(vec![0, 1_000, 300_000, 700_000, 4_000_000, 700_000_000]);
     let outcome = prop::sample::select(vec![Succeeded, Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
     let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
     prop_oneof![
-        3 => observe.prop_map(|(event, network, device, accounts, velocities, told_apart, cookie, (passed, lag))| {
-            Step::Observe { event, network, device, accounts, velocities, told_apart, cookie, passed, lag }
+        3 => observe.prop_map(|(event, network, device, accounts, velocities, told_apart, cookie, (passed, lag), card)| {
+            Step::Observe { event, network, device, accounts, velocities, told_apart, card, cookie, passed, lag }
         }),
-        3 => (0..6usize, outcome, prop::bool::weighted(0.9))
-            .prop_map(|(back, outcome, teaches)| Step::Settle { back, outcome, teaches }),
+        3 => (0..6usize, outcome, prop::bool::weighted(0.9), prop::option::of(0..3u64))
+            .prop_map(|(back, outcome, teaches, order)| Step::Settle { back, outcome, teaches, order }),
+        1 => (0..3u64, any::<bool>(), until)
+            .prop_map(|(order, paid, passed)| Step::Conclude { order, paid, passed }),
         1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
     ]
 }
@@ -117,15 +127,27 @@ fn follow(
     for (place, step) in steps.iter().enumerate() {
         store = between(place, store);
         match step {
-            Step::Observe { event, network: from, device, accounts, velocities, told_apart, cookie, passed, lag } => {
+            Step::Observe {
+                event,
+                network: from,
+                device,
+                accounts,
+                velocities,
+                told_apart,
+                card,
+                cookie,
+                passed,
+                lag,
+            } => {
                 present = present.after(Duration::from_millis(*passed));
                 let accounts: Vec<Pseudonym> = accounts.iter().map(|number| name(*number)).collect();
                 let event =
                     [Event::Login, Event::Login, Event::Verification, Event::Register, Event::Checkout][*event].clone();
                 let velocities: Vec<VelocityKey> = velocities
                     .iter()
-                    .map(|number| match number % 2 {
-                        1 => VelocityKey::new(EntityKind::Phone, &event, [*number; 16]),
+                    .map(|number| match number {
+                        4 | 5 => VelocityKey::new(EntityKind::NetworkCards, &event, [*number; 16]),
+                        1 | 3 => VelocityKey::new(EntityKind::Phone, &event, [*number; 16]),
                         _ => VelocityKey::of_number(EntityKind::Fingerprint, (*number).into()),
                     })
                     .collect();
@@ -145,19 +167,33 @@ fn follow(
                     }),
                     told_apart: *told_apart,
                     velocities: &velocities,
+                    card: card.map(|number| name(300 + number)),
                     accounts: &accounts,
                 };
                 let expected = model.observe(&observation);
                 let counted = wait(store.observe(&observation)).unwrap().history;
                 prop_assert!(same(&counted, &expected), "store: {:#?}\nmodel: {:#?}", counted, expected);
             }
-            Step::Settle { back, outcome, teaches } => {
+            Step::Settle { back, outcome, teaches, order } => {
                 let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
+                let is_order = model.attempts[place].event == Event::Checkout;
+                let order = order.filter(|_| is_order).map(|number| name(900 + number));
                 let expected = model.settle(place, *outcome, *teaches, present);
-                let settlement =
-                    Settlement { teaches: *teaches, ..Settlement::new(AttemptId(place as u128), *outcome, present) };
+                if expected == Settled::Counted {
+                    model.accept(order, place, *outcome, present);
+                }
+                let (teaches, id) = (*teaches, AttemptId(place as u128));
+                let settlement = Settlement { teaches, order, ..Settlement::new(id, *outcome, present) };
                 let settled = wait(store.settle(&settlement)).unwrap();
                 prop_assert_eq!(settled, expected);
+            }
+            Step::Conclude { order, paid, passed } => {
+                present = present.after(Duration::from_millis(*passed));
+                let said = Conclusion { order: name(900 + order), paid: *paid, at: present };
+                // A gate that is alone does not know: then nobody was told.
+                if let Ok(concluded) = wait(store.conclude(&said)) {
+                    prop_assert_eq!(concluded, model.conclude(&said));
+                }
             }
             Step::Withdraw { back, how } => {
                 let Some(place) = model.attempts.len().checked_sub(back + 1) else { continue };
@@ -207,12 +243,14 @@ pub fn same(a: &History, b: &History) -> bool {
         && usual(&a.account.usual, &b.account.usual)
         && a.velocities.len() == b.velocities.len()
         && a.velocities.iter().zip(&b.velocities).all(|((kind, a), (other, b))| kind == other && velocity(a, b))
-        && (a.account.in_flight, a.account.known_source) == (b.account.in_flight, b.account.known_source)
+        && (a.account.in_flight, a.account.known_source, a.account.owned)
+            == (b.account.in_flight, b.account.known_source, b.account.owned)
 }
 
 #[derive(Default)]
 struct Model {
     attempts: Vec<Past>,
+    orders: BTreeMap<Pseudonym, Order>,
     refusals: Vec<Refusal>,
     /// What happened to each device cookie, in the order in which it was told.
     holders: Vec<(Pseudonym, Told)>,
@@ -249,11 +287,16 @@ struct Past {
     device: DeviceKey,
     accounts: Vec<Pseudonym>,
     velocities: Vec<VelocityKey>,
+    card: Option<Pseudonym>,
     told_apart: bool,
     cookie: Option<Presented>,
     became: Became,
     /// Whether the application ever answered it.
     landed: bool,
+    /// Whether it ever counted as a failure.
+    failed: bool,
+    /// Whether whatever follows is told by its order.
+    ordered: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -272,10 +315,13 @@ impl Model {
             device: seen.device,
             accounts: seen.accounts.to_vec(),
             velocities: seen.velocities.to_vec(),
+            card: seen.card,
             told_apart: seen.told_apart,
             cookie: seen.cookie,
             became: Became::InFlight,
             landed: false,
+            failed: false,
+            ordered: false,
         });
         let mut account = Account::default();
         for (place, key) in seen.accounts.iter().enumerate() {
@@ -311,7 +357,11 @@ impl Model {
         let every = key.kind.is_by_event();
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.velocities.contains(&key)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
-        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, every);
+        let member = |past: &Past| match key.kind.tells_cards_apart() {
+            true => past.card.or(past.accounts.first().copied()),
+            false => past.accounts.first().copied(),
+        };
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, every, member);
         let answers = |half_life| {
             let Counts { attempts, failed, succeeded, .. } =
                 sum(now, half_life, attempts.iter().map(|past| (past.at, contribution_of(past, false, true, every))));
@@ -414,7 +464,8 @@ impl Model {
     fn source(&self, from: From) -> Source {
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| from.sent(past)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
-        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, false);
+        let first = |past: &Past| past.accounts.first().copied();
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, false, first);
         let counts =
             |half_life| sum(now, half_life, attempts.iter().map(|past| (past.at, contribution(past, false, true))));
         Source {
@@ -455,13 +506,24 @@ impl Model {
                         && (past.network == seen.network
                             || (past.device == seen.device && matches!(past.device, DeviceKey::Cookie(_))))
                 }),
+            owned: seen.accounts.first() == Some(&key)
+                && attempts.iter().any(|past| {
+                    past.became == Became::Answered(Outcome::Succeeded)
+                        && matches!(past.event, Event::Login | Event::Verification)
+                        && past.accounts.first() == Some(&key)
+                }),
         }
     }
 }
 
-/// How many accounts these attempts were on lately, on how many the application answered any (of those that try a secret,
+/// How many accounts (or cards: what `member` says) these attempts were on lately, on how many the application answered any (of those that try a secret,
 /// or of every one), and on how many with failure.
-fn distinct(now: Timestamp, attempts: &[&Past], every: bool) -> (u32, u32, u32) {
+fn distinct(
+    now: Timestamp,
+    attempts: &[&Past],
+    every: bool,
+    member: impl Fn(&Past) -> Option<Pseudonym>,
+) -> (u32, u32, u32) {
     let hour = |at: Timestamp| at.0 / 3_600_000;
     // A lagging arrival is seen now, whatever its own clock says.
     let mut accounts = BTreeSet::new();
@@ -470,18 +532,18 @@ fn distinct(now: Timestamp, attempts: &[&Past], every: bool) -> (u32, u32, u32) 
     let mut latest = Timestamp(0);
     for past in attempts {
         latest = latest.max(past.at);
-        let Some(account) = past.accounts.first() else { continue };
+        let Some(account) = member(past) else { continue };
         if hour(latest) + 1 >= hour(now) {
-            accounts.insert(*account);
+            accounts.insert(account);
         }
     }
     for past in attempts {
-        let Some(account) = past.accounts.first() else { continue };
+        let Some(account) = member(past) else { continue };
         let told = past.landed && (every || past.event.tries_a_secret());
-        if told && hour(past.at) + 1 >= hour(now) && accounts.contains(account) {
-            answered.insert(*account);
-            if past.became == Became::Answered(Outcome::Failed) {
-                failed.insert(*account);
+        if told && hour(past.at) + 1 >= hour(now) && accounts.contains(&account) {
+            answered.insert(account);
+            if past.failed {
+                failed.insert(account);
             }
         }
     }
@@ -489,10 +551,11 @@ fn distinct(now: Timestamp, attempts: &[&Past], every: bool) -> (u32, u32, u32) 
 }
 
 fn turn(past: &mut Past, became: Became, open: bool, present: Timestamp) -> Settled {
-    if !open || present.since(past.at) > Duration::from_secs(600) {
+    if !open || past.ordered || present.since(past.at) > Duration::from_secs(600) {
         return Settled::NotOpen;
     }
     past.became = became;
+    past.failed |= became == Became::Answered(Outcome::Failed);
     Settled::Counted
 }
 

@@ -21,6 +21,7 @@ pub struct Observed {
     pub(super) accounts: Vec<Pseudonym>,
     /// At most [`MOST_VELOCITIES`].
     pub(super) velocities: Vec<VelocityKey>,
+    pub(super) card: Option<Pseudonym>,
 }
 
 impl Observed {
@@ -35,6 +36,7 @@ impl Observed {
             told_apart: seen.told_apart,
             accounts: seen.accounts[..seen.accounts.len().min(MOST_ALIASES)].to_vec(),
             velocities: seen.velocities[..seen.velocities.len().min(MOST_VELOCITIES)].to_vec(),
+            card: seen.card,
         }
     }
 
@@ -49,6 +51,7 @@ impl Observed {
             told_apart: self.told_apart,
             accounts: &self.accounts,
             velocities: &self.velocities,
+            card: self.card,
         }
     }
 }

@@ -36,12 +36,13 @@ impl Gate {
             device: DeviceKey::Cookie(name(whom + 1_000_000)),
             cookie: None,
             told_apart: true,
+            card: None,
             velocities: &[],
             accounts: &accounts,
         });
         let assessment = assess(&Evidence { history: Some(history), ..fixture::evidence() }, &self.model);
         let teaches = assessment.teaches();
-        self.memory.settle(&Settlement { id, outcome, at, teaches, owner: None });
+        self.memory.settle(&Settlement { teaches, ..Settlement::new(id, outcome, at) });
         assessment
     }
 

@@ -9,8 +9,16 @@
 //! things; and there the answers to every event count, since what is asked of it is whether orders fail. Where an attempt
 //! comes from (networks, software) is counted over all events, and only answers to a secret say anything about it, as for
 //! every source.
+//!
+//! Orders are counted once more by who sends them, because what is asked of an order is another thing than what is asked of a
+//! login: how many cards there were, and how many of them failed. And once more where strangers are alike who have neither
+//! address nor device nor account in common.
+//!
+//! A request for a new password names no secret and says nothing of its sender's guesses, so no source's count of guesses
+//! knows it from another attempt. How many are asked for from one network, and for one account, is counted by itself.
 
-use crate::engine::attempt::Pseudonym;
+use super::DeviceKey;
+use crate::engine::attempt::{Network, Pseudonym};
 use crate::engine::event::Event;
 use crate::engine::evidence::EntityKind;
 use std::net::IpAddr;
@@ -75,13 +83,31 @@ impl VelocityKey {
         keys.extend(asn.map(of_asn));
         for (kind, value) in [
             (EntityKind::EmailTemplate, found.email_template),
+            (EntityKind::EmailDomain, found.email_domain),
+            (EntityKind::EmailMailbox, found.email_mailbox),
+            (EntityKind::EmailSpelling, found.email_spelling),
             (EntityKind::CardBin, found.card_bin),
             (EntityKind::Phone, found.phone),
             (EntityKind::Address, found.address),
+            (EntityKind::BillingAddress, found.billing_address),
         ] {
             keys.extend(value.map(|Pseudonym(id)| VelocityKey::new(kind, event, id)));
         }
+        if *event == Event::Register {
+            // Many people share an address to log in from, and few to register from.
+            let id = Network::from(ip).bits().to_be_bytes();
+            keys.push(VelocityKey::new(EntityKind::Registrar, event, id));
+        }
         keys.push(VelocityKey::site(event));
+        if let Some(order) = found.ordered.as_ref() {
+            order.add(event, found, &mut keys);
+        }
+        if *event == Event::Reset {
+            let network = Network::from(ip).bits().to_be_bytes();
+            keys.push(VelocityKey::new(EntityKind::NetworkEvent, event, network));
+            let of_account = |Pseudonym(id)| VelocityKey::new(EntityKind::AccountEvent, event, id);
+            keys.extend(found.account.map(of_account));
+        }
         keys
     }
 
@@ -101,14 +127,61 @@ impl VelocityKey {
     }
 }
 
+/// An order, by who sends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordered {
+    pub network: Network,
+    pub device: DeviceKey,
+    pub account: Option<Pseudonym>,
+    /// Whether nobody ever logged in on this device.
+    pub by_stranger: bool,
+    /// Whether it is of a small sum, or of one that nobody knows.
+    pub is_small: bool,
+}
+
+impl Ordered {
+    fn add(&self, event: &Event, found: &Found, keys: &mut Vec<VelocityKey>) {
+        let mut count = |kind, id: u128| keys.push(VelocityKey::new(kind, event, id.to_be_bytes()));
+        count(EntityKind::NetworkCards, self.network.bits());
+        // Both are hashes, and one of them is of half the length.
+        count(
+            EntityKind::DeviceCards,
+            match self.device {
+                DeviceKey::Cookie(Pseudonym(id)) => u128::from_be_bytes(id),
+                DeviceKey::Fingerprint { hash, asn } => u128::from(asn) << 64 | u128::from(hash),
+            },
+        );
+        if let Some(Pseudonym(id)) = self.account {
+            count(EntityKind::AccountCards, u128::from_be_bytes(id));
+        }
+        if !self.by_stranger {
+            return;
+        }
+        let size = u128::from(self.is_small);
+        count(EntityKind::FingerprintStrangers, size << 64 | u128::from(found.fingerprint));
+        if let Some(Pseudonym(id)) = found.card_bin {
+            count(EntityKind::CardBinStrangers, u128::from_be_bytes(id) ^ size);
+        }
+        count(EntityKind::SiteStrangers, 0);
+    }
+}
+
 /// What of an attempt's software and form is counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Found {
     pub fingerprint: u64,
+    /// Whose account is meant; looked at of resets alone.
+    pub account: Option<Pseudonym>,
     pub email_template: Option<Pseudonym>,
+    pub email_domain: Option<Pseudonym>,
+    pub email_mailbox: Option<Pseudonym>,
+    pub email_spelling: Option<Pseudonym>,
     pub card_bin: Option<Pseudonym>,
     pub phone: Option<Pseudonym>,
     pub address: Option<Pseudonym>,
+    pub billing_address: Option<Pseudonym>,
+    /// Of an order.
+    pub ordered: Option<Ordered>,
 }
 
 #[cfg(test)]
@@ -126,18 +199,67 @@ mod tests {
         assert_eq!(VelocityKey::from_bytes([255; 18]), None);
     }
 
+    fn order(by_stranger: bool, is_small: bool) -> Ordered {
+        Ordered {
+            network: Network::from_bits(0xffff_cb00_7107),
+            device: DeviceKey::Fingerprint { hash: 7, asn: 1 },
+            account: Some(Pseudonym([6; 16])),
+            by_stranger,
+            is_small,
+        }
+    }
+
+    #[test]
+    fn orders_of_strangers_count_by_their_size_and_those_of_others_do_not() {
+        let v4 = IpAddr::from([203, 0, 113, 7]);
+        let keys = |by_stranger, is_small| {
+            let card_bin = Some(Pseudonym([2; 16]));
+            let found = Found { card_bin, ordered: Some(order(by_stranger, is_small)), ..Found::default() };
+            VelocityKey::all(v4, None, &Event::Checkout, &found)
+        };
+        let of = |keys: &[VelocityKey], kind| keys.iter().find(|key| key.kind == kind).copied();
+        let [small, large, known] = [keys(true, true), keys(true, false), keys(false, true)];
+        for kind in [EntityKind::FingerprintStrangers, EntityKind::CardBinStrangers] {
+            assert!(of(&small, kind).is_some() && of(&small, kind) != of(&large, kind), "{kind:?}");
+            assert_eq!(of(&known, kind), None, "{kind:?}");
+        }
+        for kind in [EntityKind::NetworkCards, EntityKind::DeviceCards, EntityKind::AccountCards] {
+            assert!(of(&small, kind).is_some() && of(&small, kind) == of(&known, kind), "{kind:?}");
+        }
+        assert_eq!(of(&small, EntityKind::SiteStrangers), of(&large, EntityKind::SiteStrangers));
+        assert_eq!(of(&known, EntityKind::SiteStrangers), None);
+    }
+
     #[test]
     fn an_attempt_has_what_it_has_and_each_kind_once() {
         let everything = Found {
             fingerprint: 7,
+            account: Some(Pseudonym([9; 16])),
             email_template: Some(Pseudonym([1; 16])),
+            email_domain: Some(Pseudonym([5; 16])),
+            email_mailbox: Some(Pseudonym([6; 16])),
+            email_spelling: Some(Pseudonym([7; 16])),
             card_bin: Some(Pseudonym([2; 16])),
             phone: Some(Pseudonym([3; 16])),
             address: Some(Pseudonym([4; 16])),
+            billing_address: Some(Pseudonym([5; 16])),
+            ordered: Some(order(true, true)),
         };
         let [v4, v6] = ["203.0.113.7", "2001:db8:1:2ff::9"].map(|ip| ip.parse::<IpAddr>().unwrap());
         let kinds = |keys: &[VelocityKey]| keys.iter().map(|key| key.kind).collect::<Vec<_>>();
-        assert_eq!(kinds(&VelocityKey::all(v6, Some(1), &Event::Login, &everything)), EntityKind::ALL);
+        let of = |event| kinds(&VelocityKey::all(v6, Some(1), &event, &everything));
+        let mut all = of(Event::Register);
+        all.extend(of(Event::Reset));
+        all.sort();
+        all.dedup();
+        let mut every = EntityKind::ALL;
+        every.sort();
+        assert_eq!(all, every);
+        let login = of(Event::Login);
+        for kind in [EntityKind::Registrar, EntityKind::NetworkEvent, EntityKind::AccountEvent] {
+            assert!(!login.contains(&kind), "{kind:?} is counted of some events alone");
+        }
+        assert!((1..login.len()).all(|place| !login[..place].contains(&login[place])), "each once");
         assert_eq!(
             kinds(&VelocityKey::all(v4, None, &Event::Login, &Found::default())),
             [EntityKind::Fingerprint, EntityKind::Site]

@@ -153,7 +153,9 @@ def guessing():
     headers = {
         "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 "
                       "Safari/537.36",
-        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8",
+        "sec-ch-ua": '"Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"', "sec-ch-ua-mobile": "?0",
+        "sec-ch-ua-platform": '"Windows"', "Origin": GATE,
         "Accept-Language": "de-DE,de;q=0.9", "Accept-Encoding": "identity", "Sec-Fetch-Mode": "navigate",
         "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document", "X-Forwarded-For": "84.128.0.77",
     }

@@ -2,6 +2,7 @@
 //! the document that the API gives of itself.
 
 mod access;
+mod campaigns;
 mod commands;
 mod configuration;
 mod decisions;

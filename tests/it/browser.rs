@@ -227,3 +227,47 @@ async fn a_solution_that_is_submitted_many_times_at_once_is_released_once() {
     assert_eq!(scene.signed_in_as().await.as_deref(), Some(ANNA.0));
     expect(&scene.records(3).await, &RELEASED);
 }
+
+const CHROME: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+
+/// What a Chrome of that name says of itself to pages that ask.
+fn said_by_chrome() -> Value {
+    let brand = |brand: &str, version: &str| serde_json::json!({ "brand": brand, "version": version });
+    serde_json::json!({
+        "brands": [brand("Chromium", "142"), brand("Google Chrome", "142"), brand("Not_A Brand", "99")],
+        "platform": "Linux", "platformVersion": "6.1", "architecture": "x86", "model": "", "mobile": false,
+    })
+}
+
+#[tokio::test]
+async fn nothing_that_a_browser_sends_contradicts_itself() {
+    let scene = Scene::open(HOME).await;
+    scene.browser.call_itself(CHROME, said_by_chrome()).await;
+    scene.browser.go(&scene.page("/login")).await;
+    scene.sign_in().await;
+    scene.arrives_at("/").await;
+    let record = &scene.gate.records(1).await[0];
+    assert_eq!(
+        (&record["device"]["name"], &record["signals"]),
+        (&"Chrome on Linux".into(), &serde_json::json!([])),
+        "{record}"
+    );
+    assert!(record["evidence"].get("spoofed_device").is_none(), "{record}");
+}
+
+#[tokio::test]
+async fn a_driven_browser_under_another_name_is_told_by_what_it_forgot() {
+    let scene = Scene::open(HOME).await;
+    scene.browser.call_itself(CHROME, Value::Null).await;
+    scene.browser.go(&scene.page("/login")).await;
+    scene.sign_in().await;
+    scene.arrives_at("/").await;
+    let record = &scene.gate.records(1).await[0];
+    // What exactly is left of its own name differs from version to version: its hints, or none where a browser has some.
+    let found = record["evidence"]["spoofed_device"]["contradictions"].as_array();
+    let hints = found.is_some_and(|found| {
+        found.iter().any(|pieces| pieces.as_str().is_some_and(|pieces| pieces.contains("sec_ch_ua")))
+    });
+    assert!(hints, "{record}");
+}

@@ -65,6 +65,7 @@ async fn failures_known(witness: &Gate) -> f64 {
         device: DeviceKey::Fingerprint { hash: 1, asn: 0 },
         cookie: None,
         told_apart: true,
+        card: None,
         velocities: &[],
         accounts: &[],
     };

@@ -99,7 +99,7 @@ fn signals() -> String {
 /// What `explain` says of a customer whose company's proxy takes headers away.
 fn explanation() -> String {
     const REQUEST: &str = "POST /login HTTP/1.1\nHost: shop.example\nUser-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) \
-        AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\nAccept: text/html\nContent-Type: \
+        AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\nAccept: text/html\nOrigin: http://shop.example\nContent-Type: \
         application/x-www-form-urlencoded\n\nemail=Anna%40Example.com&password=something\n";
     let arguments = "--config conf/demo.yaml --request login.txt --client-ip 203.0.113.7 --at 2026-11-22T09:00:00Z";
     // In a folder of its own: where the demonstration ran there is a secret.
@@ -213,7 +213,8 @@ fn every_command_and_option_that_is_named_exists() {
             };
             assert!(commands.contains(command), "{name}: there is no `tollgate {command}`");
             // What `tollgate lists add` takes is told by its own help.
-            let below = words.get(1).filter(|word| word.bytes().all(|b| b.is_ascii_lowercase()));
+            let is_name = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            let below = words.get(1).filter(|word| !word.starts_with('-') && is_name(word));
             let below = below.filter(|below| help(&[command]).contains(&format!("\n  {below} ")));
             let options = match below {
                 Some(below) => help(&[command, below]),

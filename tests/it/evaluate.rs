@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-const LINES: &str = r#"{"t":1790000000,"event":"login","ip":"203.0.113.7","headers":[["User-Agent","Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"],["Accept","text/html"],["Accept-Language","en"],["Accept-Encoding","gzip"]],"fields":{"account":"anna","password":"a"},"outcome":"succeeded","label":"innocent","actor":"anna"}
+const LINES: &str = r#"{"t":1790000000,"event":"login","ip":"203.0.113.7","headers":[["User-Agent","Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"],["Accept","text/html"],["Accept-Language","en"],["Accept-Encoding","gzip, deflate"],["Origin","http://shop.example"]],"fields":{"account":"anna","password":"a"},"outcome":"succeeded","label":"innocent","actor":"anna"}
 {"t":1790000050,"event":"login","ip":"203.0.113.8","headers":[["User-Agent","curl/8.5.0"]],"fields":{"account":"bob","password":"b"},"outcome":"failed","label":"bulk_stuffing","actor":"c1"}
 {"t":1790000100,"event":"login","ip":"203.0.113.8","headers":[["User-Agent","curl/8.5.0"]],"fields":{"account":"eve","password":"b"},"outcome":"failed","label":"bulk_stuffing","actor":"c1"}
 "#;

@@ -258,7 +258,8 @@ async fn an_operator_asks_on_a_laptop() {
 
     // The same for programs; and as a curl command, with a history.
     let command = "curl http://shop.example/login -A 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' \\\n \
-                   -H 'Accept: text/html' -H 'Accept-Language: de' -H 'Sec-Fetch-Mode: navigate' -d login=anna -d password=hunter2";
+                   -H 'Accept: text/html' -H 'Accept-Language: de' -H 'Sec-Fetch-Mode: navigate' -H 'Sec-Fetch-Site: same-origin' \\\n \
+                   -H 'Sec-Fetch-Dest: document' -H 'Origin: http://shop.example' -d login=anna -d password=hunter2";
     let told =
         [&asked[..], &["--history", "account.failures_here=20", "--json", "--at", "2026-11-22T09:00:00Z"]].concat();
     let json = out(&explain(dir.path(), &told, command).await);
@@ -266,7 +267,7 @@ async fn an_operator_asks_on_a_laptop() {
     let explanation: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(explanation["request"]["source"], "curl");
     assert_eq!(explanation["request"]["at"], "2026-11-22T09:00:00.000Z");
-    assert_eq!(explanation["judgements"][0]["record"]["signals"], json!(["brute_force"]));
+    assert_eq!(explanation["judgements"][0]["record"]["signals"], json!(["leaked_password", "brute_force"]));
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn labels_of_real_decisions_become_weights_that_check_accepts() {
     assert_eq!(code, 0, "{text}{err}");
     let (_, shown, _) = run(&["check", "--show", &pasted]).await;
     let new: f64 = library.split(' ').next().unwrap().parse().unwrap();
-    assert!(new < 4.0 && new > 0.0, "from 4.5, towards what these labels say: {new}");
+    assert!(new < 4.3 && new > 0.0, "from 4.5, towards what these labels say: {new}");
     assert!(shown.contains(&format!("bot: {new}")), "{shown}");
     let (code, _, err) = run(&asked).await;
     assert!(code == 1 && err.contains("is there already"), "{err}");
@@ -137,7 +137,10 @@ async fn a_small_share_of_challenges_is_let_pass_and_nothing_else() {
         let id = tollgate::engine::attempt::AttemptId::parse(record["id"].as_str().unwrap()).unwrap();
         let drawn = (desk.gate.inner.keys.lot(id) as f64) < 0.05 * 2.0_f64.powi(64);
         let action = record["policy"]["action"].as_str().unwrap();
-        match (action, drawn) {
+        // Who is seen to guess passwords is never let pass.
+        let signals = record["signals"].as_array().unwrap();
+        let guesses = tollgate::engine::signals::GUESSING.iter().any(|signal| signals.contains(&json!(signal.name)));
+        match (action, drawn && !guesses) {
             ("challenge", true) => {
                 assert_eq!(record["explored"], json!({ "probability": 0.05, "would": "challenge" }));
                 assert_eq!(record["enforced"], "forwarded");

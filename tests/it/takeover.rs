@@ -4,12 +4,14 @@ use crate::harness::http::{Answer, BROWSER, post, send};
 use crate::harness::origin::Origin;
 use crate::harness::{Gate, SHOP};
 use crate::journey::FROM_VIETNAM;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 const FROM_GERMANY: &str = "X-Forwarded-For: 91.0.0.7\r\n";
-const LOGIN: &str = "login=anna&password=right";
+/// The right one, and on no list of leaked ones.
+const LOGIN: &str = "login=anna&password=right-as-only-anna-has-it";
 
 /// A step-up for logins that are more likely a thief's than most.
 fn careful() -> String {
@@ -36,7 +38,7 @@ async fn a_login_from_abroad_right_after_one_at_home_is_challenged_and_teaches_n
     assert_eq!(held.status, 303);
     let record = &gate.records(4).await[3];
     assert_eq!(record["enforced"], "challenged");
-    assert_eq!(record["signals"], serde_json::json!(["impossible_travel"]));
+    assert_eq!(record["signals"], serde_json::json!(["impossible_travel", "new_location", "new_network"]));
     assert_eq!(record["evidence"]["impossible_travel"]["from"], "VN");
     assert_eq!(record["evidence"]["impossible_travel"]["to"], "DE");
     assert_eq!(record["contributions"]["account_takeover"]["impossible_travel"], 3.0);
@@ -55,6 +57,70 @@ async fn a_login_from_abroad_right_after_one_at_home_is_challenged_and_teaches_n
     // one instant the one that was told last is the last.)
     assert_eq!(login(&gate, FROM_GERMANY).await.status, 302);
     assert_eq!(gate.records(9).await[8]["signals"], serde_json::json!([]));
+}
+
+/// The shop without a policy of its own.
+fn built_in() -> String {
+    let (yaml, _) = SHOP.split_once("policies:\n").unwrap();
+    yaml.replace("    policy: login\n", "")
+}
+
+/// Another visitor's browser.
+fn other_browser() -> String {
+    let firefox = BROWSER.replace(
+        "(X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+        "(X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    );
+    assert_ne!(firefox, BROWSER);
+    // That browser sends no client hints.
+    let plain: String = firefox.split_inclusive("\r\n").filter(|line| !line.starts_with("sec-ch-ua")).collect();
+    plain.replace("Accept-Language: de", "Accept-Language: en-US,en;q=0.5")
+}
+
+#[tokio::test]
+async fn after_ten_logins_a_stranger_with_the_password_is_asked_for_a_proof_and_the_owner_is_not() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&built_in(), &origin).await;
+    let day = Duration::from_secs(24 * 3600);
+    for _ in 0..10 {
+        assert_eq!(login(&gate, FROM_GERMANY).await.status, 302);
+        gate.clock.advance(day);
+    }
+    gate.records(20).await;
+
+    let stranger = format!("{}{FROM_VIETNAM}", other_browser());
+    let held = send(gate.address, post("/login", LOGIN, &stranger)).await;
+    assert_eq!(held.status, 303);
+    assert!(held.all("set-cookie").iter().all(|cookie| !cookie.contains("session")), "the session got out");
+    let record = &gate.records(22).await[21];
+    assert_eq!(record["signals"], serde_json::json!(["new_device", "new_location", "new_network"]));
+    assert_eq!((&record["enforced"], &record["policy"]["rule"]), (&"challenged".into(), &"step_up".into()));
+    assert_eq!(record["evidence"]["new_network"]["asn"], 45899, "the network is known without any database");
+    assert_eq!(record["client"]["org"], "VNPT Corp");
+    assert_eq!(record["evidence"]["new_location"]["last"], "DE");
+
+    // At home nothing is asked: not in a private window, not with another browser.
+    gate.clock.advance(day);
+    assert_eq!(login(&gate, FROM_GERMANY).await.status, 302);
+    assert_eq!(gate.records(24).await[23]["signals"], serde_json::json!([]));
+    let private = format!("{}{FROM_GERMANY}", other_browser());
+    assert_eq!(send(gate.address, post("/login", LOGIN, &private)).await.status, 302);
+    assert_eq!(gate.records(26).await[25]["signals"], serde_json::json!(["new_device"]));
+}
+
+#[tokio::test]
+async fn of_a_first_login_nothing_is_new_and_after_a_year_only_that_it_slept() {
+    let origin = Origin::shop().await;
+    let gate = Gate::start(&built_in(), &origin).await;
+    assert_eq!(login(&gate, FROM_GERMANY).await.status, 302);
+    assert_eq!(gate.records(2).await[1]["signals"], serde_json::json!([]));
+
+    gate.clock.advance(Duration::from_secs(300 * 24 * 3600));
+    let stranger = format!("{}{FROM_VIETNAM}", other_browser());
+    assert_eq!(send(gate.address, post("/login", LOGIN, &stranger)).await.status, 302);
+    let record = &gate.records(4).await[3];
+    assert_eq!(record["signals"], serde_json::json!(["dormant_account"]));
+    assert_eq!(record["evidence"]["dormant_account"]["days"], 300);
 }
 
 /// An application that keeps the first login's body back until it is told.
@@ -113,10 +179,13 @@ async fn a_success_that_ends_a_burst_of_failures_is_told_and_not_learnt() {
     let gate = Gate::start(&careful().replace("account_takeover >= 15", "fired.takeover_success"), &origin).await;
     let wrong = format!("{BROWSER}{FROM_VIETNAM}");
     for _ in 0..10 {
-        assert_eq!(send(gate.address, post("/login", "login=anna&password=x", &wrong)).await.status, 401);
+        assert_eq!(
+            send(gate.address, post("/login", "login=anna&password=not-what-anna-has", &wrong)).await.status,
+            401
+        );
     }
     // Ten, less what has decayed in this second: one more makes it ten.
-    send(gate.address, post("/login", "login=anna&password=x", &wrong)).await;
+    send(gate.address, post("/login", "login=anna&password=not-what-anna-has", &wrong)).await;
     assert_eq!(login(&gate, FROM_VIETNAM).await.status, 303);
     let records = gate.records(24).await;
     let told = records.iter().find(|record| record["enforced"] == "challenged").unwrap();

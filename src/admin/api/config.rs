@@ -9,6 +9,7 @@ use crate::config::settings::{Settings, Store};
 use crate::config::{self, Problem as Fault};
 use crate::engine::time::Timestamp;
 use crate::gateway::inspection::{self, Found};
+use crate::gateway::live::Live;
 use crate::gateway::reload::{Loaded, Outcome, Refused};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -157,13 +158,14 @@ fn check(call: Call) -> Answering {
         let live = call.api.gate.live.load_full();
         let file = call.api.reloads.file().to_owned();
         let now = call.at;
-        let checked = tokio::task::spawn_blocking(move || checked(&text, &live.settings, &file, now)).await;
+        let checked = tokio::task::spawn_blocking(move || checked(&text, &live, &file, now)).await;
         Reply::json(200, &checked.map_err(|error| Problem::failed(&error))?)
     })
 }
 
 /// Checks a text as if it stood in the running configuration's file.
-fn checked(text: &str, running: &Settings, file: &Path, now: Timestamp) -> Checked {
+fn checked(text: &str, live: &Live, file: &Path, now: Timestamp) -> Checked {
+    let running = &live.settings;
     let base = file.parent().unwrap_or(Path::new(""));
     let named = named_by(running);
     let folder = if base.as_os_str().is_empty() { Path::new(".") } else { base };
@@ -183,7 +185,8 @@ fn checked(text: &str, running: &Settings, file: &Path, now: Timestamp) -> Check
     match read {
         Err(report) => Checked { ok: false, problems: each(&report.problems), more: report.more, warnings: Vec::new() },
         Ok(loaded) => {
-            let Found { problems, mut warnings, .. } = inspection::contents(&loaded.settings, &loaded.places, now);
+            let Found { problems, mut warnings, .. } =
+                inspection::contents(&loaded.settings, &loaded.places, now, Some(&live.intel));
             warnings.extend(loaded.warnings);
             Checked { ok: problems.is_empty(), problems: each(&problems), more: 0, warnings: each(&warnings) }
         }
@@ -201,7 +204,9 @@ fn named_by(settings: &Settings) -> Vec<PathBuf> {
         &files.tor_exit,
         &files.vpn,
         &files.datacenter,
+        &files.proxy,
         &files.disposable,
+        &files.passwords,
     ];
     let tls = settings.listen.iter().filter_map(|listener| listener.tls.as_ref());
     let admin = settings.admin.tls.as_ref();

@@ -303,6 +303,8 @@ struct Intelligence {
     datacenter: Answered,
     /// Whose VPN it belongs to.
     vpn: Answered,
+    /// Whose proxy it is, or which of the operator's lists has it as one.
+    proxy: Answered,
     tor_exit: Answered,
     /// A relay that hides ordinary people by default.
     relay: bool,
@@ -417,6 +419,7 @@ async fn of_address(api: &Api, live: &Live, ip: IpAddr, at: Timestamp) -> Result
         org: intel.org.as_deref().map(str::to_owned),
         datacenter: answered(&intel.datacenter, |name| name.to_string()),
         vpn: answered(&intel.vpn, |name| name.to_string()),
+        proxy: answered(&intel.proxy, |proxy| proxy.provider.to_string()),
         tor_exit: answered(&intel.tor_exit, |()| "tor".to_owned()),
         relay: intel.relay,
         degraded: degraded.iter().map(|name| (*name).to_owned()).collect(),

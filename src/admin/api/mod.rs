@@ -13,6 +13,7 @@ mod accounts;
 mod attempts;
 pub mod audit;
 pub mod call;
+mod campaigns;
 mod config;
 mod decisions;
 pub mod endpoint;
@@ -25,6 +26,7 @@ pub mod people;
 pub mod problem;
 pub mod records;
 mod router;
+mod settlements;
 pub mod target;
 mod upgrade;
 
@@ -50,9 +52,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 pub const RESOURCES: &[Resource] = &[
     decisions::RESOURCE,
     feedback::RESOURCE,
+    settlements::RESOURCE,
     entities::RESOURCE,
     accounts::RESOURCE,
     lists::RESOURCE,
+    campaigns::RESOURCE,
     config::RESOURCE,
     upgrade::RESOURCE,
     openapi::RESOURCE,

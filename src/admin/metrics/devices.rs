@@ -11,6 +11,8 @@ pub(super) struct Devices {
     found: [IntCounter; FOUND.len()],
     /// New, again.
     given: [IntCounter; 2],
+    /// Senders whose rhythm is no longer known.
+    forgotten: IntCounter,
 }
 
 impl Devices {
@@ -19,6 +21,7 @@ impl Devices {
         Ok(Devices {
             found: FOUND.map(|word| found.with_label_values(&[word])),
             given: ["new", "again"].map(|what| given.with_label_values(&[what])),
+            forgotten: of.counter(table::PACES_FORGOTTEN)?,
         })
     }
 }
@@ -28,6 +31,13 @@ impl Metrics {
     pub fn device_cookie(&self, found: &'static str) {
         if let Some(place) = FOUND.iter().position(|known| *known == found) {
             self.devices.found[place].inc();
+        }
+    }
+
+    /// An attempt's rhythm was noted; whether another sender's was forgotten for it.
+    pub fn pace_noted(&self, forgotten: bool) {
+        if forgotten {
+            self.devices.forgotten.inc();
         }
     }
 

@@ -5,9 +5,11 @@
 //! rare events (errors, refusals) look their label up. Sizes that others keep anyway (the store, the log) are taken when
 //! somebody asks. The registry is our own, so that several gates fit into one process, as in tests.
 
+mod campaigns;
 mod devices;
 mod labels;
 mod lists;
+mod passwords;
 mod table;
 mod taking;
 
@@ -148,9 +150,11 @@ pub struct Metrics {
     upgrades: [IntCounter; 2],
     data: IntGaugeVec,
     bans: IntCounterVec,
+    campaigns: campaigns::Campaigns,
     devices: devices::Devices,
     labels: labels::Labels,
     lists: lists::Lists,
+    passwords: passwords::Passwords,
     /// What is taken from others when somebody asks, by one asker at a time.
     taken: Mutex<Taken>,
 }
@@ -260,9 +264,11 @@ impl Metrics {
             },
             data: of.gauges(table::DATA)?,
             bans: of.counters(table::BANS)?,
+            campaigns: campaigns::Campaigns::new(&of)?,
             devices: devices::Devices::new(&of)?,
             labels: labels::Labels::new(&of)?,
             lists: lists::Lists::new(&of)?,
+            passwords: passwords::Passwords::new(&of)?,
             taken: Mutex::new(Taken {
                 upstream_servers: of.gauges(table::UPSTREAM_SERVERS)?,
                 entries: of.gauges(table::STORE_ENTRIES)?,

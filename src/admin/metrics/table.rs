@@ -53,7 +53,9 @@ metrics! {
     CHALLENGES = Counter "challenges_total" ["kind", "what"] "Challenges: `offered`, `solved`, `cleared` (let an attempt pass), `released` (a kept answer); solutions that were `failed` (wrong), `expired`, `reused`, `foreign` (no ticket of this gate for this visitor), or `unavailable` (the gate's own fault).";
     AMBIGUOUS = Counter "ambiguous_requests_total" [] "Attempts that gate and application could read differently.";
     DEVICE_COOKIES = Counter "device_cookies_total" ["found"] "Requests on protected routes, by the device cookie that they brought: `none`, `fresh` (nobody logged in with it yet), `proven`, `forged` (not sealed by this installation, or cut off), `expired`, `contested` (two of different devices; neither counts), `withheld` (none, in a request that another site's page had the browser send).";
+    PACES_FORGOTTEN = Counter "paces_forgotten_total" [] "Senders whose rhythm was forgotten because others needed the room (`bot_behavior`).";
     DEVICE_COOKIES_GIVEN = Counter "device_cookies_given_total" ["what"] "Device cookies that answers carried: `new`, or `again` to a known device.";
+    PASSWORDS = Counter "passwords_total" ["found"] "Attempts with a password, by where it was found among leaked ones: `common` (the commonest, embedded), `file` (`intel.passwords.file`), `range` (`intel.passwords.range`), `nowhere`; `unknown` where that service was to be asked and did not answer in time.";
     CAPTURE_REFUSALS = Counter "capture_refusals_total" ["why"] "Requests on protected routes that could not be captured.";
     STAGES = Histogram "stage_seconds" ["stage"] "Time of one request in each stage of the gate; capture includes waiting for the body.";
     UPSTREAM_ERRORS = Counter "upstream_errors_total" ["why"] "Requests that an application's server did not answer.";
@@ -84,8 +86,13 @@ metrics! {
     LIST_ENTRIES = Gauge "list_entries" ["list", "source"] "Entries of each of the operator's lists: in its `file` and the configuration, and `added` while the gate runs; `banned` is what rules banned.";
     LIST_REFUSALS = Counter "list_refusals_total" [] "Entries that were not added to a list because there was no room.";
     BANS = Counter "bans_total" ["result"] "Bans that rules ordered: `banned`, `monitored` (only watched), or why nobody was banned: `trusted_proxy`, `private_address`, `allow_listed`, `no_account`, `full`, `unavailable`.";
+    CAMPAIGNS_ACTIVE = Gauge "campaigns" ["pattern"] "Campaigns that are active now, by what their members have in common: `fingerprint`, `fingerprint_in_asn`, `strangers`, `password`.";
+    CAMPAIGNS_FOUND = Counter "campaigns_found_total" ["pattern"] "Campaigns that were found.";
+    POPULATION_ENTRIES = Gauge "population_entries" [] "Clusters and passwords that are counted to find campaigns.";
+    POPULATION_DROPPED = Counter "population_dropped_total" [] "Of these, how many were dropped to make room.";
     LABELS = Counter "labels_total" ["verdict", "action"] "Labels that were given to attempts: `right`, `wrong` (the decision was), `fraud`, `not_fraud` (the attempt was); by what the policy had said, `none` where it was not asked. One that is changed counts again.";
     EXPLORED = Counter "explored_total" ["route"] "Challenges before forwarding that were let pass by lot, to learn what they were (`explore` of a policy).";
+    SETTLEMENTS = Counter "settlements_total" ["status", "result"] "What was said of orders: `settled`, `reversed`; it was `counted`, said `again`, or `early` (no attempt that was accepted is known by the order; it waits for one).";
     ANSWERS_HELD = Gauge "store_held_bytes" [] "Bytes of sealed answers that wait for a challenge.";
     LOG_WRITTEN = Counter "decision_log_lines_total" [] "Decision records written to the log.";
     LOG_DROPPED = Counter "decision_log_dropped_total" [] "Decision records lost: the queue was full, or the file could not be written at the end.";

@@ -42,6 +42,7 @@ fn busy() -> Metrics {
     let route = metrics.route("sign-in");
     metrics.requested(true);
     metrics.explored("sign-in");
+    metrics.concluded(false, &crate::store::Concluded::Early);
     metrics.labelled(crate::engine::label::Verdict::Fraud, Some("deny"));
     metrics.decided(&route, &decision(Moment::Before, Action::Deny));
     metrics.enforced(&route, Enforcement::Denied);

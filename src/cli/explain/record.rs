@@ -136,7 +136,8 @@ impl Said {
         }
         if let Some(user) = record["user"]["user_id"].as_str() {
             let domain = record["user"]["email_domain"].as_str();
-            let at = domain.map_or_else(String::new, |domain| format!(", an address at {domain}"));
+            let relay = record["user"]["email_relay"].as_str().map_or("", |_| ", which forwards to a real mailbox");
+            let at = domain.map_or_else(String::new, |domain| format!(", an address at {domain}{relay}"));
             self.line(&format!("  for the account {user}{at}"));
         }
         for (key, words) in [("missing", "fields that were not sent"), ("degraded", "parts that could not be asked")] {

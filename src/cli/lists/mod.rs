@@ -1,9 +1,10 @@
 //! `tollgate lists …`: what is on the operator's lists, and what is added to them while the gate runs.
 //!
-//! The gate does it, so that a change holds for the very next request and for the whole fleet. An import is read here
+//! (`build-passwords` is apart: it makes a file, and asks no gate.) The gate does it, so that a change holds for the very next request and for the whole fleet. An import is read here
 //! first, whole, by the same grammar, so that a wrong line in the middle of a million is told before anything is sent.
 
 mod import;
+mod passwords;
 mod show;
 
 use super::asking::{Answered, Gate, Running};
@@ -108,6 +109,30 @@ pub enum Lists {
         #[command(flatten)]
         gate: Running,
     },
+    /// Make the file of leaked passwords that `intel.passwords.file` names, of lists and of dumps of hashes.
+    #[command(
+        after_help = "A list has one password a line, and is taken as it is; a dump has SHA1:COUNT a line, or SUFFIX:COUNT \
+        in files that are named after their prefix (5BAA6.txt), which a whole directory may hold. `-` is standard input: \
+        zcat list.gz | tollgate lists build-passwords - --out FILE.\n\nThe file takes 18 bits a password, holds none of \
+        them, and takes one in 65,536 sound passwords for a leaked one. It is put in its place when it is whole, and a \
+        running gate takes it over. Building takes about 110 MiB of memory whatever there is to read and, above eight million \
+        passwords, 8 MB a million on the target's disk.\n\nExit codes: 0 built, 1 it could not be written, 64 wrong \
+        usage, 78 a file could not be read.\n\nExamples:\n  \
+        tollgate lists build-passwords rockyou.txt --out /var/lib/tollgate/passwords.filter\n  \
+        tollgate lists build-passwords ranges/ --min-count 10 --out passwords.filter --json"
+    )]
+    BuildPasswords(passwords::Build),
+    /// Say of each password on standard input, one a line, whether it is known as leaked, and repeat none.
+    #[command(
+        after_help = "Prints a line a line: `common` (embedded), `file`, or `nowhere`. Passwords are read from standard \
+        input alone, so that none gets into a shell's history.\n\nExit codes: 0 all were looked up, 64 wrong usage, 78 the \
+        file could not be read.\n\nExamples:\n  tollgate lists find-passwords passwords.filter < mine.txt\n  \
+        tollgate lists find-passwords < mine.txt"
+    )]
+    FindPasswords {
+        /// A file that `build-passwords` made; only the embedded passwords without it.
+        file: Option<PathBuf>,
+    },
 }
 
 /// As clap wants it at its place in the table of commands.
@@ -130,6 +155,8 @@ pub fn lists(Options { what }: &Options) -> u8 {
         Lists::Remove { list, entry, gate } => gate.find().and_then(|gate| remove(&gate, list, entry)),
         Lists::Import { list, file, dry_run, gate } => import::import(gate, list, file, *dry_run),
         Lists::Export { list, all, gate } => gate.find().and_then(|gate| show::export(&gate, list, *all)),
+        Lists::BuildPasswords(build) => passwords::build(build),
+        Lists::FindPasswords { file } => passwords::find(file.as_deref()),
     };
     match done {
         Ok(()) => FINE,

@@ -33,6 +33,39 @@ impl Resolver<'_, '_> {
         fields
     }
 
+    /// A field that people do not see. It must be one that a page can hide, and none that people fill in.
+    pub(super) fn trap(&self, slot: &Slot<Many<String>>, fields: &[(Field, Vec<FieldSource>)]) -> Vec<FieldSource> {
+        let help = "write `form:<name of the hidden field>`";
+        let Some(texts) = slot.get() else { return Vec::new() };
+        if let Some(node) = slot.node()
+            && (texts.0.is_empty() || texts.0.len() > MOST_SOURCES)
+        {
+            self.error(node, format!("a trap has 1 to {MOST_SOURCES} sources"), help);
+        }
+        let mut sources = Vec::new();
+        for (node, text) in texts.good() {
+            let Some(source) = self.source(node, text) else { continue };
+            match &source {
+                FieldSource::Form(_) | FieldSource::Json(_) | FieldSource::Query(_) => {}
+                FieldSource::Header(_)
+                | FieldSource::Cookie(_)
+                | FieldSource::BasicUser
+                | FieldSource::BasicPassword => {
+                    self.error(node, format!("no page can hide `{text}` from people"), help);
+                    continue;
+                }
+            }
+            if let Some((field, _)) = fields.iter().find(|(_, known)| known.contains(&source)) {
+                let message =
+                    format!("`{text}` is where people write their {}: all of them would be trapped", field.name());
+                self.error(node, message, "give the form a field of its own that nobody sees");
+                continue;
+            }
+            sources.push(source);
+        }
+        sources
+    }
+
     fn field(&self, node: NodeId, name: &str) -> Option<Field> {
         if let Some(field) = Field::ALL.into_iter().find(|field| field.name() == name) {
             return Some(field);
@@ -40,14 +73,15 @@ impl Resolver<'_, '_> {
         let known = Field::ALL.map(Field::name);
         let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
         if is_verification_value(&plain) {
-            let message =
-                "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
-            self.error(node, message, "leave it out");
+            self.error(node, VERIFICATION_VALUE, "leave it out");
             return None;
         }
-        if ["card", "cardnumber", "ccnumber", "creditcard", "cardno", "pan"].contains(&plain.as_str()) {
-            let message = "a full card number is not a field of its own: it must not travel further than it has to";
-            self.error(node, message, "map `card_bin` (the first digits) and `card_last4`");
+        if is_whole_number(&plain) {
+            let message = "a whole card number is no field: PCI DSS (3.2, 3.4) has everybody keep and show no more of it than \
+                           they need, and the gate needs no more than the first six to eight digits and the last four";
+            let help = "map `card_bin` and `card_last4`; both may name the form's field that has the whole number, of which no \
+                        more is taken";
+            self.error(node, message, help);
             return None;
         }
         let meant = match plain.as_str() {
@@ -58,6 +92,10 @@ impl Resolver<'_, '_> {
             "total" | "price" => Some("amount"),
             "zip" | "postcode" | "postalcode" => Some("shipping_zip"),
             "address" | "street" | "shipping" => Some("shipping_address"),
+            "billing" => Some("billing_address"),
+            "bin" | "iin" | "cardfirst" | "cardfirstsix" | "cardfirst6" => Some("card_bin"),
+            "last4" | "lastfour" | "cardlast" | "cardlastfour" => Some("card_last4"),
+            "orderid" | "ordernumber" | "orderno" | "transactionid" | "invoiceid" => Some("order"),
             _ => nearest(name, known),
         };
         let help = meant
@@ -84,9 +122,7 @@ impl Resolver<'_, '_> {
         }
         let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
         if is_verification_value(plain.rsplit('/').next().unwrap_or(&plain)) {
-            let message =
-                "a card's verification value is never read: nobody but the bank may keep it, and no signal needs it";
-            self.error(node, message, "leave it out");
+            self.error(node, VERIFICATION_VALUE, "leave it out");
             return None;
         }
         match (place, name) {
@@ -119,7 +155,32 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// Whether a name (lower case, without separators) is that of the three or four digits on the back.
+/// Why what proves that somebody holds the card in their hands is read by nobody here.
+const VERIFICATION_VALUE: &str = "a card's verification value, its PIN and its magnetic track are never read: PCI DSS (3.3.1) \
+                                  lets nobody but the bank keep them, and no signal needs them";
+
+/// Whether a name (lower case, without separators) is that of a whole card number.
+fn is_whole_number(plain: &str) -> bool {
+    [
+        "card",
+        "cardnumber",
+        "cardno",
+        "cardnum",
+        "cc",
+        "ccnumber",
+        "ccnum",
+        "ccno",
+        "creditcard",
+        "creditcardnumber",
+        "debitcard",
+        "pan",
+        "primaryaccountnumber",
+    ]
+    .contains(&plain)
+}
+
+/// Whether a name (lower case, without separators) is that of the three or four digits on the back, of the PIN, or of the
+/// magnetic stripe.
 fn is_verification_value(plain: &str) -> bool {
     [
         "cvv",
@@ -133,6 +194,16 @@ fn is_verification_value(plain: &str) -> bool {
         "securitycode",
         "cardverification",
         "cardsecuritycode",
+        "cardverificationvalue",
+        "cardverificationcode",
+        "cvvcode",
+        "cvccode",
+        "cardpin",
+        "pinblock",
+        "track1",
+        "track2",
+        "trackdata",
+        "magstripe",
     ]
     .contains(&plain)
 }

@@ -7,6 +7,7 @@
 mod admin;
 mod challenge;
 mod device;
+mod email;
 mod fields;
 mod files;
 mod intel;
@@ -97,6 +98,7 @@ pub(super) fn resolve(
         routes,
         lists,
         intel: to.intel(&file.intel),
+        mail_dns: to.mail_dns(&file.email),
         store: to.store(file),
         challenge,
         device_cookie: to.device_cookie(&file.device),

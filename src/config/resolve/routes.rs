@@ -4,10 +4,12 @@ use super::Resolver;
 use super::policies::{Policies, STANDARD};
 use crate::config::again::Kept;
 use crate::config::file::{
-    AmbiguousName, CaseName, GmailName, Identity, Route as RouteKeys, TagsName, TooLargeName, UnreadableName,
+    AmbiguousName, AmountsName, CaseName, GmailName, Identity, Route as RouteKeys, SettlesName, TagsName, TooLargeName,
+    UnreadableName,
 };
 use crate::config::settings::{
-    Ambiguous, FieldSource, IdentityRules, Matching, PathPattern, Route, RoutePolicy, TooLarge, Unreadable,
+    Ambiguous, Amounts, FieldSource, IdentityRules, Matching, PathPattern, Route, RoutePolicy, Settles, TooLarge,
+    Unreadable,
 };
 use crate::config::slot::Slot;
 use crate::config::tree::NodeId;
@@ -86,9 +88,11 @@ impl Resolver<'_, '_> {
             |(at, matching)| self.matching(at, matching),
         );
         let fields = self.fields(&keys.fields);
+        let trap = self.trap(&keys.trap, &fields);
         let outcome = self.outcome(&keys.outcome);
         self.expect_account(node, keys, event.as_ref());
         self.expect_outcome(node, keys, event.as_ref());
+        let settles = self.settles(node, keys, event.as_ref(), &outcome);
         let policy = self.policy_of(keys, event.as_ref(), &outcome, policies);
         self.expect_pages(node, keys, &fields, policy.as_deref());
         Some(Route {
@@ -112,6 +116,46 @@ impl Resolver<'_, '_> {
             identity: identity(&keys.identity),
             policy: policy?,
             pages: self.pages(keys),
+            trap,
+            amounts: match keys.amounts.get() {
+                Some(AmountsName::Minor) => Amounts::Minor,
+                Some(AmountsName::Units) | None => Amounts::Units,
+            },
+            settles,
+        })
+    }
+
+    /// A settlement needs an order that it is about, and an answer that tells whether the application believed it: who calls may
+    /// be anybody.
+    fn settles(
+        &self,
+        node: NodeId,
+        keys: &RouteKeys,
+        event: Option<&Event>,
+        outcome: &OutcomeRules,
+    ) -> Option<Settles> {
+        let event = event?;
+        if *event != Event::Settlement {
+            if let Some((at, _)) = keys.settles.good() {
+                let message = format!("`settles` says something of an order, which a `{}` does not", event.name());
+                self.error(at, message, "write `event: settlement`, or leave it out");
+            }
+            return None;
+        }
+        let order = keys.fields.get().is_some_and(|fields| fields.names().any(|name| name == Field::Order.name()));
+        if !order && !matches!(keys.fields, Slot::Bad(_)) {
+            let message = "no field says which order is settled";
+            self.error(keys.fields.node().unwrap_or(node), message, "add `fields: { order: json:/order_id }`");
+        }
+        if outcome.succeeded.is_empty() && !matches!(keys.outcome, Slot::Bad(_)) {
+            let message = "no rule tells whether the application accepted it: anybody may call, and only the application \
+                           knows who may";
+            let help = "add `outcome: { succeeded: [{ status: 200 }] }`, with what it answers to a call whose signature is right";
+            self.error(keys.outcome.node().unwrap_or(node), message, help);
+        }
+        Some(match keys.settles.get() {
+            Some(SettlesName::Reversed) => Settles::Reversed,
+            Some(SettlesName::Settled) | None => Settles::Settled,
         })
     }
 
@@ -126,7 +170,8 @@ impl Resolver<'_, '_> {
             "password_reset" | "reset_password" | "forgot_password" | "recovery" => Some("reset"),
             "signout" | "sign_out" | "log_out" => Some("logout"),
             "2fa" | "mfa" | "otp" => Some("verification"),
-            "payment" | "order" => Some("checkout"),
+            "payment" | "order" | "transaction" => Some("checkout"),
+            "webhook" | "callback" | "payment_callback" | "ipn" => Some("settlement"),
             other => nearest(other, known.iter().copied()),
         };
         let help = match (meant, text.strip_prefix("custom:")) {

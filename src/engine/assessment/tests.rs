@@ -154,6 +154,7 @@ fn what_is_missing_widens_the_range() {
         unknown.blind.names().collect::<Vec<_>>(),
         [
             "credential_stuffing",
+            "password_spraying",
             "high_activity_ip",
             "high_activity_device",
             "high_activity_account",
@@ -183,7 +184,7 @@ fn operators_switch_off_weigh_and_tune() {
     ]);
     let model = Model::new(&overrides);
     let tuned = |name| &model.signals[usize::from(id(name).0)];
-    assert_eq!(tuned("high_activity_ip").parameters, [5.0, 10.0, 0.001], "below the range is its lower end");
+    assert_eq!(tuned("high_activity_ip").parameters, [5.0, 10.0, 12.0, 0.001], "below the range is its lower end");
     assert_eq!(tuned("allow_listed").weights, Weights { bot: -4.0, ..Weights::default() });
     assert_eq!(tuned("deny_listed").weights.account_abuse, 10.0);
     assert_eq!(tuned("tor_exit").weights, SIGNALS[usize::from(id("tor_exit").0)].weights);

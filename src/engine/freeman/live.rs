@@ -253,6 +253,8 @@ impl Profile {
             population: totals.logins / weight(today),
             likelihood: self.likelihood(&own, shown, totals, today),
             seen: Seen(seen),
+            values: self.known_values(login.at).map(|known| known as u8),
+            common: shown.map(|shown| shown.count / weight(today)),
             devices: devices.clone().count() as u32,
             device: self.devices.iter().find(device).map(DeviceSeen::known),
             here: Success::of(login),

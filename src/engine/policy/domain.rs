@@ -8,6 +8,7 @@ use super::variables::{Domain, Unit};
 use crate::engine::attempt::Field;
 use crate::engine::clearance::ChallengeKind;
 use crate::engine::event::Event;
+use crate::engine::money::Currency;
 use std::net::IpAddr;
 
 /// What is wrong with a constant, and what to write instead.
@@ -122,7 +123,9 @@ pub(super) fn check_text(domain: Domain, text: &str, names: &Names) -> Result<()
         Domain::Currency if text.chars().any(char::is_lowercase) => {
             Err(("currencies are upper case".to_owned(), Some(text.to_uppercase())))
         }
-        Domain::Currency if text.len() > 8 => Err((format!("`{text}` is no currency"), None)),
+        Domain::Currency if !text.is_empty() && Currency::find(text).is_none() => {
+            Err((format!("`{text}` is no currency of ISO 4217"), None))
+        }
         Domain::Currency => Ok(()),
         Domain::Host if text.contains('@') => {
             let domain = text.rsplit('@').next().unwrap_or_default();

@@ -21,21 +21,33 @@ pub fn standard(event: &Event) -> PolicySource {
         rules.push(rule("stuffing", Action::Deny, "fired.credential_stuffing && bot >= 90"));
         // Never a refusal: whoever guesses at an account must not be able to lock its owner out.
         rules.push(rule("guessing", PROOF, "fired.credential_stuffing || fired.brute_force"));
+        // Nor here: whoever tries somebody's password on everybody else must not make it useless to its owner.
+        rules.push(rule("spraying", PROOF, "fired.password_spraying"));
     }
-    if !matches!(event, Event::Logout) {
+    if *event == Event::Reset {
+        rules.push(rule("flood", PROOF, "fired.reset_flood"));
+    }
+    if matches!(event, Event::Checkout) {
+        rules.push(rule("testing", Action::Deny, "fired.card_testing && bot >= 50"));
+        // Strangers may look like those who test: who is a person pays with a second.
+        rules.push(rule("card-testing", PROOF, "fired.card_testing"));
+    }
+    // Programs call with what became of an order; whether they may is the application's to say.
+    if !matches!(event, Event::Logout | Event::Settlement) {
         rules.push(rule("automated", PROOF, "bot >= 50"));
     }
     match event {
         Event::Register => rules.push(rule("abuse", PROOF, "account_abuse >= 50")),
-        Event::Logout | Event::Custom(_) => {}
+        Event::Logout | Event::Settlement | Event::Custom(_) => {}
         _ => rules.push(rule("severe", PROOF, "risk >= 80")),
     }
-    // No second factor exists yet that a proof of work would not be the weaker copy of: nothing to ask after success.
-    PolicySource {
-        name: "standard".into(),
-        rules,
-        on_success: Vec::new(),
-        when_degraded: Vec::new(),
-        otherwise: Action::Allow,
-    }
+    // The password was right, and nearly nothing else is the owner's. Never a refusal: it may be the owner with a new
+    // telephone on the first day of a journey, who waits a second for a proof of work, once. It is no second factor (who sits
+    // there and means this account waits that second too), but lists of passwords that work are tried by programs. The bar asks
+    // one or two of a thousand owners; the next lower ones ask many more for few thieves.
+    let on_success = match event {
+        Event::Login => vec![rule("step_up", PROOF, "account_takeover >= 60 && !fired.allow_listed")],
+        _ => Vec::new(),
+    };
+    PolicySource { name: "standard".into(), rules, on_success, when_degraded: Vec::new(), otherwise: Action::Allow }
 }

@@ -1,5 +1,6 @@
 mod reach;
 mod report;
+mod trace;
 
 use super::*;
 use crate::engine::assessment::Scores;
@@ -13,10 +14,8 @@ use crate::engine::signals::{SignalId, SignalSet};
 use crate::engine::time::Timestamp;
 use proptest::prelude::*;
 
-mod trace;
-
 /// The names that the built-in policy and these tests use; the catalogue has more.
-const SOME_SIGNALS: [&str; 12] = [
+const SOME_SIGNALS: [&str; 15] = [
     "http_client_library",
     "web_crawler",
     "invalid_email",
@@ -27,8 +26,11 @@ const SOME_SIGNALS: [&str; 12] = [
     "brute_force",
     "credential_stuffing",
     "high_activity_ip",
+    "card_testing",
     "deny_listed",
     "allow_listed",
+    "password_spraying",
+    "reset_flood",
 ];
 
 fn names() -> Names {

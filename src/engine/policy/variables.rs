@@ -43,6 +43,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Flag {
     DeviceKnown,
+    EmailRelay,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,6 +188,11 @@ pub static VARIABLES: &[Variable] = &[
         "Chrome on Windows, curl, …; empty without a User-Agent."
     ),
     variable!("email.domain", Kind::Text(Word::EmailDomain, Domain::Host), "Lower case; empty without an address."),
+    variable!(
+        "email.relay",
+        Kind::Flag(Flag::EmailRelay),
+        "Whether the address is one of a service that forwards to people's real mailboxes (Apple, DuckDuckGo, Firefox Relay, …)."
+    ),
     variable!("amount", Kind::Number(Quantity::Amount, Unit::Amount), "Ask !(\"amount\" in missing) first."),
     variable!("currency", Kind::Text(Word::Currency, Domain::Currency), "Upper case, as sent; empty if not sent."),
     variable!(
@@ -223,6 +229,9 @@ impl<'a> Scene<'a> {
     pub fn flag(&self, flag: Flag) -> bool {
         match flag {
             Flag::DeviceKnown => self.evidence.knows_device(),
+            Flag::EmailRelay => {
+                self.evidence.attempt.identity.email.as_ref().is_some_and(|email| email.relay.is_some())
+            }
         }
     }
 
@@ -266,8 +275,10 @@ impl<'a> Scene<'a> {
             Word::DeviceName => &attempt.device.agent.name,
             Word::EmailDomain => attempt.identity.email.as_ref().map_or("", |email| &email.domain),
             Word::Currency => attempt.form.currency.as_deref().unwrap_or(""),
-            // Campaigns are found by population evidence, which a later stage brings.
-            Word::Campaign => "",
+            Word::Campaign => {
+                let campaign = self.evidence.any_campaign();
+                return campaign.map_or(Cow::Borrowed(""), |matched| Cow::Owned(matched.campaign.id.to_string()));
+            }
         })
     }
 

@@ -1,4 +1,4 @@
-//! One source tries many distinct accounts, and most of them fail.
+//! One source tries many distinct accounts, and most of them fail; or many sources do, with one tool or each once.
 //!
 //! # What it reads
 //! What the client's network and its device did lately (`history.network`, `history.device`): how many distinct accounts were
@@ -9,6 +9,14 @@
 //! what failed, because two hundred requests in parallel have not failed yet: attempts, not accounts, lest a few on each of
 //! many accounts be a way round. Who tries one or two accounts is `brute_force`'s. Only events that try a secret are
 //! judged. Blind without history.
+//!
+//! Where the password stands in a leaked corpus (`intel.leaked`) and neither the device nor the network ever logged in to the account,
+//! less is needed: `leaked_accounts` failed accounts of that network; and at the moment after success none, if the account has logins
+//! of its own to be a stranger to (`owner`). That is what stuffing looks like that comes from everywhere and once. Before, nobody
+//! can tell a stranger to the account from an account that is new to the gate.
+//! And, where no source of the attempt shows anything, the campaign that the attempt is a member of (`site.campaigns`, found by
+//! [`population`](crate::engine::population)): a login from where the account never logged in, in a cell of a fingerprint and a
+//! kind of stranger that is nearly all guesses. Who logs in from a device or a network that the account knows is no member.
 //!
 //! # How long it holds
 //! Attempts that the gate refused are answered by nobody, so they neither dilute the share nor raise it. Once fired, it fires
@@ -24,15 +32,20 @@
 //! A class whose every pupil got a wrong hint. Not an office where 300 people log in each morning, a tenth of them with a typo;
 //! not one person with ten tries, who is one account. When an application is slow and all of an office waits, those
 //! who logged in from there before are not counted as a crowd. A device that is known by its fingerprint alone is many
-//! people's (a popular telephone), so it needs more accounts and no crowd of it is suspicious.
+//! people's (a popular telephone), so it needs more accounts and no crowd of it is suspicious. And whoever turns a
+//! new telephone on away from home, and uses a password that leaked elsewhere.
 //!
 //! # Parameters
 //! `failed_accounts`: distinct accounts that must have failed, over the last hour or two. `share`: the share of accounts that
 //! must have failed. `prior_share`: the share presumed of a source, with the weight of two accounts. `in_flight`: accounts that
-//! failed and attempts that wait for an answer at one time, together, while some wait. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs.
+//! failed and attempts that wait for an answer at one time, together, while some wait. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs. `leaked_accounts`:
+//! failed accounts of a network that does not know the account, where the password leaked. `leaked_logins`: known logins of an account from
+//! which on a leaked password of a stranger fires after its success; a million never do.
 
 use super::{Findings, Parameter, Reading, Signal, Weights};
-use crate::engine::evidence::{Evidence, Source};
+use crate::engine::event::Event;
+use crate::engine::evidence::{Evidence, Known, Source};
+use crate::engine::population::Match;
 
 /// On fewer accounts than this a burst is at an account, and no stuffing.
 const CROWD: f64 = 3.0;
@@ -42,7 +55,7 @@ const PRIOR_ACCOUNTS: f64 = 2.0;
 
 pub static SIGNAL: Signal = Signal {
     name: "credential_stuffing",
-    summary: "one source tries many distinct accounts, and most of them fail",
+    summary: "one source tries many distinct accounts, and most of them fail; or many sources do, in one campaign",
     // A little above even odds alone: enough for a challenge, while a refusal wants a second witness, because others may
     // share the source.
     weights: Weights { bot: 3.3, account_takeover: 4.8, account_abuse: 0.5 },
@@ -82,22 +95,45 @@ pub static SIGNAL: Signal = Signal {
             min: 1.0,
             max: 100.0,
         },
+        Parameter {
+            name: "leaked_accounts",
+            summary: "failed accounts that a network needs where a stranger's password leaked",
+            default: 3.0,
+            min: 2.0,
+            max: 10_000.0,
+        },
+        Parameter {
+            name: "leaked_logins",
+            summary: "known logins of an account from which on a stranger's leaked password fires after its success",
+            default: 2.0,
+            min: 1.0,
+            max: 1_000_000.0,
+        },
     ],
     needs: "the source's history from the store",
     findings: &[
         ("source", "counted over the {}"),
+        ("campaign", "campaign {}"),
+        ("pattern", "of one {}"),
+        ("people", "{} strangers of its pattern lately"),
+        ("expected", "{} would be expected for those who got in"),
+        ("excess", "share of such attempts that are nobody's own {}"),
         ("accounts", "{} distinct accounts tried"),
         ("answered", "{} of them answered"),
         ("failure_share", "share of failures {}"),
         ("failed_accounts", "{} accounts failed"),
         ("in_flight", "{} accounts wait for an answer"),
         ("limit", "limit {}"),
+        ("leaked_password", "the password leaked, and the account knows neither this device nor this network|no leak"),
+        ("own_logins", "{} logins of the account are known"),
     ],
     read,
 };
 
 fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
-    let &[failed_accounts, share, prior_share, in_flight, fingerprint_factor] = parameters else {
+    let &[failed_accounts, share, prior_share, in_flight, fingerprint_factor, leaked_accounts, leaked_logins] =
+        parameters
+    else {
         return Reading::Blind;
     };
     if !evidence.attempt.event.tries_a_secret() {
@@ -121,6 +157,18 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     if history.account.known_source {
         return Reading::Quiet;
     }
+    if is_leaked_from_elsewhere(evidence) {
+        if network.mostly_failed(leaked_accounts, share) {
+            return network.failures("network", leaked_accounts);
+        }
+        let owner = evidence.owner.as_ref().filter(|owner| owner.logins >= leaked_logins && !owner.seen.network());
+        if let Some(owner) = owner {
+            return Reading::Fired(Findings::new().flag("leaked_password", true).number("own_logins", owner.logins));
+        }
+    }
+    if let Some(matched) = evidence.campaign() {
+        return Reading::Fired(of_campaign(&matched));
+    }
     if network.mostly_waiting(in_flight, share) {
         return network.crowd("network", in_flight);
     }
@@ -128,6 +176,25 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
         return device.crowd("device", in_flight);
     }
     Reading::Quiet
+}
+
+/// Whether a login brings a password that leaked, on a device that the account does not know.
+fn is_leaked_from_elsewhere(evidence: &Evidence) -> bool {
+    let named = evidence.attempt.identity.account.is_some();
+    let leaked = matches!(evidence.intel.leaked, Known::Yes(_));
+    evidence.attempt.event == Event::Login && named && leaked && !evidence.knows_device()
+}
+
+/// What is told of a campaign.
+pub(super) fn of_campaign(matched: &Match<'_>) -> Findings {
+    let campaign = matched.campaign;
+    Findings::new()
+        .text("campaign", &campaign.id.to_string())
+        .text("pattern", campaign.pattern.kind())
+        .number("people", campaign.numbers.people)
+        .number("expected", campaign.numbers.expected)
+        .number("failure_share", campaign.numbers.failure_share())
+        .number("excess", matched.excess)
 }
 
 /// What became of the distinct accounts of one source.
@@ -184,12 +251,12 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::event::Event;
-    use crate::engine::evidence::{Account, Counts, History};
+    use crate::engine::evidence::{Account, Counts, History, Leak, LeakSource, Moment};
     use crate::engine::fixture;
+    use crate::engine::ownership::{Ownership, Seen};
     use crate::engine::signals::Finding;
 
-    const DEFAULTS: [f64; 5] = [10.0, 0.6, 0.2, 30.0, 2.0];
+    const DEFAULTS: [f64; 7] = [10.0, 0.6, 0.2, 30.0, 2.0, 3.0, 2.0];
 
     /// What a stranger meets whose network, or device, did this.
     fn evidence(network: Source, device: Source) -> Evidence {
@@ -351,6 +418,97 @@ mod tests {
         let mut popular = evidence(fixture::first_attempt(), at_once(500, 500));
         popular.attempt.device.id = None;
         assert_eq!(read(&popular, &DEFAULTS), Reading::Quiet);
+    }
+
+    /// A stranger's login with a password that leaked, from a network where so many accounts failed; at the moment after if
+    /// so many logins of the account's own are known.
+    fn leaked(failed: u32, own_logins: Option<f64>) -> Evidence {
+        let source = if failed > 0 { one_by_one(0, failed, failed) } else { fixture::first_attempt() };
+        let mut evidence = evidence(source, fixture::first_attempt());
+        evidence.intel.leaked = Known::Yes(Leak { source: LeakSource::File, count: None });
+        evidence.attempt.device.id = None;
+        if let Some(logins) = own_logins {
+            evidence.moment = Moment::After;
+            evidence.owner = Some(Box::new(Ownership { logins, ..Ownership::default() }));
+        }
+        evidence
+    }
+
+    #[test]
+    fn fires_sooner_on_a_leaked_password_from_a_device_and_a_network_that_the_account_does_not_know() {
+        let first = (1..20).find(|failed| has_fired(&leaked(*failed, None)));
+        assert_eq!(first, Some(3));
+        let Reading::Fired(findings) = read(&leaked(0, Some(2.0)), &DEFAULTS) else {
+            panic!("must fire after success")
+        };
+        assert_eq!(findings.get("leaked_password"), Some(&Finding::Flag(true)));
+        assert_eq!(findings.get("own_logins"), Some(&Finding::Number(2.0)));
+    }
+
+    #[test]
+    fn innocents_whose_password_leaked_elsewhere() {
+        assert_eq!(read(&leaked(0, None), &DEFAULTS), Reading::Quiet, "with a new telephone away from home");
+        assert_eq!(read(&leaked(2, None), &DEFAULTS), Reading::Quiet, "where two others mistyped");
+        assert_eq!(read(&leaked(0, Some(1.0)), &DEFAULTS), Reading::Quiet, "whom the gate has hardly met");
+        for (who, change) in [
+            (
+                "at home, with a new telephone",
+                (|evidence| evidence.history.as_mut().unwrap().account.known_source = true) as fn(&mut Evidence),
+            ),
+            ("abroad, with their own", |evidence| {
+                evidence.attempt.device.id = fixture::evidence().attempt.device.id;
+                evidence.history.as_mut().unwrap().holder = Some(fixture::used_by_its_owner());
+            }),
+            ("whose password is their own after all", |evidence| evidence.intel.leaked = Known::No),
+            ("while nobody can say", |evidence| evidence.intel.leaked = Known::Unknown),
+            ("who choose a password that leaked", |evidence| evidence.attempt.event = Event::PasswordChange),
+            ("whose form names no account", |evidence| evidence.attempt.identity.account = None),
+        ] {
+            for mut evidence in [leaked(5, None), leaked(5, Some(50.0))] {
+                change(&mut evidence);
+                assert_eq!(read(&evidence, &DEFAULTS), Reading::Quiet, "{who}");
+            }
+        }
+        let mut at_home = leaked(0, Some(50.0));
+        at_home.owner.as_mut().unwrap().seen = Seen(0x7f);
+        assert_eq!(read(&at_home, &DEFAULTS), Reading::Quiet, "in a network of theirs that is remembered for longer");
+    }
+
+    #[test]
+    fn fires_on_members_of_a_campaign() {
+        let Reading::Fired(findings) = read(&fixture::in_campaign(), &DEFAULTS) else { panic!("a member must fire") };
+        assert_eq!(findings.get("pattern"), Some(&Finding::Text("fingerprint".into())));
+        assert!(findings.get("campaign").is_some());
+    }
+
+    #[test]
+    fn innocents_beside_a_campaign_stay_quiet() {
+        let beside = |change: &dyn Fn(&mut Evidence)| {
+            let mut evidence = fixture::in_campaign();
+            change(&mut evidence);
+            evidence
+        };
+        for (who, evidence) in [
+            ("with the same software, at home", beside(&|e| e.history.as_mut().unwrap().account.known_source = true)),
+            (
+                "with the same software, on their device",
+                beside(&|e| {
+                    e.attempt.device =
+                        crate::engine::attempt::Device { fingerprint: 0xbad, ..fixture::evidence().attempt.device };
+                    e.history.as_mut().unwrap().holder = Some(fixture::used_by_its_owner());
+                }),
+            ),
+            ("with other software", beside(&|e| e.attempt.device.fingerprint = 0x600d)),
+            (
+                "with a cookie, as no member had",
+                beside(&|e| {
+                    e.attempt.device.id = Some(crate::engine::attempt::Pseudonym([3; 16]));
+                    e.attempt.device.fingerprint = 0x600d;
+                }),
+            ),
+        ] {
+            assert_eq!(read(&evidence, &DEFAULTS), Reading::Quiet, "{who}");
+        }
     }
 
     #[test]

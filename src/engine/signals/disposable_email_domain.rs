@@ -37,14 +37,13 @@ fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::attempt::{Email, EmailProblem, Pseudonym};
+    use crate::engine::attempt::{Email, EmailProblem};
     use crate::engine::fixture;
 
     fn check(domain: &str, disposable: Option<&str>, problem: Option<EmailProblem>) -> Reading {
         let mut evidence = fixture::evidence();
         let disposable = disposable.map(Into::into);
-        evidence.attempt.identity.email =
-            Some(Email { key: Pseudonym([1; 16]), domain: domain.into(), problem, disposable, template: None });
+        evidence.attempt.identity.email = Some(Email { problem, disposable, ..fixture::email(domain) });
         read(&evidence, &[])
     }
 

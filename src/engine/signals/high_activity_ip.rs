@@ -5,7 +5,9 @@
 //! of a minute and of an hour. A steady rate of `r` in a half-life reads as `1.44 r`. Beside them what was learned of how
 //! high they rise on this network's days (`usual_minute`, `usual_hour`). It fires where a count has reached its floor *and*
 //! a day on which it rises as high is improbable: by a negative binomial tail over the peaks of the network's own days
-//! ([`crate::engine::usual`]). Blind without history.
+//! ([`crate::engine::usual`]). A registration also fires it where the network registers more often than a household does and
+//! does little else (`registrar`, half-life of an hour): behind an address that many people share, for each who registers many
+//! log in. Blind without history.
 //!
 //! # How long it holds
 //! Refused attempts count like all others, so a source that is refused and goes on at its rate stays above the limit for as
@@ -20,15 +22,16 @@
 //! Whoever is new and large at once: the first mornings of an office, a campaign that brings a carrier's customers, an
 //! integration that logs in for each call. Some days later it is usual: it is learned from successes only, a day at a
 //! time, and at most a fifth more from day to day, so that nobody can teach the gate a flood. Until then it shifts scores
-//! and does not reach a threshold alone. Raise the floors, or allow-list the address, where such a source is known before.
+//! and does not reach a threshold alone. So it is with a class that registers together in one lesson. Raise the floors, or allow-list the address, where such a source is known before.
 //!
 //! # Parameters
 //! `per_minute`: below this count with a half-life of one minute it never fires (60 is about 42 a minute, kept up).
 //! `per_hour`: the same for the one with an hour (150 is about 104 an hour, kept up, or 150 at once). Newcomers are expected
-//! to reach a tenth of it. `probability`: a peak as high is expected on a smaller share of days.
+//! to reach a tenth of it. `registrations`: the least registrations with a half-life of one hour, where they are more than half of
+//! all that the network sends. `probability`: a peak as high is expected on a smaller share of days.
 
-use super::{Activity, Parameter, Reading, Signal, Weights};
-use crate::engine::evidence::Evidence;
+use super::{Activity, Findings, Parameter, Reading, Signal, Weights};
+use crate::engine::evidence::{EntityKind, Evidence};
 
 pub static SIGNAL: Signal = Signal {
     name: "high_activity_ip",
@@ -49,17 +52,38 @@ pub static SIGNAL: Signal = Signal {
             min: 10.0,
             max: 10_000_000.0,
         },
+        Parameter {
+            name: "registrations",
+            summary: "least registrations, decayed with a half-life of one hour, that are high for a network that does little else",
+            default: 12.0,
+            min: 2.0,
+            max: 1_000_000.0,
+        },
         Activity::PROBABILITY,
     ],
     needs: "the address's history from the store",
-    findings: Activity::FINDINGS,
+    // As `Activity::FINDINGS`, and how many of them registered.
+    findings: &[
+        ("registrations", "{} registrations"),
+        ("observed", "{} attempts observed"),
+        ("expected", "a day's peak is expected at {}"),
+        ("days", "from {} days that were learned (older ones count less)"),
+        ("p", "a day reaches as much with probability {}"),
+        ("window_s", "half-life {} s"),
+    ],
     read,
 };
 
 fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
-    let &[per_minute, per_hour, probability] = parameters else { return Reading::Blind };
+    let &[per_minute, per_hour, registrations, probability] = parameters else { return Reading::Blind };
     let Some(history) = &evidence.history else { return Reading::Blind };
     let source = &history.network;
+    let registered = history.velocity(EntityKind::Registrar).map_or(0.0, |registrar| registrar.short.attempts);
+    // Counted for registrations only, so that nobody else behind the address is any worse for it.
+    if registered >= registrations && registered > 0.5 * source.hour.attempts {
+        let findings = Findings::new().number("registrations", registered).number("observed", source.hour.attempts);
+        return Reading::Fired(findings.count("window_s", 3_600u32));
+    }
     Activity::judge(
         [
             Activity { window: 60, observed: source.minute.attempts, usual: source.usual_minute, floor: per_minute },
@@ -76,7 +100,7 @@ mod tests {
     use crate::engine::fixture;
     use crate::engine::signals::Finding;
 
-    const DEFAULTS: [f64; 3] = [60.0, 150.0, 0.001];
+    const DEFAULTS: [f64; 4] = [60.0, 150.0, 12.0, 0.001];
 
     /// What is left of `total` attempts, evenly spread over the last `span` seconds.
     fn spread(total: u32, span: f64) -> Source {
@@ -126,6 +150,32 @@ mod tests {
     #[test]
     fn fires_on_the_busy_who_are_busier_than_ever() {
         assert!(matches!(check(used_to(6.0, 7.0, 205.0, &spread(2_000, 3_600.0))), Reading::Fired(_)));
+    }
+
+    /// So many registrations from a network that sent so much within the hour.
+    fn registering(registrations: f64, all: f64) -> Reading {
+        let mut evidence = fixture::registration();
+        let history = evidence.history.as_mut().unwrap();
+        history.network.hour.attempts = all;
+        for (kind, velocity) in &mut history.velocities {
+            if *kind == EntityKind::Registrar {
+                velocity.short.attempts = registrations;
+            }
+        }
+        read(&evidence, &DEFAULTS)
+    }
+
+    #[test]
+    fn fires_on_a_network_that_does_little_but_register() {
+        let Reading::Fired(findings) = registering(14.0, 15.0) else { panic!("fourteen within the hour") };
+        assert_eq!(findings.get("registrations"), Some(&Finding::Number(14.0)));
+    }
+
+    #[test]
+    fn innocents_behind_an_address_of_many_and_at_home() {
+        assert_eq!(registering(40.0, 120.0), Reading::Quiet, "a carrier's customers, most of whom log in");
+        assert_eq!(registering(5.0, 6.0), Reading::Quiet, "a family");
+        assert_eq!(registering(1.0, 1.0), Reading::Quiet, "one person");
     }
 
     #[test]

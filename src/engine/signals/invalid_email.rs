@@ -2,8 +2,10 @@
 //!
 //! # What it reads
 //! The verdict that capture reached about the address (`identity.email.problem`), after RFC 5321, 5322 and 6531 as mail
-//! servers apply them, and whether its domain ends in a public suffix. The mailbox itself is never probed: that would be
-//! abuse of other people's servers.
+//! servers apply them, and whether its domain ends in a public suffix. Where look-ups are on (`email.dns`), also whether the
+//! domain has mail servers or an address at all, and does not say itself that it takes no mail. An answer that did not come
+//! in time is none: the signal is blind then, unless the syntax says enough. The mailbox itself is never probed: that would
+//! be abuse of other people's servers.
 //!
 //! # Why it matters
 //! Who registers without a mailbox cannot confirm, cannot be written to and does not mean to stay. At login it is a line of
@@ -24,14 +26,16 @@ pub static SIGNAL: Signal = Signal {
     summary: "the e-mail address breaks the rules of mail, or its domain cannot exist",
     weights: Weights { bot: 0.8, account_takeover: 0.0, account_abuse: 1.8 },
     parameters: &[],
-    needs: "the e-mail address",
+    needs: "an answer about the domain's mail servers",
     findings: &[("problem", "what is wrong: {}")],
     read,
 };
 
 fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
-    match evidence.attempt.identity.email.as_ref().and_then(|email| email.problem) {
+    let Some(email) = &evidence.attempt.identity.email else { return Reading::Quiet };
+    match email.problem {
         Some(problem) => Reading::Fired(Findings::new().text("problem", problem.name())),
+        None if email.unanswered => Reading::Blind,
         None => Reading::Quiet,
     }
 }
@@ -39,7 +43,7 @@ fn read(evidence: &Evidence, _parameters: &[f64]) -> Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::attempt::{Email, EmailProblem, Pseudonym};
+    use crate::engine::attempt::{Email, EmailProblem};
     use crate::engine::fixture;
 
     fn check(email: Option<Email>) -> Reading {
@@ -49,7 +53,7 @@ mod tests {
     }
 
     fn email(domain: &str, problem: Option<EmailProblem>) -> Email {
-        Email { key: Pseudonym([1; 16]), domain: domain.into(), problem, disposable: None, template: None }
+        Email { problem, ..fixture::email(domain) }
     }
 
     #[test]
@@ -59,9 +63,18 @@ mod tests {
             (EmailProblem::TooLong, "too_long"),
             (EmailProblem::NoDomain, "no_domain"),
             (EmailProblem::NoPublicSuffix, "no_public_suffix"),
+            (EmailProblem::NoMailServer, "no_mail_server"),
+            (EmailProblem::NullMx, "null_mx"),
         ] {
             assert_eq!(check(Some(email("", Some(problem)))), Reading::Fired(Findings::new().text("problem", name)));
         }
+    }
+
+    #[test]
+    fn blind_while_the_mail_servers_are_not_known_and_only_then() {
+        let unanswered = |problem| Some(Email { unanswered: true, ..email("slow.example", problem) });
+        assert_eq!(check(unanswered(None)), Reading::Blind);
+        assert!(matches!(check(unanswered(Some(EmailProblem::Syntax))), Reading::Fired(_)));
     }
 
     #[test]
@@ -69,6 +82,7 @@ mod tests {
         for (who, email) in [
             ("a user name instead of an address", None),
             ("an ordinary address", Some(email("gmail.com", None))),
+            ("a forwarding service", Some(Email { relay: Some("duckduckgo"), ..email("duck.com", None) })),
             ("an internationalised domain", Some(email("xn--bcher-kva.example", None))),
             (
                 "a throw-away address, which works",

@@ -8,18 +8,33 @@
 
 mod allow_listed;
 mod ambiguous_request;
+mod bot_behavior;
 mod brute_force;
+mod card_testing;
 mod credential_stuffing;
 mod datacenter_ip;
 mod deny_listed;
 mod disposable_email_domain;
+mod dormant_account;
+mod generated_email;
 mod high_activity_account;
 mod high_activity_device;
 mod high_activity_ip;
 mod http_client_library;
 mod impossible_travel;
+mod invalid_device_data;
 mod invalid_email;
+mod leaked_password;
+mod low_quality_email;
+mod missing_device_data;
 mod multiple_accounts_per_device;
+mod new_device;
+mod new_location;
+mod new_network;
+mod password_spraying;
+mod proxy_ip;
+mod reset_flood;
+mod spoofed_device;
 mod takeover_likelihood;
 mod takeover_success;
 mod tor_exit;
@@ -35,7 +50,9 @@ use std::ops::RangeInclusive;
 
 /// The catalogue. At most 64, so that a [`SignalSet`] is one word.
 pub static SIGNALS: &[&Signal] = &[
+    &bot_behavior::SIGNAL,
     &credential_stuffing::SIGNAL,
+    &password_spraying::SIGNAL,
     &high_activity_ip::SIGNAL,
     &high_activity_device::SIGNAL,
     &high_activity_account::SIGNAL,
@@ -43,24 +60,39 @@ pub static SIGNALS: &[&Signal] = &[
     &impossible_travel::SIGNAL,
     &http_client_library::SIGNAL,
     &web_crawler::SIGNAL,
+    &spoofed_device::SIGNAL,
+    &missing_device_data::SIGNAL,
+    &invalid_device_data::SIGNAL,
+    &generated_email::SIGNAL,
+    &low_quality_email::SIGNAL,
     &disposable_email_domain::SIGNAL,
     &invalid_email::SIGNAL,
     &vpn_ip::SIGNAL,
+    &proxy_ip::SIGNAL,
     &tor_exit::SIGNAL,
     &datacenter_ip::SIGNAL,
     &ambiguous_request::SIGNAL,
+    &leaked_password::SIGNAL,
     &brute_force::SIGNAL,
+    &reset_flood::SIGNAL,
     &takeover_success::SIGNAL,
     &takeover_likelihood::SIGNAL,
+    &new_device::SIGNAL,
+    &new_location::SIGNAL,
+    &new_network::SIGNAL,
+    &dormant_account::SIGNAL,
+    &card_testing::SIGNAL,
     &allow_listed::SIGNAL,
     &deny_listed::SIGNAL,
 ];
 
-/// Those whose weights count by a share between −1 and 1, and not whole or not at all: they speak for and against.
-pub static GRADED: &[&Signal] = &[&takeover_likelihood::SIGNAL];
+/// Those whose weights count by a share between −1 and 1, and not whole or not at all: they speak for and against, or more
+/// and less. Others whose weights count by a share (`Reading::Weighed`) only speak for it.
+pub static GRADED: &[&Signal] =
+    &[&takeover_likelihood::SIGNAL, &new_device::SIGNAL, &new_location::SIGNAL, &new_network::SIGNAL];
 
 /// Those that fire on whoever guesses at passwords.
-pub static GUESSING: &[&Signal] = &[&credential_stuffing::SIGNAL, &brute_force::SIGNAL];
+pub static GUESSING: &[&Signal] = &[&credential_stuffing::SIGNAL, &password_spraying::SIGNAL, &brute_force::SIGNAL];
 
 /// Log-odds of each score when no signal fires: about 4 in 100 for `bot`, 1 in 100 for the others. By judgement, as all
 /// weights in this folder are, until they are calibrated on recorded attempts.
@@ -76,9 +108,9 @@ pub enum Reading {
     Quiet,
     /// Saw what it is named after.
     Fired(Findings),
-    /// Looked, and saw something that speaks more or less for it, or against: one of [`GRADED`].
+    /// Looked, and saw something that speaks more or less for it, or, of one of [`GRADED`], against.
     Weighed {
-        /// Of the weights, between −1 and 1.
+        /// Of the weights, between 0 and 1; of [`GRADED`] ones between −1 and 1.
         share: f64,
         /// Whether that much is called by the signal's name.
         fires: bool,

@@ -5,7 +5,9 @@
 //! in to or registered). At the moment after a success the present account is one of them. Failures count for nothing: who
 //! tries many accounts in vain is `credential_stuffing`'s. Only a device with the gate's own cookie has accounts; a
 //! fingerprint is everybody's who owns that telephone, and never fires. Exact up to 16, which is where the count ends. Blind
-//! where there is a cookie and no history.
+//! where there is a cookie and no history. A registration that brings a telephone number is also one of that telephone's:
+//! distinct accounts that were registered with the number over the last hour or two, whatever device they came from
+//! (`history.velocities`, `phone`).
 //!
 //! # Why it matters
 //! Accounts that are made or bought in bulk are used from somewhere, and whoever runs thirty of them seldom has thirty
@@ -22,7 +24,8 @@
 //! `accounts`: distinct accounts within seven days from which on it fires; 17 and more never do.
 
 use super::{Findings, Parameter, Reading, Signal, Weights};
-use crate::engine::evidence::{Evidence, Moment};
+use crate::engine::event::Event;
+use crate::engine::evidence::{EntityKind, Evidence, Moment};
 
 pub static SIGNAL: Signal = Signal {
     name: "multiple_accounts_per_device",
@@ -36,16 +39,29 @@ pub static SIGNAL: Signal = Signal {
         max: 17.0,
     }],
     needs: "the device's history from the store",
-    findings: &[("accounts", "{} distinct accounts"), ("limit", "limit {}"), ("window_s", "within {} s")],
+    findings: &[
+        ("of", "of one {}"),
+        ("accounts", "{} distinct accounts"),
+        ("limit", "limit {}"),
+        ("window_s", "within {} s"),
+    ],
     read,
 };
 
 fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
     let &[limit] = parameters else { return Reading::Blind };
-    if evidence.attempt.device.id.is_none() {
+    let telephone = evidence.attempt.event == Event::Register && evidence.attempt.form.phone.is_some();
+    if evidence.attempt.device.id.is_none() && !telephone {
         return Reading::Quiet;
     }
     let Some(history) = &evidence.history else { return Reading::Blind };
+    if telephone
+        && let Some(seen) = history.velocity(EntityKind::Phone)
+        && f64::from(seen.accounts) >= limit
+    {
+        let findings = Findings::new().text("of", "telephone").count("accounts", seen.accounts).number("limit", limit);
+        return Reading::Fired(findings.count("window_s", 2 * 3_600u32));
+    }
     let Some(holder) = &history.holder else { return Reading::Quiet };
     // The snapshot was taken when the attempt arrived. Since then it has succeeded.
     let named = evidence.attempt.identity.account.is_some();
@@ -61,7 +77,8 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::event::Event;
+    use crate::engine::attempt::Pseudonym;
+    use crate::engine::evidence::Velocity;
     use crate::engine::fixture;
     use crate::engine::holder::Holder;
     use crate::engine::signals::Finding;
@@ -91,6 +108,30 @@ mod tests {
         let mut registering = device(16, false);
         registering.attempt.event = Event::Register;
         assert!(matches!(read(&registering, &DEFAULTS), Reading::Fired(_)));
+    }
+
+    /// A registration on a new device with a telephone number that so many accounts were registered with.
+    fn telephone(accounts: u32) -> Evidence {
+        let mut evidence = fixture::registration();
+        (evidence.attempt.device.id, evidence.attempt.form.phone) = (None, Some(Pseudonym([4; 16])));
+        let history = evidence.history.as_mut().unwrap();
+        history.holder = None;
+        history.velocities.push((EntityKind::Phone, Velocity { accounts, ..Velocity::default() }));
+        evidence
+    }
+
+    #[test]
+    fn fires_on_a_telephone_that_registers_again_and_again() {
+        let Reading::Fired(findings) = read(&telephone(4), &DEFAULTS) else { panic!("four accounts must fire") };
+        assert_eq!(findings.get("of"), Some(&Finding::Text("telephone".into())));
+    }
+
+    #[test]
+    fn innocents_who_share_a_telephone_or_only_log_in() {
+        assert_eq!(read(&telephone(3), &DEFAULTS), Reading::Quiet, "a couple and a child");
+        let mut login = telephone(9);
+        login.attempt.event = Event::Login;
+        assert_eq!(read(&login, &DEFAULTS), Reading::Quiet, "nothing is registered");
     }
 
     #[test]

@@ -29,8 +29,9 @@ use crate::engine::evidence::{Evidence, Moment};
 pub static SIGNAL: Signal = Signal {
     name: "takeover_likelihood",
     summary: "the login looks more like anybody's than like its owner's",
-    // Either way a factor of four and a half in the odds, at most.
-    weights: Weights { bot: 0.0, account_takeover: 1.5, account_abuse: 0.0 },
+    // Either way a factor of one and two thirds in the odds, at most: what it says of devices and networks is said by signals
+    // of their own, and of a value that is rare everywhere the model makes less than it is worth.
+    weights: Weights { bot: 0.0, account_takeover: 0.5, account_abuse: 0.0 },
     parameters: &[
         Parameter {
             name: "score",
@@ -61,7 +62,7 @@ pub static SIGNAL: Signal = Signal {
         ("own_logins", "over {} logins of the account"),
         ("network_known", "the network is one of the account's|the network is new"),
         ("country_known", "the country is one of the account's|the country is new"),
-        ("agent_known", "the User-Agent is one of the account's|the User-Agent is new"),
+        ("agent_known", "the software is one of the account's|the software is new"),
     ],
     read,
 };
@@ -123,7 +124,7 @@ mod tests {
         let assessment = assess(&evidence, &model);
         assert!(assessment.fired.names().any(|name| name == SIGNAL.name));
         let shares = assessment.contributions(&model, ScoreName::AccountTakeover);
-        assert!(shares.contains(&(SIGNAL.name, 1.5)), "{shares:?}");
+        assert!(shares.contains(&(SIGNAL.name, 0.5)), "{shares:?}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 /// was broken off at is found by it again.
 const PERSONAL: &[(&str, &str)] = &[
     ("user", "email_domain"),
+    ("user", "email_relay"),
     ("device", "device_id"),
     ("device", "since"),
     ("device", "fingerprint"),

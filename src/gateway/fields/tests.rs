@@ -151,6 +151,60 @@ fn a_checkout_becomes_facts() {
 }
 
 #[test]
+fn a_cards_number_where_none_belongs_is_no_fact() {
+    let fields = [
+        (Field::Phone, "phone"),
+        (Field::ShippingAddress, "street"),
+        (Field::BillingAddress, "billing"),
+        (Field::Amount, "total"),
+        (Field::Currency, "currency"),
+    ];
+    let number = "4111+1111+1111+1111";
+    let body: Vec<String> = fields.iter().map(|(_, name)| format!("{name}={number}")).collect();
+    let form = form(&fields, &body.join("&")).form;
+    assert_eq!((form.phone, form.address, form.billing_address), (None, None, None));
+    assert_eq!((form.amount, form.currency), (None, None));
+}
+
+#[test]
+fn amounts_in_cents_are_read_as_their_currency_has_them() {
+    use crate::config::settings::{Amounts, Matching, PathPattern, Route};
+    let matching = Matching { methods: Vec::new(), path: PathPattern::Any, hosts: None, values: Vec::new() };
+    let field = |field, name: &str| (field, vec![FieldSource::Form(name.into())]);
+    let route = Route {
+        fields: vec![field(Field::Amount, "total"), field(Field::Currency, "currency")],
+        amounts: Amounts::Minor,
+        ..(*crate::gateway::recognize::specimen::route("pay", matching)).clone()
+    };
+    for (body, expected) in [
+        ("total=1999&currency=EUR", Some(19.99)),
+        ("total=1999&currency=JPY", Some(1999.0)),
+        ("total=1999&currency=KWD", Some(1.999)),
+        ("total=1999", Some(19.99)),
+        ("currency=EUR", None),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let mut values = Values::new(&Wanted::of_fields(&route.fields));
+        values.read_body(&headers, body.as_bytes()).unwrap();
+        let captured = capture(&route, &values, &headers, &keys(), &|_| None);
+        assert_eq!(captured.form.amount, expected, "{body}");
+    }
+}
+
+#[test]
+fn a_card_is_told_by_what_the_form_has_of_it() {
+    let whole = form(&[(Field::CardBin, "number"), (Field::CardLast4, "number")], "number=4111+1111+1111+1234").form;
+    assert_eq!(whole.card_bin.as_deref(), Some("41111111"));
+    assert_eq!(whole.card, Some(keys().card("41111111", "1234")));
+    let first = form(&[(Field::CardBin, "number")], "number=4111+1111+1111+1234").form;
+    assert_eq!(first.card, Some(keys().card("41111111", "")), "nothing else of the number travels");
+    let last = form(&[(Field::CardLast4, "last4")], "last4=1234").form;
+    assert_eq!((last.card, last.card_bin), (Some(keys().card("", "1234")), None));
+    assert_eq!(form(&[(Field::CardBin, "number")], "number=pm_1N2").form.card, None);
+}
+
+#[test]
 fn nothing_that_travels_betrays_the_visitor() {
     let captured = form(
         &[(Field::Account, "login"), (Field::Email, "email"), (Field::Password, "password"), (Field::Phone, "phone")],
@@ -166,4 +220,32 @@ fn nothing_that_travels_betrays_the_visitor() {
 fn doubt_about_other_fields_is_no_ambiguity() {
     let captured = form(&[(Field::Account, "login"), (Field::Name, "name")], "login=alice&name=a&name=b");
     assert_eq!(captured.ambiguities, []);
+}
+
+#[test]
+fn a_trap_is_sprung_by_anything_but_blanks() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let sources = ["form:website", "json:/website", "query:website"].map(source).to_vec();
+    let of = |kind: &str, body: &str, query: &str| {
+        let mut values = Values::new(&Wanted::of_fields(&[(Field::Name, sources.clone())]));
+        let mut headers = HeaderMap::new();
+        headers.append("content-type", HeaderValue::from_str(kind).unwrap());
+        values.read_query(query.as_bytes());
+        values.read_body(&headers, body.as_bytes()).unwrap();
+        trap(&sources, &values)
+    };
+    for (body, expected) in [
+        ("login=anna&website=", Trap::Empty),
+        ("login=anna&website", Trap::Empty),
+        ("login=anna&website=+%20%09", Trap::Empty),
+        ("login=anna", Trap::LeftOut),
+        ("login=anna&Website=x", Trap::Filled),
+        ("website=&login=anna&website=x", Trap::Filled),
+    ] {
+        assert_eq!(of(FORM, body, ""), expected, "{body}");
+    }
+    assert_eq!(of("application/json", r#"{"login":"anna","website":""}"#, ""), Trap::Empty);
+    assert_eq!(of("application/json", r#"{"login":"anna","website":"x"}"#, ""), Trap::Filled);
+    assert_eq!(of(FORM, "login=anna&website=", "website=x"), Trap::Filled, "wherever it is filled in");
+    assert_eq!(trap(&[], &Values::new(&Wanted::of_fields(&[]))), Trap::None);
 }

@@ -60,6 +60,7 @@ impl Wanted {
         let mut names = Names::default();
         for route in routes {
             names.of_fields(&route.fields);
+            names.of_sources(&route.trap);
             for condition in &route.matching.values {
                 match condition.place {
                     ValuePlace::Query => names.asked.push((Place::Query, &condition.name)),
@@ -112,7 +113,11 @@ struct Names<'n> {
 
 impl<'n> Names<'n> {
     fn of_fields(&mut self, fields: &'n [(Field, Vec<FieldSource>)]) {
-        for source in fields.iter().flat_map(|(_, sources)| sources) {
+        fields.iter().for_each(|(_, sources)| self.of_sources(sources));
+    }
+
+    fn of_sources(&mut self, sources: &'n [FieldSource]) {
+        for source in sources {
             match source {
                 FieldSource::Form(name) => {
                     self.asked.push((Place::Form, name));

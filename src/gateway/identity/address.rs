@@ -63,25 +63,31 @@ fn is_atom(character: char) -> bool {
     match character {
         'a'..='z' | 'A'..='Z' | '0'..='9' => true,
         ascii if ascii.is_ascii() => "!#$%&'*+-/=?^_`{|}~".contains(ascii),
-        // RFC 6531 allows every letter; no server allows what cannot be seen.
-        other => {
-            !other.is_whitespace() && !other.is_control() && !matches!(other, '\u{200b}'..='\u{200f}' | '\u{feff}')
-        }
+        // RFC 6531 allows every letter; no server allows what cannot be seen, turns the text around, or is nobody's letter.
+        other => !other.is_whitespace() && !other.is_control() && !is_unseen(other),
     }
+}
+
+fn is_unseen(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}' | '\u{e0000}'..='\u{10ffff}')
 }
 
 pub(super) fn is_atom_or_dot(character: char) -> bool {
     character == '.' || is_atom(character)
 }
 
-/// Letters, digits and inner hyphens, in labels of 1 to 63.
+/// Letters, digits and inner hyphens, in labels of 1 to 63; what stands for other letters (`xn--`) stands for some.
 fn is_domain(domain: &str) -> bool {
-    domain.split('.').all(|label| {
+    let plain = domain.split('.').all(|label| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
-    })
+    });
+    plain && (!domain.contains("xn--") || idna::domain_to_unicode(domain).1.is_ok())
 }
 
 fn has_public_suffix(domain: &str) -> bool {
@@ -96,6 +102,7 @@ mod tests {
     use super::*;
     use crate::config::settings::IdentityRules;
     use crate::gateway::identity::email;
+    use proptest::prelude::*;
 
     #[test]
     fn addresses_that_work_and_that_cannot() {
@@ -135,6 +142,14 @@ mod tests {
             (&*long_label, Some(Syntax)),
             (&*long_local, Some(TooLong)),
             (&*long_domain, Some(TooLong)),
+            ("al\u{202e}ice@example.com", Some(Syntax)),
+            ("al\u{e000}ice@example.com", Some(Syntax)),
+            ("alice@xn--bcher-kva.com", None),
+            ("alice@xn--zz-999999.com", Some(Syntax)),
+            ("alice@xn--.com", Some(Syntax)),
+            ("\"\"@example.com", None),
+            ("\"a\\\"b\"@example.com", None),
+            ("\"a\\\u{7}b\"@example.com", Some(Syntax)),
             ("alice@localhost", Some(NoPublicSuffix)),
             ("alice@example.invalidtld", Some(NoPublicSuffix)),
             ("alice@co.uk", Some(NoPublicSuffix)),
@@ -143,6 +158,26 @@ mod tests {
         ] {
             let address = email(text, IdentityRules::default()).expect("visible");
             assert_eq!(problem(text, address.domain()), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_has_a_verdict_and_what_passes_has_bounds(text in "\\PC{0,300}|[a-z\"\\\\@. -]{0,80}@[a-z0-9.-]{0,80}") {
+            let Some(address) = email(&text, IdentityRules::default()) else { return Ok(()) };
+            if problem(&text, address.domain()).is_none() {
+                let (local, domain) = text.trim().rsplit_once(['@', '\u{ff20}']).unwrap();
+                prop_assert!(!local.is_empty() && local.len() <= MAX_LOCAL && !domain.is_empty());
+                prop_assert!(address.domain().is_ascii() && address.domain().len() <= MAX_DOMAIN);
+                prop_assert!(!local.chars().any(char::is_control));
+            }
+        }
+
+        #[test]
+        fn innocents_with_plain_addresses_pass(local in "[a-z][a-z0-9]{0,20}([._-][a-z0-9]{1,10}){0,2}", tag in "(\\+[a-z]{1,8})?") {
+            let text = format!("{local}{tag}@mail.example.com");
+            let address = email(&text, IdentityRules::default()).unwrap();
+            prop_assert_eq!(problem(&text, address.domain()), None);
         }
     }
 }

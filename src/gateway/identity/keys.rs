@@ -93,6 +93,21 @@ impl Keys {
         self.pseudonym("template", &[template.as_bytes()])
     }
 
+    /// The pseudonym of an e-mail domain.
+    pub fn provider(&self, domain: &str) -> Pseudonym {
+        self.pseudonym("provider", &[domain.as_bytes()])
+    }
+
+    /// The pseudonym of the mailbox behind an address.
+    pub fn mailbox(&self, canonical: &str) -> Pseudonym {
+        self.pseudonym("mailbox", &[canonical.as_bytes()])
+    }
+
+    /// The pseudonym of an address as it is spelled.
+    pub fn spelling(&self, canonical: &str) -> Pseudonym {
+        self.pseudonym("spelling", &[canonical.as_bytes()])
+    }
+
     /// The pseudonym of a card's first six to eight digits.
     pub fn card_bin(&self, bin: &str) -> Pseudonym {
         self.pseudonym("bin", &[bin.as_bytes()])
@@ -101,6 +116,11 @@ impl Keys {
     /// The pseudonym of an address to ship to, of its canonical lines.
     pub fn address(&self, street: &str, zip: &str) -> Pseudonym {
         self.pseudonym("address", &[street.as_bytes(), zip.as_bytes()])
+    }
+
+    /// The pseudonym of an order, by the application's own name for it.
+    pub fn order(&self, order: &str) -> Pseudonym {
+        self.pseudonym("order", &[order.trim().as_bytes()])
     }
 
     /// How the audit log calls somebody or something: a hash that matches none of the others.

@@ -10,12 +10,15 @@
 
 mod address;
 mod canonical;
+mod composition;
 mod keys;
+#[cfg(test)]
+mod people;
 mod phone;
 mod template;
 
 pub use address::problem;
 pub use canonical::{Address, Identifier, account, domain, email};
+pub use composition::composition;
 pub use keys::{IdentityKey, Keys, PasswordKey};
 pub use phone::phone;
-pub use template::template;

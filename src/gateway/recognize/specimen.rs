@@ -1,7 +1,7 @@
 //! A route with nothing but conditions: for tests, benches and fuzz targets, which reach no farther than recognition.
 
 use crate::config::settings::{
-    Ambiguous, DenyAnswer, IdentityRules, Matching, Mode, Route, RoutePolicy, TooLarge, Unreadable,
+    Ambiguous, Amounts, DenyAnswer, IdentityRules, Matching, Mode, Route, RoutePolicy, TooLarge, Unreadable,
 };
 use crate::engine::assessment::Model;
 use crate::engine::decision::Action;
@@ -40,5 +40,8 @@ pub fn route(name: &str, matching: Matching) -> Arc<Route> {
             explore: Exploration::NONE,
         }),
         pages: Vec::new(),
+        trap: Vec::new(),
+        amounts: Amounts::Units,
+        settles: None,
     })
 }

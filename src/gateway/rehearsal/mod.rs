@@ -18,21 +18,19 @@ pub mod wire;
 mod words;
 
 use super::answer::{self, is_judged_again};
-use super::device;
-use super::enforce;
+use super::appearance::Way;
 use super::form::{Values, Wanted};
 use super::gather::{self, Received};
-use super::held;
 use super::identity::{IdentityKey, Keys, PasswordKey};
 use super::judgement::{self, Read};
 use super::live::Live;
 use super::own_pages::{self, Spending};
 use super::recognize::{BodyValues, ConditionFit, Recognized, RouteFit, in_words};
-use super::{host_of, new_id, reply};
+use super::{device, enforce, held, host_of, new_id, reply};
 use crate::admin::metrics::Metrics;
 use crate::challenge::Visit;
-use crate::config::settings::{FieldSource, Route, Settings};
-use crate::config::{Absent, settings};
+use crate::config::Absent;
+use crate::config::settings::{self, FieldSource, Route, Settings};
 use crate::engine::attempt::{Ambiguity, Field};
 use crate::engine::decision::Action;
 use crate::engine::evidence::{Evidence, Known, Moment};
@@ -70,7 +68,6 @@ pub struct Rehearsal {
 
 /// What the request itself does not tell.
 pub struct Facts {
-    /// The socket's other end.
     pub peer: IpAddr,
     pub at: Timestamp,
     pub tls: bool,
@@ -82,7 +79,6 @@ pub struct Facts {
 /// Why nothing can be explained.
 #[derive(Debug)]
 pub enum RehearsalError {
-    /// The configuration, or a file that it names.
     Configuration(Vec<String>),
     Request(SourceError),
     /// The system gives no randomness, or no memory.
@@ -91,9 +87,10 @@ pub enum RehearsalError {
 
 impl Rehearsal {
     /// Loads what is there of what the settings name. No file is made.
-    pub fn open(settings: Settings, absent: Vec<Absent>) -> Result<Rehearsal, RehearsalError> {
+    pub fn open(mut settings: Settings, absent: Vec<Absent>) -> Result<Rehearsal, RehearsalError> {
         let system = |error: &dyn std::fmt::Display| RehearsalError::System(error.to_string());
         let mut absent: Vec<Unavailable> = absent.into_iter().map(unavailable).collect();
+        without_service(&mut settings, &mut absent);
         let (secrets, has_own_key) = match own_secrets(&settings.secret_file) {
             Ok(secrets) => (secrets, true),
             Err(reason) => {
@@ -226,7 +223,8 @@ impl Rehearsal {
         let store = Store::Memory(Memory::new(Limits::of_entries(STORE_ENTRIES)).into());
         let secure = facts.tls || self.live.trusts(facts.peer) && device::says_https(headers);
         let device = self.live.devices.read(headers, secure, facts.at);
-        let received = Received { header: &arrived.header, raw: arrived.raw.as_deref(), device };
+        let way = Way { secure, own_tls: facts.tls, direct: !self.live.trusts(facts.peer) };
+        let received = Received { header: &arrived.header, raw: arrived.raw.as_deref(), way, device };
         let visitor = gather::Visitor { id: new_id(facts.at), at: facts.at, ip, bytes: arrived.body.len() };
         let mut evidence = gather::evidence(&store, &self.keys, &self.live, received, &route, captured, visitor).await;
         self.tell_the_past(&mut evidence, &facts.history);
@@ -356,6 +354,8 @@ impl Rehearsal {
                 | Field::CardLast4
                 | Field::ShippingZip
                 | Field::ShippingAddress
+                | Field::BillingZip
+                | Field::BillingAddress
                 | Field::Order => None,
             };
             let sources = sources.iter().map(source_name).collect();
@@ -414,13 +414,27 @@ fn blind_where_absent(evidence: &mut Evidence, absent: &[Unavailable]) {
                 evidence.degraded.push("anonymous");
                 blind(&mut intel.datacenter);
                 blind(&mut intel.vpn);
+                blind(&mut intel.proxy);
                 blind(&mut intel.tor_exit);
             }
             "intel.datacenter" => blind(&mut intel.datacenter),
             "intel.vpn" => blind(&mut intel.vpn),
+            "intel.proxy" => blind(&mut intel.proxy),
             "intel.tor_exit" => blind(&mut intel.tor_exit),
+            "intel.passwords.file" | RANGE => blind(&mut intel.leaked),
             _ => {}
         }
+    }
+}
+
+/// The key of the service for leaked passwords.
+const RANGE: &str = "intel.passwords.range";
+
+/// Takes the service for leaked passwords out of the settings: what is rehearsed asks nobody.
+fn without_service(settings: &mut Settings, absent: &mut Vec<Unavailable>) {
+    if let Some(service) = settings.intel.range.take() {
+        let reason = "nobody is asked on paper".to_owned();
+        absent.push(unavailable(Absent { key: RANGE.to_owned(), file: service.host.into(), reason }));
     }
 }
 
@@ -453,11 +467,14 @@ fn unavailable(absent: Absent) -> Unavailable {
         "intel.country" | "intel.city" => "the country may be another, and the place is not known".to_owned(),
         "intel.asn" => "the network's number and operator are not known".to_owned(),
         "intel.anonymous" => {
-            "datacenter_ip, vpn_ip and tor_exit are blind where the embedded data say nothing".to_owned()
+            "datacenter_ip, vpn_ip, proxy_ip and tor_exit are blind where the embedded data say nothing".to_owned()
         }
         "intel.datacenter" => "datacenter_ip is blind where the embedded data say nothing".to_owned(),
+        "intel.proxy" => "proxy_ip is blind".to_owned(),
         "intel.vpn" => "vpn_ip is blind where the embedded data say nothing".to_owned(),
         "intel.tor_exit" => "tor_exit is blind where the embedded data say nothing".to_owned(),
+        "intel.passwords.file" => "leaked_password is blind where the embedded list says nothing".to_owned(),
+        RANGE => "leaked_password is blind where no list on this machine says anything".to_owned(),
         "intel.disposable" => "only the embedded list of throw-away domains is asked".to_owned(),
         key if key.starts_with("lists.") => "the list has no entries here, and does not match".to_owned(),
         key if key.starts_with("listen") => "nothing: explain does not listen".to_owned(),

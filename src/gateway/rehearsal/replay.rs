@@ -8,7 +8,7 @@
 //! memory what they never could. Nothing is sent, and no clock is read: time is the file's.
 
 use super::explanation::Unavailable;
-use super::{RehearsalError, blind_where_absent, unavailable};
+use super::{RehearsalError, blind_where_absent, unavailable, without_service};
 use crate::admin::metrics::Metrics;
 use crate::attempt_file::{HttpVersion, LabelledAttempt};
 use crate::challenge;
@@ -18,13 +18,19 @@ use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::clearance::{ChallengeKind, Clearance};
 use crate::engine::decision::{Action, Decision, decide};
 use crate::engine::event::Event;
-use crate::engine::evidence::{Evidence, Moment};
+use crate::engine::evidence::{Evidence, Moment, Site};
 use crate::engine::outcome::Outcome;
+use crate::engine::population::Became;
+use crate::engine::time::Timestamp;
+use crate::gateway::appearance::Way;
 use crate::gateway::bans::{self, Ledger};
 use crate::gateway::device::{Brought, Token};
 use crate::gateway::gather::{self, Received};
 use crate::gateway::identity::{IdentityKey, Keys, PasswordKey};
 use crate::gateway::live::Live;
+use crate::gateway::pace::Paces;
+use crate::gateway::population::{self, Keeper};
+use crate::gateway::services::SURVEY;
 use crate::gateway::{answer, fields, server};
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::memory::{Limits, Memory};
@@ -44,7 +50,11 @@ pub struct Replay {
     keys: Keys,
     metrics: Metrics,
     store: Store,
+    paces: Paces,
     absent: Vec<Unavailable>,
+    population: Keeper,
+    /// What the whole site sees, as the gate would have published it last.
+    site: Arc<Site>,
     /// Attempts that were counted so far: what their ids are made of.
     count: u64,
     raw: Vec<u8>,
@@ -68,7 +78,7 @@ pub struct Replayed {
 
 impl Replay {
     /// Loads what is there of what the settings name. No file is made, and the store is memory, whatever they say.
-    pub fn open(settings: Settings, absent: Vec<Absent>) -> Result<Replay, RehearsalError> {
+    pub fn open(mut settings: Settings, absent: Vec<Absent>) -> Result<Replay, RehearsalError> {
         let system = |error: &dyn std::fmt::Display| RehearsalError::System(error.to_string());
         let limits = match &settings.store {
             settings::Store::Memory { entries, bytes, .. } => {
@@ -78,13 +88,18 @@ impl Replay {
         };
         let secrets = Secrets::ephemeral(Arc::new(SystemRandomness)).map_err(|error| system(&error))?;
         let metrics = Metrics::new().map_err(|error| system(&error))?;
+        let mut absent = absent.into_iter().map(unavailable).collect();
+        without_service(&mut settings, &mut absent);
         let live = Live::new(settings, Arc::new(secrets), &metrics).map_err(RehearsalError::Configuration)?;
         Ok(Replay {
             live,
             keys: Keys::new(&IdentityKey::new(KEY), &PasswordKey::new(KEY)),
             metrics,
             store: Store::Memory(Memory::new(limits).into()),
-            absent: absent.into_iter().map(unavailable).collect(),
+            absent,
+            paces: Paces::default(),
+            population: Keeper::default(),
+            site: Arc::default(),
             count: 0,
             raw: Vec::new(),
         })
@@ -118,6 +133,7 @@ impl Replay {
     ) -> Result<Option<Replayed>, String> {
         let Some(route) = self.route_of(&attempt.event).cloned() else { return Ok(None) };
         let header = self.header(attempt, &route)?;
+        self.survey(attempt.at).await;
         let mut evidence = self.evidence(attempt, &header, &route).await;
         let before = self.judge(&evidence, &route).await;
         let account = evidence.attempt.identity.account;
@@ -126,10 +142,12 @@ impl Replay {
             Action::Allow => {}
             Action::Deny => {
                 self.withdraw(&evidence, Withdrawal::Denied).await;
+                self.tell(&evidence, Became::Withheld, &replayed.before);
                 return Ok(Some(replayed));
             }
             Action::Challenge(kind) => {
                 self.withdraw(&evidence, Withdrawal::Challenged).await;
+                self.tell(&evidence, Became::Withheld, &replayed.before);
                 replayed.solved = solves(kind);
                 if !replayed.solved {
                     return Ok(Some(replayed));
@@ -146,12 +164,37 @@ impl Replay {
                 };
                 if let Some(how) = refused {
                     self.withdraw(&evidence, how).await;
+                    let again = replayed.again.as_ref().unwrap_or(&replayed.before);
+                    let teaches = again.assessment.teaches();
+                    self.note(&evidence, Became::Withheld, teaches);
                     return Ok(Some(replayed));
                 }
             }
         }
         self.answered(attempt.outcome, &mut evidence, &mut replayed, solves).await;
         Ok(Some(replayed))
+    }
+
+    /// Publishes what the whole site sees, as often as the gate does.
+    async fn survey(&mut self, at: Timestamp) {
+        if at.since(self.site.at) < SURVEY {
+            return;
+        }
+        // A memory of this process always answers.
+        if let Ok(site) = self.store.site(at).await {
+            self.site = Arc::new(population::with(&site, self.population.publish(at)));
+        }
+    }
+
+    /// Tells the population what became of an attempt.
+    fn note(&mut self, evidence: &Evidence, became: Became, teaches: bool) {
+        if let Some(campaigns) = self.population.note(evidence, became, teaches) {
+            self.site = Arc::new(population::with(&self.site, campaigns));
+        }
+    }
+
+    fn tell(&mut self, evidence: &Evidence, became: Became, decision: &Decision) {
+        self.note(evidence, became, decision.assessment.teaches());
     }
 
     /// The judgement of the next try: the clearance is spent where the policy asks for what it clears, and else kept.
@@ -166,7 +209,7 @@ impl Replay {
 
     /// The application answered.
     async fn answered(
-        &self,
+        &mut self,
         outcome: Outcome,
         evidence: &mut Evidence,
         replayed: &mut Replayed,
@@ -190,6 +233,7 @@ impl Replay {
                 Action::Allow => {}
                 Action::Deny => {
                     replayed.passed = false;
+                    self.note(evidence, Became::Succeeded, false);
                     return self.withdraw(evidence, Withdrawal::Denied).await;
                 }
                 Action::Challenge(kind) => {
@@ -197,18 +241,21 @@ impl Replay {
                     replayed.solved = solves(kind);
                     replayed.passed = replayed.solved;
                     if !replayed.passed {
-                        return;
+                        return self.note(evidence, Became::Succeeded, false);
                     }
                     // Settled as when a held answer is released.
                     teaches = true;
                 }
             }
         }
+        if let Some(became) = population::became(outcome) {
+            self.note(evidence, became, teaches);
+        }
         let (id, at) = (evidence.attempt.id, evidence.attempt.at);
         let login = evidence.login.filter(|_| outcome == Outcome::Succeeded);
         let owner = login.map(|login| Taught { login, suspect });
         // A memory of this process always answers.
-        let _ = self.store.settle(&Settlement { id, outcome, at, teaches, owner }).await;
+        let _ = self.store.settle(&Settlement { teaches, owner, ..Settlement::new(id, outcome, at) }).await;
     }
 
     async fn judge(&self, evidence: &Evidence, route: &Route) -> Decision {
@@ -234,10 +281,14 @@ impl Replay {
         self.count += 1;
         let visitor = gather::Visitor { id: id(attempt.at.0, self.count), at: attempt.at, ip: attempt.ip, bytes: 0 };
         let device = self.brought(attempt).await;
-        let received = Received { header, raw, device };
+        // The file tells what the client sent; that a page was shown over TLS, the headers tell themselves.
+        let way = Way { secure: false, own_tls: false, direct: true };
+        let received = Received { header, raw, way, device };
         let mut evidence =
             gather::evidence(&self.store, &self.keys, &self.live, received, route, captured, visitor).await;
         evidence.clearance = Clearance::NONE;
+        self.paces.note_attempt(&mut evidence.attempt);
+        evidence.site = self.site.clone();
         blind_where_absent(&mut evidence, &self.absent);
         evidence
     }

@@ -8,9 +8,11 @@
 //! needs.
 
 mod cache;
+mod claims;
 mod families;
 mod programs;
 
+use crate::engine::appearance::Claims;
 use crate::engine::attempt::{Agent, AgentKind};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use cache::Cache;
@@ -69,7 +71,11 @@ fn recognize(header: &str) -> Agent {
         Some(os) if !name.is_empty() && !matches!(kind, AgentKind::Crawler(_)) => format!("{name} on {os}").into(),
         _ => name,
     };
-    Agent { kind, name, browser: browser.map(Box::from), os: os.map(Box::from) }
+    let claims = match kind {
+        AgentKind::Browser => claims::claims(header, browser),
+        _ => Claims::default(),
+    };
+    Agent { kind, name, browser: browser.map(Box::from), os: os.map(Box::from), claims }
 }
 
 /// The first product token, for software that nobody knows: at most 32 harmless characters.

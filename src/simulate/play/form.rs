@@ -4,9 +4,10 @@
 //! first of its routes that can be written that way is taken: a path that only a regular expression describes cannot.
 
 use crate::attempt_file::LabelledAttempt;
-use crate::config::settings::{DenyAnswer, FieldSource, PathPattern, Route, Settings, ValuePlace};
+use crate::config::settings::{Amounts, DenyAnswer, FieldSource, PathPattern, Route, Settings, ValuePlace};
 use crate::engine::attempt::Field;
 use crate::engine::event::Event;
+use crate::engine::money::Currency;
 use crate::engine::pattern::Glob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -134,7 +135,10 @@ impl Form {
         }
         for (field, sources) in &self.route.fields {
             let (Some(value), Some(source)) = (value_of(attempt, *field), sources.first()) else { continue };
-            let text = value.into_owned();
+            let text = match (*field, self.route.amounts) {
+                (Field::Amount, Amounts::Minor) => smallest(attempt).to_string(),
+                _ => value.into_owned(),
+            };
             match source {
                 FieldSource::Form(name) => form.push((name.to_string(), text)),
                 FieldSource::Query(name) => query.push((name.to_string(), text)),
@@ -170,6 +174,13 @@ impl Form {
         };
         filled
     }
+}
+
+/// The attempt's amount in its currency's smallest units.
+fn smallest(attempt: &LabelledAttempt) -> u64 {
+    let currency = attempt.fields.currency.as_deref().and_then(Currency::find);
+    let units = 10f64.powi(currency.map_or(2, |currency| currency.decimals.into()));
+    (attempt.fields.amount.unwrap_or_default() * units).round() as u64
 }
 
 fn encoded(pairs: &[(String, String)]) -> String {

@@ -3,6 +3,8 @@
 mod bounds;
 mod holders;
 mod known;
+mod names;
+mod orders;
 pub(in crate::store) mod owners;
 mod refusals;
 mod tokens;
@@ -17,6 +19,8 @@ use crate::engine::evidence::{Account, Counts, Source};
 use bounds::*;
 use holders::*;
 use known::*;
+use names::*;
+use orders::*;
 use owners::*;
 use refusals::*;
 use std::net::IpAddr;
@@ -110,6 +114,7 @@ every_store!(
     an_answer_is_taken_exactly_once,
     what_attempts_share_is_counted_whoever_sends_them,
     what_stands_in_a_form_counts_by_event_and_whatever_is_answered,
+    orders_tell_cards_apart_and_accounts_where_there_is_no_card,
     the_whole_site_is_seen_by_event,
     looking_up_counts_nothing_and_sees_what_an_attempt_would,
     a_device_has_a_past_once_somebody_succeeded_on_it,
@@ -121,6 +126,13 @@ every_store!(
     what_failed_meanwhile_is_read_again,
     any_logins_are_learnt_as_the_pure_form_learns_them;
     not without the remote:
+    an_order_counts_as_what_is_said_of_it_later,
+    what_is_said_of_an_order_twice_counts_once_and_the_last_word_holds,
+    a_word_about_an_order_may_come_before_its_answer,
+    only_who_was_accepted_has_an_order,
+    an_order_is_forgotten_after_a_week,
+    an_order_said_of_in_parallel_counts_once,
+    an_order_of_a_forgotten_account_names_it_no_more,
     a_forgotten_account_is_one_that_never_was,
     forgetting_forgets_the_owner,
 );
@@ -184,6 +196,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         device: DeviceKey::Cookie(name(1 << 40 | u64::from(from))),
         cookie: None,
         told_apart: false,
+        card: None,
         velocities: &[],
         accounts: whom,
     }
@@ -500,75 +513,6 @@ fn a_lost_outcome_does_not_pin_an_attempt_in_flight(make: impl Fn(Limits) -> Sto
     let after = see(&store, &login(7, secs(300), 1, &[name(1)]));
     assert_eq!(after.network.in_flight, 2, "and takes nobody else out of flight");
     assert!(after.network.hour.failed > 0.9);
-}
-
-fn a_source_is_known_by_its_successes_only(make: impl Fn(Limits) -> Store) {
-    let store = make(limits());
-    let known = |id, from, event: Event| {
-        let attempt = Observation { event, ..login(id, NOON, from, &[]) };
-        see(&store, &Observation { accounts: &[name(1)], ..attempt }).account.known_source
-    };
-    assert!(!known(1, 1, Event::Login));
-    settle(&store, 1, Outcome::Failed);
-    assert!(!known(2, 1, Event::Login), "a failure proves nothing");
-    settle(&store, 2, Outcome::Succeeded);
-    assert!(known(3, 1, Event::Login));
-    assert!(!known(4, 2, Event::Register));
-    settle(&store, 4, Outcome::Succeeded);
-    assert!(!known(5, 2, Event::Login), "registering somebody's name proves nothing");
-    // The device alone, elsewhere.
-    let roaming = Observation { network: network(77), accounts: &[name(1)], ..login(6, NOON, 1, &[]) };
-    assert!(see(&store, &roaming).account.known_source);
-    // The network alone: another device behind the same address.
-    let flatmate = Observation { device: DeviceKey::Cookie(name(78)), accounts: &[name(1)], ..login(7, NOON, 1, &[]) };
-    assert!(see(&store, &flatmate).account.known_source);
-}
-
-fn from_here_is_this_source_alone(make: impl Fn(Limits) -> Store) {
-    let store = make(limits());
-    for id in 0..6 {
-        see(&store, &login(id, NOON, id as u32 % 3, &[name(1)]));
-        settle(&store, id, Outcome::Failed);
-    }
-    let history = see(&store, &login(9, NOON, 0, &[name(1)]));
-    check(history.account.recent, [7.0, 6.0, 0.0, 1.0]);
-    check(history.account.from_here, [3.0, 2.0, 0.0, 1.0]);
-    // A new device behind the same address, and the same device behind a new one, are both still here.
-    let new_device = Observation { device: DeviceKey::Cookie(name(500)), ..login(10, NOON, 0, &[]) };
-    let history = see(&store, &Observation { accounts: &[name(1)], ..new_device });
-    check(history.account.from_here, [4.0, 2.0, 0.0, 2.0]);
-    let new_network = Observation { network: network(500), ..login(11, NOON, 0, &[]) };
-    let history = see(&store, &Observation { accounts: &[name(1)], ..new_network });
-    check(history.account.from_here, [4.0, 2.0, 0.0, 2.0]);
-}
-
-fn two_names_of_one_account_are_counted_together(make: impl Fn(Limits) -> Store) {
-    let store = make(limits());
-    let (email, user) = (name(1), name(2));
-    for id in 0..3 {
-        see(&store, &login(id, NOON, 1, &[email, user]));
-        settle(&store, id, Outcome::Failed);
-    }
-    for (id, names) in [(3, [user].as_slice()), (4, &[email]), (5, &[user, email])] {
-        let history = see(&store, &login(id, NOON, 2, names));
-        assert_eq!(history.account.recent.failed, 3.0, "{names:?}");
-    }
-    let history = see(&store, &login(6, NOON, 1, &[email, email, user]));
-    assert_eq!(history.network.accounts, 1, "one attempt is on one account, whatever it is called");
-    check(history.account.recent, [6.0, 3.0, 0.0, 3.0]);
-    assert_eq!(history.account.in_flight, 3);
-}
-
-fn a_stranger_cannot_be_tied_to_an_account(make: impl Fn(Limits) -> Store) {
-    let store = make(limits());
-    let (mine, victim) = (name(1), name(2));
-    for id in 0..5 {
-        see(&store, &login(id, NOON, 1, &[mine, victim]));
-        settle(&store, id, Outcome::Succeeded);
-    }
-    let history = see(&store, &login(9, NOON, 1, &[victim]));
-    assert!(!history.account.known_source);
-    assert_eq!(history.account.recent.succeeded, 0.0);
 }
 
 fn harmless_successes_do_not_drown_failures(make: impl Fn(Limits) -> Store) {

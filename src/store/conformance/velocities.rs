@@ -46,6 +46,32 @@ pub(super) fn what_stands_in_a_form_counts_by_event_and_whatever_is_answered(mak
     assert_eq!(answers(&seen), [1.0, 0.0, 0.0]);
 }
 
+pub(super) fn orders_tell_cards_apart_and_accounts_where_there_is_no_card(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let keys =
+        [EntityKind::NetworkCards, EntityKind::Phone].map(|kind| VelocityKey::new(kind, &Event::Checkout, [7; 16]));
+    let order = |id: u128, card: Option<u64>, account: u64| {
+        let accounts = [name(account)];
+        let event = Event::Checkout;
+        let card = card.map(|number| name(500 + number));
+        let history = see(&store, &Observation { event, card, velocities: &keys, ..login(id, NOON, 1, &accounts) });
+        settle(&store, id, if id.is_multiple_of(2) { Outcome::Failed } else { Outcome::Succeeded });
+        [EntityKind::NetworkCards, EntityKind::Phone].map(|kind| history.velocity(kind).unwrap().accounts)
+    };
+    // One account, three cards.
+    assert_eq!([order(0, Some(1), 1), order(1, Some(2), 1), order(2, Some(3), 1)], [[1, 1], [2, 1], [3, 1]]);
+    // The same card for two others.
+    assert_eq!([order(3, Some(3), 2), order(4, Some(3), 3)], [[3, 2], [3, 3]]);
+    // Without a card.
+    assert_eq!([order(5, None, 4), order(6, None, 4)], [[4, 4], [4, 4]]);
+    let failed = |kind: usize| match wait(store.look_up(Entity::Velocity(keys[kind]), NOON)).unwrap() {
+        Some(Known::Velocity(seen)) => (seen.answered_accounts, seen.failed_accounts),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(failed(0), (4, 3));
+    assert_eq!(failed(1), (4, 3));
+}
+
 pub(super) fn the_whole_site_is_seen_by_event(make: impl Fn(Limits) -> Store) {
     let store = make(limits());
     assert_eq!(wait(store.site(NOON)).unwrap().events, []);

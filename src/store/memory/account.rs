@@ -176,6 +176,7 @@ impl AccountEntry {
             in_flight: self.in_flight.total(),
             known_source: self.known.contains(&here.network)
                 || (here.device_is_proof && self.known.contains(&here.device)),
+            owned: !self.known.is_empty(),
             usual: self.usual(),
         }
     }
@@ -193,6 +194,7 @@ impl AccountEntry {
         let account = Account {
             recent: entry.all,
             in_flight: entry.in_flight.total(),
+            owned: !entry.known.is_empty(),
             usual: entry.usual(),
             ..Account::default()
         };

@@ -4,14 +4,16 @@
 //! Reading works on a copy that is brought to the present, so that looking at somebody leaves no trace in what the gate
 //! knows of them. Forgetting is for good when it returns: the file is written anew without the account, because entries that
 //! were evicted, and earlier states of one that was not, are still in it. (What sources keep of the accounts they tried is 26
-//! bits of a keyed hash for two hours, which names nobody.)
+//! bits of a keyed hash for two hours, which names nobody; how many cards an account tried goes with the account.)
 
 use super::Memory;
 use crate::engine::attempt::Pseudonym;
-use crate::engine::evidence::Site;
+use crate::engine::event::Event;
+use crate::engine::evidence::{EntityKind, Site};
 use crate::engine::time::Timestamp;
 use crate::store::VelocityKey;
 use crate::store::{Entity, Known, StoreError};
+use std::sync::Arc;
 
 impl Memory {
     pub fn look_up(&self, entity: Entity, at: Timestamp) -> Option<Known> {
@@ -34,15 +36,17 @@ impl Memory {
             let known = self.velocities.peek(&key, |entry| entry.read_at(at))?;
             Some((event, known))
         };
-        Site { at, events: VelocityKey::sites().filter_map(seen).collect() }
+        Site { at, events: VelocityKey::sites().filter_map(seen).collect(), campaigns: Arc::default() }
     }
 
     /// Takes its time where the store is kept on disk: everything is written.
     pub fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
-        let known = self.accounts.remove(&account) | self.profiles.remove(&account);
+        let orders = VelocityKey::new(EntityKind::AccountCards, &Event::Checkout, account.0);
+        let known = self.accounts.remove(&account) | self.profiles.remove(&account) | self.velocities.remove(&orders);
         self.open.forget(account);
         self.held.forget(account);
         self.holders.revise(|entry| entry.forget(&account));
+        self.orders.revise(|entry| entry.forget(&account));
         self.write_without_history()?;
         Ok(known)
     }

@@ -11,7 +11,7 @@
 //! has a serial: one that was evicted and made anew in the meantime is left alone).
 //!
 //! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 176, whatever
-//! else attempts share 120, holder 128 bytes, open attempt 264 and 24 for each of its velocities. On top comes what an
+//! else attempts share 120, holder 128 bytes, open attempt 280 and 24 for each of its velocities. On top comes what an
 //! entry grows by use: 40 bytes for the second to fourth account of a source, at most 768 (a source with more than 64
 //! accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known ones), and 40 for each recent
 //! source of an account that was refused; 96 for a source and 48 for an account that was ever busy (what is usual for it);
@@ -32,6 +32,7 @@ mod in_flight;
 mod known;
 pub(super) mod learned;
 pub(super) mod open;
+mod orders;
 pub(super) mod owners;
 mod sharded;
 pub(super) mod source;
@@ -44,6 +45,7 @@ use self::burnt::Burnt;
 use self::held::Held;
 use self::holder::HolderEntry;
 use self::open::{Counted, Open, OpenAttempts, Standing, Turn};
+use self::orders::OrderEntry;
 use self::sharded::Sharded;
 use self::source::SourceEntry;
 use self::state::{Collecting, Keeping};
@@ -51,7 +53,7 @@ use self::turnstile::Turnstile;
 use self::velocity::VelocityEntry;
 use super::Taught;
 use super::{Burn, DeviceKey, MOST_ALIASES, Observation, Settled, Settlement, Stats, StoreError, Withdrawal};
-use super::{MOST_VELOCITIES, VelocityKey};
+use super::{MOST_VELOCITIES, VelocityKey, told_apart_at};
 use crate::engine::attempt::{AttemptId, Network, Pseudonym};
 use crate::engine::evidence::{Account, History};
 use crate::engine::freeman::live::{Profile, Totals, Value};
@@ -85,7 +87,8 @@ pub struct Limits {
     pub listed: usize,
 }
 
-/// Tables' worth of bytes: networks, devices, accounts, velocities and holders one each, profiles and values half of one.
+/// Tables' worth of bytes: networks, devices, accounts and holders one each, velocities and orders one together, profiles
+/// and values half of one.
 pub const TABLES: usize = 6;
 
 /// Bytes for each entry unless said otherwise: a million networks, devices and accounts take 1.125 GiB at most, and with
@@ -114,6 +117,8 @@ pub struct Memory {
     accounts: Sharded<Pseudonym, AccountEntry>,
     velocities: Sharded<VelocityKey, VelocityEntry>,
     holders: Sharded<Pseudonym, HolderEntry>,
+    /// Attempts that were accepted with an order, by its name.
+    orders: Sharded<Pseudonym, OrderEntry>,
     /// Whose account it is; of those that ever succeeded.
     profiles: Sharded<Pseudonym, Profile>,
     /// Everybody's logins by what they show.
@@ -151,8 +156,9 @@ impl Memory {
             networks: Sharded::new("network", limits.entries, limits.bytes, noting),
             devices: Sharded::new("device", limits.entries, limits.bytes, noting),
             accounts: Sharded::new("account", limits.entries, limits.bytes, noting),
-            velocities: Sharded::new("velocity", limits.entries, limits.bytes, noting),
+            velocities: Sharded::new("velocity", limits.entries, limits.bytes - limits.bytes / 4, noting),
             holders: Sharded::new("holder", limits.entries, limits.bytes, noting),
+            orders: Sharded::new("order", limits.open, limits.bytes / 4, noting),
             profiles: Sharded::new("profile", limits.entries, limits.bytes / 2, noting),
             values: Sharded::new("value", limits.entries, limits.bytes / 2, noting),
             totals: Mutex::default(),
@@ -216,8 +222,9 @@ impl Memory {
         let mut velocities = Vec::with_capacity(keys.len());
         let count = |&key: &VelocityKey| {
             let change = Standing::InFlight.at_velocity(key.kind, secret);
+            let member = seen.told_apart_at(key.kind);
             let (read, serial) = self.velocities.update(key, VelocityEntry::new, |entry| {
-                entry.arrive(at, change, accounts.first());
+                entry.arrive(at, change, member.as_ref());
                 entry.read()
             });
             velocities.push((key.kind, read));
@@ -237,6 +244,7 @@ impl Memory {
                 device: Counted { key: seen.device, serial: device_serial },
                 holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
                 accounts: aliases,
+                card: seen.card,
                 velocities: counted,
             },
         );
@@ -244,12 +252,22 @@ impl Memory {
     }
 
     pub fn settle(&self, settlement: &Settlement) -> Settled {
-        let Settlement { id, outcome, at, teaches, owner } = *settlement;
-        self.turn(id, Standing::Answered(outcome), at, teaches, owner)
+        let Settlement { id, outcome, at, teaches, owner, order } = *settlement;
+        let to = Standing::Answered(outcome);
+        let order = order.filter(|_| orders::is_accepted(to));
+        let Some(Turn { from, open }) = self.open.turn(id, to, at, order.is_some()) else { return Settled::NotOpen };
+        self.count(id, &open, (from, to), teaches, owner);
+        if let Some(order) = order {
+            self.accept(order, id, Open { standing: to, ..open }, at);
+        }
+        Settled::Counted
     }
 
     pub fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {
-        self.turn(id, Standing::Withdrawn(how), at, false, None)
+        let to = Standing::Withdrawn(how);
+        let Some(Turn { from, open }) = self.open.turn(id, to, at, false) else { return Settled::NotOpen };
+        self.count(id, &open, (from, to), false, None);
+        Settled::Counted
     }
 
     pub fn burn(&self, token: [u8; 16], lifetime: Duration, at: Timestamp) -> Result<Burn, StoreError> {
@@ -301,6 +319,7 @@ impl Memory {
                 self.accounts.stats(),
                 self.velocities.stats(),
                 self.holders.stats(),
+                self.orders.stats(),
                 self.profiles.stats(),
                 self.values.stats(),
                 self.open.stats(),
@@ -315,9 +334,15 @@ impl Memory {
         }
     }
 
-    /// Moves an open attempt to another standing, and every counter it stands in with it.
-    fn turn(&self, id: AttemptId, to: Standing, at: Timestamp, teaches: bool, owner: Option<Taught>) -> Settled {
-        let Some(Turn { from, open }) = self.open.turn(id, to, at) else { return Settled::NotOpen };
+    /// Moves every counter that an attempt stands in from one standing to another.
+    fn count(
+        &self,
+        id: AttemptId,
+        open: &Open,
+        (from, to): (Standing, Standing),
+        teaches: bool,
+        owner: Option<Taught>,
+    ) {
         let landed = from == Standing::InFlight;
         let failed = to == Standing::Answered(Outcome::Failed);
         let answered = open.secret && to.tells(open.told_apart);
@@ -350,10 +375,11 @@ impl Memory {
         for Counted { key, serial } in &open.velocities {
             let change = to.at_velocity(key.kind, open.secret) - from.at_velocity(key.kind, open.secret);
             let answered = (open.secret || key.kind.is_by_event()) && to.tells(open.told_apart);
+            let member = told_apart_at(key.kind, open.card, account);
             self.velocities.existing(key, *serial, |entry| {
                 entry.turn(open.at, change);
-                if let (true, Some(account)) = (answered, &account) {
-                    entry.answer(open.at, account, failed);
+                if let (true, Some(member)) = (answered, &member) {
+                    entry.answer(open.at, member, failed);
                 }
             });
         }
@@ -387,7 +413,6 @@ impl Memory {
             (Standing::Withdrawn(_), Some(account)) if open.proves_identity => self.drop_pending(account, id),
             _ => {}
         }
-        Settled::Counted
     }
 
     fn tag(&self, source: impl Hash) -> u64 {
@@ -414,6 +439,7 @@ pub(super) fn larger(account: &Account, alias: &Account) -> Account {
         refused_here: decay::larger(account.refused_here, alias.refused_here),
         in_flight: account.in_flight.max(alias.in_flight),
         known_source: account.known_source,
+        owned: account.owned,
         usual: account.usual,
     }
 }
@@ -445,6 +471,7 @@ mod tests {
                     renewed: AT,
                 }),
                 told_apart: true,
+                card: None,
                 velocities: &[VelocityKey::of_number(EntityKind::Fingerprint, source.into())],
                 accounts: &[Pseudonym(
                     u128::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),

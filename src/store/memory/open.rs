@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Longest wait for an outcome: a held answer's five minutes, doubled.
 pub const LONGEST: Duration = Duration::from_secs(600);
 /// Bytes of one beside its velocities; a test beside the maps holds it.
-pub const FIXED: usize = 264;
+pub const FIXED: usize = 280;
 /// Bytes of one with as many velocities as there can be.
 const BYTES: usize = FIXED + MOST_VELOCITIES * size_of::<Counted<VelocityKey>>();
 /// How many that waited too long are dropped for each that arrives: more than one, so that the table shrinks.
@@ -142,6 +142,8 @@ pub struct Open {
     pub holder: Option<Pseudonym>,
     /// By place in the observation.
     pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
+    /// The card of an order.
+    pub card: Option<Pseudonym>,
     pub velocities: Box<[Counted<VelocityKey>]>,
 }
 
@@ -204,15 +206,15 @@ impl OpenAttempts {
     }
 
     /// Moves an attempt to `next` if it may go there; the caller then moves its counts. Whoever is told of the turn is
-    /// the only one.
-    pub fn turn(&self, id: AttemptId, next: Standing, at: Timestamp) -> Option<Turn> {
+    /// the only one. `leaves`: whatever follows is told elsewhere.
+    pub fn turn(&self, id: AttemptId, next: Standing, at: Timestamp, leaves: bool) -> Option<Turn> {
         let mut shard = self.shard(id).lock();
         let open = shard.cache.peek_mut(&id)?;
         let (from, expired) = (open.standing, at.since(open.at) > LONGEST);
         if expired || !from.may_become(next) {
             return None;
         }
-        if !next.is_final() {
+        if !next.is_final() && !leaves {
             open.standing = next;
             let open = open.clone();
             self.note(&mut shard, id);
@@ -347,7 +349,7 @@ impl OpenAttempts {
 }
 
 kept!(Counted<K> { key, serial });
-kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts, velocities });
+kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts, card, velocities });
 
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {

@@ -107,6 +107,8 @@ kept!(Ownership {
     population,
     likelihood,
     seen,
+    values,
+    common,
     device,
     devices,
     here,

@@ -203,7 +203,10 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
 
     /// Takes the entry of `key` out. Whether there was one.
     pub fn remove(&self, key: &K) -> bool {
-        self.shard(key).lock().cache.pop(key).is_some()
+        let mut shard = self.shard(key).lock();
+        let Some(entry) = shard.cache.pop(key) else { return false };
+        shard.grown -= entry.value.grown();
+        true
     }
 
     /// How many parts [`Sharded::changed`] and [`Sharded::keys`] ask for.

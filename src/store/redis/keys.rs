@@ -2,7 +2,7 @@
 //!
 //! `<prefix>:<kind><16 bytes>` (what there is one of: `<prefix>:<name>`), the kind a letter: `m` network, `e` device,
 //! `u` account, `v` anything else of an attempt, `o` attempt, `b` burnt token, `h` held answer, `q` what is known of a
-//! device by its cookie, `p` profile of an account, `w` value that logins show. One thing is one key with one string under it, so a
+//! device by its cookie, `r` order that was accepted, `p` profile of an account, `w` value that logins show. One thing is one key with one string under it, so a
 //! script never needs two keys and every key may live in whatever slot of a cluster its hash says: load is spread by
 //! the things themselves, and no hash tag is used (a tag that kept an attempt's keys together would have to put its
 //! network, its device and its account into one slot with it, and those are shared with other attempts). What is stored
@@ -31,6 +31,7 @@ pub enum Kind {
     Token,
     Held,
     Holder,
+    Order,
     Profile,
     Value,
 }
@@ -46,6 +47,7 @@ impl Kind {
             Kind::Token => b'b',
             Kind::Held => b'h',
             Kind::Holder => b'q',
+            Kind::Order => b'r',
             Kind::Profile => b'p',
             Kind::Value => b'w',
         }

@@ -20,7 +20,7 @@
 //!
 //! **Everything expires.** [`keys`] says what things are called; sources and accounts live a day after their last
 //! attempt, accounts with known sources 90 days, profiles 395 and values 183 days after their last
-//! login, attempts 15 minutes, tokens and held answers as long as asked. The
+//! login, attempts 15 minutes, orders that were accepted a week, tokens and held answers as long as asked. The
 //! server must not evict (`noeviction`): then it refuses when it is full, which is told as [`StoreError::Full`], and
 //! never makes a burnt token good again.
 //!
@@ -31,9 +31,11 @@
 
 mod fault;
 mod greeting;
+mod halves;
 mod keys;
 mod link;
 mod lists;
+mod orders;
 mod owners;
 mod record;
 mod scripts;
@@ -42,6 +44,7 @@ pub(in crate::store) mod server;
 #[cfg(test)]
 pub(in crate::store) mod tests;
 
+use self::halves::{Half, Halves};
 use self::keys::{Keys, Kind};
 use self::link::{Asker, Link, Timing};
 use self::owners::Learning;
@@ -54,21 +57,21 @@ use super::memory::open::{LONGEST, Standing};
 use super::memory::source::SourceEntry;
 use super::memory::state::kept::Kept;
 use super::memory::velocity::VelocityEntry;
+use super::order::is_accepted;
 use super::{
     Burn, DeviceKey, Entity, Known, MOST_ALIASES, Observation, Presented, Settled, Settlement, Stats, StoreError,
     Withdrawal, memory,
 };
-use super::{MOST_VELOCITIES, VelocityKey};
+use super::{MOST_VELOCITIES, VelocityKey, told_apart_at};
 use crate::config::settings::RedisSettings;
 use crate::engine::attempt::{AttemptId, Pseudonym};
-use crate::engine::evidence::{Account, History, Site};
+use crate::engine::event::Event;
+use crate::engine::evidence::{Account, EntityKind, History, Site};
 use crate::engine::holder::Holder;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
 use ::redis::Value;
 use bytes::Bytes;
-use parking_lot::Mutex;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -78,8 +81,6 @@ use tokio::time::timeout;
 const RECORD: Duration = Duration::from_secs(15 * 60);
 /// How long is waited for an answer where no visitor waits.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Most outcomes that wait half told.
-const MOST_HALVES: usize = 65_536;
 /// How often closing looks whether everything is told.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -170,23 +171,21 @@ impl Redis {
     }
 
     pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let Settlement { id, outcome, at, teaches, owner } = *settlement;
-        self.turn(id, (Standing::Answered(outcome), teaches), owner, at, self.deadline).await
+        self.turn(Turning::answered(settlement), self.deadline).await
     }
 
     pub async fn withdraw(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, (Standing::Withdrawn(how), false), None, at, self.deadline).await
+        self.turn(Turning::withdrawn(id, how, at), self.deadline).await
     }
 
     /// Counts what became of an attempt at `at`, while the store could not be asked.
     pub async fn settle_late(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
-        let Settlement { id, outcome, at, teaches, owner } = *settlement;
-        self.turn(id, (Standing::Answered(outcome), teaches), owner, at, PATIENCE).await
+        self.turn(Turning::answered(settlement), PATIENCE).await
     }
 
     /// The same for one that the application never got to answer.
     pub async fn withdraw_late(&self, id: AttemptId, how: Withdrawal, at: Timestamp) -> Result<Settled, StoreError> {
-        self.turn(id, (Standing::Withdrawn(how), false), None, at, PATIENCE).await
+        self.turn(Turning::withdrawn(id, how, at), PATIENCE).await
     }
 
     /// Spends a token under a mark. [`Burn::First`] also if it was spent under this very mark before: whoever was not
@@ -267,7 +266,7 @@ impl Redis {
         let key = |key| self.keys.key(Kind::Velocity, &self.keys.velocity(key));
         let calls: Vec<Call> = keys.into_iter().map(|one| Call::command("GET", key(one))).collect();
         let answers = self.link.asker().ask(&calls, PATIENCE, "question").await?;
-        let mut site = Site { at, events: Vec::new() };
+        let mut site = Site { at, ..Site::default() };
         for (event, answer) in events.into_iter().zip(&answers) {
             if *answer != Value::Nil {
                 site.events.push((event, entry::<VelocityEntry>(answer)?.read_at(at)));
@@ -278,7 +277,9 @@ impl Redis {
     /// Forgets an account's entry and profile. Records of its attempts that are under way name it for a quarter of an hour more,
     /// and bring nobody back: an outcome makes no entry, and is not counted into a later one.
     pub async fn forget(&self, account: Pseudonym) -> Result<bool, StoreError> {
-        let keys = [self.keys.account(&account), self.keys.key(Kind::Profile, &account.0)];
+        let orders = VelocityKey::new(EntityKind::AccountCards, &Event::Checkout, account.0);
+        let orders = self.keys.key(Kind::Velocity, &self.keys.velocity(orders));
+        let keys = [self.keys.account(&account), self.keys.key(Kind::Profile, &account.0), orders];
         let calls = keys.map(|key| Call::command("DEL", key));
         Ok(self.link.asker().ask(&calls, PATIENCE, "question").await?.contains(&Value::Int(1)))
     }
@@ -316,19 +317,12 @@ impl Redis {
     }
 
     /// Moves an attempt to another standing, and every counter it stands in with it. Goes on when the caller is gone.
-    async fn turn(
-        &self,
-        id: AttemptId,
-        to: (Standing, bool),
-        owner: Option<Taught>,
-        at: Timestamp,
-        patience: Duration,
-    ) -> Result<Settled, StoreError> {
+    async fn turn(&self, turning: Turning, patience: Duration) -> Result<Settled, StoreError> {
         let (asker, keys, halves) = (self.link.asker(), self.keys.clone(), self.halves.clone());
         let under_way = UnderWay::of(&self.under_way);
         let work = async move {
             let _under_way = under_way;
-            turn(asker, &keys, &halves, id, to, owner, at).await
+            turn(asker, &keys, &halves, turning).await
         };
         let stopping = || StoreError::Down("the gate is stopping".into());
         let work = self.link.spawn(work).ok_or_else(stopping)?;
@@ -340,15 +334,31 @@ impl Redis {
     }
 }
 
-async fn turn(
-    mut asker: Asker,
-    keys: &Keys,
-    halves: &Halves,
+/// What an attempt is to become.
+struct Turning {
     id: AttemptId,
-    (to, teaches): (Standing, bool),
-    owner: Option<Taught>,
+    to: Standing,
     at: Timestamp,
-) -> Result<Settled, StoreError> {
+    teaches: bool,
+    owner: Option<Taught>,
+    /// The order that it is remembered by from now on.
+    order: Option<Pseudonym>,
+}
+
+impl Turning {
+    fn answered(settlement: &Settlement) -> Turning {
+        let Settlement { id, outcome, at, teaches, owner, order } = *settlement;
+        let order = order.filter(|_| is_accepted(outcome));
+        Turning { id, to: Standing::Answered(outcome), at, teaches, owner, order }
+    }
+
+    fn withdrawn(id: AttemptId, how: Withdrawal, at: Timestamp) -> Turning {
+        Turning { id, to: Standing::Withdrawn(how), at, teaches: false, owner: None, order: None }
+    }
+}
+
+async fn turn(mut asker: Asker, keys: &Keys, halves: &Halves, turning: Turning) -> Result<Settled, StoreError> {
+    let Turning { id, to, at, teaches, owner, order } = turning;
     if let Some(half) = halves.take(id) {
         let same = half.to == to;
         half.finish(&mut asker, halves).await?;
@@ -359,7 +369,9 @@ async fn turn(
     let from = record::reachable_from(to);
     // What is learnt of the owner is read in the same round trip, before it is known whether there is anything to learn.
     let owner = owner.filter(|_| to == Standing::Answered(Outcome::Succeeded));
-    let mut calls = vec![Call::turn(keys.attempt(id), at, record::code(to), from, to.is_final(), LONGEST)];
+    // Of an order that was accepted whatever follows is told by the order.
+    let is_final = to.is_final() || order.is_some();
+    let mut calls = vec![Call::turn(keys.attempt(id), at, record::code(to), from, is_final, LONGEST)];
     calls.extend(owner.iter().flat_map(|taught| Learning::asks(keys, taught)));
     let answers = asker.ask(&calls, PATIENCE, "outcome").await?;
     let (record, read) = match &answers[..] {
@@ -383,56 +395,10 @@ async fn turn(
     if let (Some(learning), Some(answer)) = (learning, answer) {
         learning.settle(&mut asker, keys, answer).await?;
     }
+    if let Some(order) = order {
+        orders::accept(&mut asker, keys, order, id, &Record { standing: to, ..record }, at).await?;
+    }
     Ok(Settled::Counted)
-}
-
-/// The second half of settling an attempt: its record is turned, and the counts are to be moved.
-struct Half {
-    id: AttemptId,
-    to: Standing,
-    calls: Vec<Call>,
-}
-
-impl std::fmt::Debug for Half {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Half").field("id", &self.id).field("to", &self.to).finish_non_exhaustive()
-    }
-}
-
-impl Half {
-    /// Moves the counts. If the server would not, or could not be asked, that is left for the next who asks about this
-    /// attempt, since its record says that it is done. Whether a server that did not answer has moved them nobody knows;
-    /// then they are left as they are, for one attempt that counts twice is no better than one that does not.
-    /// What the last call was answered.
-    async fn finish(self, asker: &mut Asker, halves: &Halves) -> Result<Option<Value>, StoreError> {
-        let answer = asker.ask(&self.calls, PATIENCE, "outcome").await;
-        let refused = matches!(
-            answer,
-            Err(StoreError::ReadOnly(_) | StoreError::FailingOver(_) | StoreError::Full(_) | StoreError::Refused(_))
-        );
-        if refused {
-            halves.put(self);
-        }
-        answer.map(|mut answers| answers.pop())
-    }
-}
-
-/// Halves that wait for the server, bounded: only faults make them.
-#[derive(Clone, Debug, Default)]
-struct Halves(Arc<Mutex<HashMap<AttemptId, Half>>>);
-
-impl Halves {
-    fn put(&self, half: Half) {
-        let mut waiting = self.0.lock();
-        if waiting.len() < MOST_HALVES {
-            waiting.insert(half.id, half);
-        }
-    }
-
-    fn take(&self, id: AttemptId) -> Option<Half> {
-        let mut waiting = self.0.lock();
-        if waiting.is_empty() { None } else { waiting.remove(&id) }
-    }
 }
 
 /// Counts itself for as long as it lives.
@@ -477,6 +443,7 @@ impl Arriving {
             device: keys.device(seen.device),
             holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
             accounts,
+            card: seen.card,
             velocities: seen
                 .velocities
                 .iter()
@@ -509,7 +476,8 @@ impl Arriving {
         }));
         calls.extend(velocities.iter().map(|(kind, id)| {
             let arrived = Standing::InFlight.at_velocity(*kind, *secret);
-            Call::arrive_at_velocity(keys.key(Kind::Velocity, id), how, *at, arrived, first)
+            let member = self.record.told_apart_at(*kind);
+            Call::arrive_at_velocity(keys.key(Kind::Velocity, id), how, *at, arrived, member.as_ref().map(|one| &one.0))
         }));
         calls.extend(self.cookie.map(|cookie| Call::present(keys.holder(cookie.id), *at, &cookie)));
         calls
@@ -517,6 +485,10 @@ impl Arriving {
 }
 
 impl Record {
+    fn told_apart_at(&self, kind: EntityKind) -> Option<Pseudonym> {
+        told_apart_at(kind, self.card, self.accounts.first().copied())
+    }
+
     fn from(&self) -> From {
         From { network: self.network, device: self.device, device_is_proof: self.device_is_proof }
     }
@@ -562,7 +534,9 @@ impl Record {
         calls.extend(self.velocities.iter().map(|(kind, id)| {
             let change = to.at_velocity(*kind, secret) - from.at_velocity(*kind, secret);
             let answered = if kind.is_by_event() { answer } else { answered };
-            Call::turn_at_velocity(keys.key(Kind::Velocity, id), at, change, answered, first_account)
+            let member = self.told_apart_at(*kind);
+            let member = member.as_ref().map(|one| &one.0);
+            Call::turn_at_velocity(keys.key(Kind::Velocity, id), at, change, answered, member)
         }));
         if let (true, Some(holder), Some(account)) = (succeeded && !suspect, self.holder, self.accounts.first()) {
             calls.push(Call::succeed(keys.holder(holder), at, account, self.proves_identity));

@@ -31,6 +31,7 @@ const TOLD_APART: u8 = 2;
 const PROVES_IDENTITY: u8 = 4;
 const DEVICE_IS_PROOF: u8 = 8;
 const HOLDER: u8 = 16;
+const CARD: u8 = 32;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -50,6 +51,8 @@ pub struct Record {
     pub holder: Option<Pseudonym>,
     /// Each name once, the login identifier first.
     pub accounts: Vec<Pseudonym>,
+    /// The card of an order.
+    pub card: Option<Pseudonym>,
     /// What else of it is counted, and under which key's id.
     pub velocities: Vec<(EntityKind, [u8; 16])>,
 }
@@ -66,7 +69,7 @@ pub fn reachable_from(next: Standing) -> Vec<u8> {
 
 impl Record {
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(11 + 48 + 16 * (self.accounts.len() + 1) + 17 * self.velocities.len());
+        let mut bytes = Vec::with_capacity(11 + 48 + 16 * (self.accounts.len() + 2) + 17 * self.velocities.len());
         bytes.push(code(self.standing));
         bytes.extend_from_slice(&self.at.0.to_le_bytes());
         let flags = [
@@ -75,6 +78,7 @@ impl Record {
             (self.proves_identity, PROVES_IDENTITY),
             (self.device_is_proof, DEVICE_IS_PROOF),
             (self.holder.is_some(), HOLDER),
+            (self.card.is_some(), CARD),
         ];
         bytes.push(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
         for source in [self.network, self.device] {
@@ -82,7 +86,7 @@ impl Record {
             bytes.extend_from_slice(&source.tag);
         }
         bytes.push(self.accounts.len() as u8);
-        for account in self.accounts.iter().chain(&self.holder) {
+        for account in self.accounts.iter().chain(&self.holder).chain(&self.card) {
             bytes.extend_from_slice(&account.0);
         }
         for (kind, id) in &self.velocities {
@@ -104,10 +108,12 @@ impl Record {
         let [count] = *array(from)?;
         let (accounts, rest) = bytes.split_at_checked(16 * usize::from(count))?;
         let (accounts, _) = accounts.as_chunks::<16>();
-        let (holder, rest) = match flags & HOLDER {
-            0 => (None, rest),
-            _ => rest.split_first_chunk::<16>().map(|(id, rest)| (Some(Pseudonym(*id)), rest))?,
+        let rest = &mut &*rest;
+        let mut one_if = |flag: u8| match flags & flag {
+            0 => Some(None),
+            _ => array(rest).map(|id| Some(Pseudonym(*id))),
         };
+        let (holder, card) = (one_if(HOLDER)?, one_if(CARD)?);
         let (velocities, rest) = rest.as_chunks::<17>();
         if !rest.is_empty() || accounts.len() > MOST_ALIASES || velocities.len() > MOST_VELOCITIES {
             return None;
@@ -126,6 +132,7 @@ impl Record {
             device,
             holder,
             accounts: accounts.iter().map(|account| Pseudonym(*account)).collect(),
+            card,
             velocities: velocities.iter().map(velocity).collect::<Option<_>>()?,
         })
     }
@@ -156,6 +163,7 @@ mod tests {
                 device: source(7),
                 holder: (place % 2 == 1).then_some(Pseudonym([9; 16])),
                 accounts: (0..place.min(MOST_ALIASES)).map(|account| Pseudonym([account as u8; 16])).collect(),
+                card: (place % 3 == 1).then_some(Pseudonym([8; 16])),
                 velocities: EntityKind::ALL[..place.min(MOST_VELOCITIES)].iter().map(|kind| (*kind, [3; 16])).collect(),
             };
             let bytes = record.to_bytes();

@@ -40,6 +40,8 @@ static ACCOUNT_SCRIPT: LazyLock<Counting> =
 static HOLDER_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("holder.lua")));
 static ATTEMPT_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("attempt.lua")));
 
+static ORDER_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("order.lua")));
+
 static BURN_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("burn.lua")));
 
 static PROFILE_SCRIPT: LazyLock<Counting> = LazyLock::new(|| Counting::new(include_str!("profile.lua")));
@@ -234,6 +236,15 @@ impl Call {
             .with(from)
             .with(if is_final { "f" } else { "" })
             .with(millis(longest))
+    }
+
+    /// `mode` of `order.lua`, on an order that is forgotten so long after `at`.
+    pub fn order(key: Vec<u8>, mode: &'static str, at: Timestamp, remembered: Duration) -> Call {
+        Call::script(&ORDER_SCRIPT, key)
+            .with(mode)
+            .with(number(at.0))
+            .with(number(at.after(remembered).0))
+            .with(millis(remembered))
     }
 
     pub fn burn(key: Vec<u8>, mark: [u8; 16], lifetime: Duration) -> Call {

@@ -46,7 +46,9 @@ use self::pending::{Backlog, HeldHere, SpentHere, Told, When};
 use self::remote::Mark;
 use super::memory::{Limits, Memory};
 use super::observed::Observed;
-use super::{Burn, Entity, Known, Observation, Seen, Settled, Settlement, Stats, StoreError, Withdrawal};
+use super::{
+    Burn, Concluded, Conclusion, Entity, Known, Observation, Seen, Settled, Settlement, Stats, StoreError, Withdrawal,
+};
 use super::{Proof, Proven};
 use crate::config::settings::Tokens;
 use crate::engine::attempt::{AttemptId, Pseudonym};
@@ -204,6 +206,17 @@ impl Shared {
             Ok(owner) => Proven { owner: Box::new(owner), missing: None },
             Err(why) => Proven { owner: here, missing: Some(why) },
         }
+    }
+
+    /// What the fleet knows of the order. Not while the remote is away: whoever says it says it again, and only the fleet knows
+    /// which gate the order went through.
+    pub async fn conclude(self: &Arc<Self>, said: &Conclusion) -> Result<Concluded, StoreError> {
+        if !self.breaker.is_closed() {
+            return Err(self.breaker.cause());
+        }
+        let concluded = self.noted(self.remote.conclude(said).await)?;
+        self.local.conclude(said);
+        Ok(concluded)
     }
 
     pub async fn withdraw(self: &Arc<Self>, id: AttemptId, how: Withdrawal, at: Timestamp) -> Settled {

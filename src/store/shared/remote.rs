@@ -11,9 +11,9 @@ use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::{History, Site};
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
-use crate::store::Proof;
 use crate::store::redis::Redis;
 use crate::store::{Burn, Entity, Known, Observation, ServerStats, Settled, Settlement, StoreError, Withdrawal};
+use crate::store::{Concluded, Conclusion, Proof};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -52,6 +52,14 @@ impl Remote {
             Remote::Redis(redis) => redis.settle(settlement).await,
             #[cfg(test)]
             Remote::Scripted(scripted) => scripted.settle(settlement).await,
+        }
+    }
+
+    pub async fn conclude(&self, said: &Conclusion) -> Result<Concluded, StoreError> {
+        match self {
+            Remote::Redis(redis) => redis.conclude(said).await,
+            #[cfg(test)]
+            Remote::Scripted(scripted) => scripted.conclude(said).await,
         }
     }
 

@@ -6,9 +6,9 @@ use crate::engine::attempt::{AttemptId, Pseudonym};
 use crate::engine::evidence::{History, Site};
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
-use crate::store::Proof;
 use crate::store::memory::{Limits, Memory};
 use crate::store::{Burn, Entity, Known, Observation, Settled, Settlement, StoreError, Withdrawal};
+use crate::store::{Concluded, Conclusion, Proof};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -115,6 +115,10 @@ impl Scripted {
 
     pub async fn settle(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         self.carry_out(false, |server| server.memory.settle(settlement)).await
+    }
+
+    pub async fn conclude(&self, said: &Conclusion) -> Result<Concluded, StoreError> {
+        self.carry_out(false, |server| server.memory.conclude(said)).await
     }
 
     pub async fn prove(&self, proof: &Proof) -> Result<Ownership, StoreError> {

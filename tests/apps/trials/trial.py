@@ -31,7 +31,8 @@ CHROME = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, 
           "Safari/537.36")
 BROWSER = {
     "User-Agent": CHROME, "Accept-Language": "de-DE,de;q=0.9", "Accept-Encoding": "gzip, deflate, br",
-    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Site": "same-origin", "sec-ch-ua-mobile": "?0", "sec-ch-ua-platform": '"Windows"',
+    "sec-ch-ua": '"Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"',
 }
 # A second one: whoever has the same headers as a guesser is, without a cookie, the same device to the gate.
 FIREFOX = {
@@ -39,7 +40,7 @@ FIREFOX = {
     "Accept-Language": "de,en-US;q=0.7,en;q=0.3", "Accept-Encoding": "gzip, deflate, br, zstd", "Sec-Fetch-Site": "same-origin",
 }
 PAGE = {
-    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Sec-Fetch-Mode": "navigate",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8", "Sec-Fetch-Mode": "navigate",
     "Sec-Fetch-Dest": "document",
 }
 SCRIPT = {"Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}

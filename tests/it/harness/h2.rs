@@ -17,16 +17,21 @@ pub struct Client {
 }
 
 /// What goes with every request of a plain browser.
-pub const BROWSER: [(&str, &str); 6] = [
+pub const BROWSER: [(&str, &str); 11] = [
     (
         "user-agent",
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
     ),
-    ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
-    ("accept-language", "de"),
-    ("accept-encoding", "gzip"),
+    ("sec-ch-ua", "\"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\""),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", "\"Linux\""),
+    ("origin", "https://shop.example"),
+    ("accept", "text/html,application/xhtml+xml,image/webp,*/*;q=0.8"),
     ("sec-fetch-mode", "navigate"),
     ("sec-fetch-site", "same-origin"),
+    ("sec-fetch-dest", "document"),
+    ("accept-encoding", "gzip, deflate, br"),
+    ("accept-language", "de"),
 ];
 
 /// A request to `https://shop.example` with a browser's headers and these.

@@ -87,8 +87,10 @@ pub async fn send(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Answer {
 
 /// Headers that a plain browser sends with a form.
 pub const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-    Chrome/142.0.0.0 Safari/537.36\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\nAccept-Language: de\r\n\
-    Accept-Encoding: gzip\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n";
+    Chrome/142.0.0.0 Safari/537.36\r\nAccept: text/html,application/xhtml+xml,image/webp,*/*;q=0.8\r\n\
+    sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"\r\nsec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: \"Linux\"\r\n\
+    Origin: https://shop.example\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: document\r\n\
+    Accept-Encoding: gzip, deflate, br\r\nAccept-Language: de\r\n";
 
 /// A form posted by a plain browser.
 pub fn form(path: &str, body: &str) -> String {

@@ -152,6 +152,15 @@ impl Browser {
         self.cdp("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;
     }
 
+    /// Takes another User-Agent, as extensions and driving programs have it; with what it says in its client hints, or `null`.
+    pub async fn call_itself(&self, user_agent: &str, metadata: Value) {
+        let mut parameters = json!({ "userAgent": user_agent });
+        if !metadata.is_null() {
+            parameters["userAgentMetadata"] = metadata;
+        }
+        self.cdp("Emulation.setUserAgentOverride", parameters).await;
+    }
+
     /// Runs the body of an asynchronous function in the page; `done(value)` ends it.
     pub async fn run(&self, body: &str) -> Value {
         let script = format!("const done = arguments[arguments.length - 1]; {body}");

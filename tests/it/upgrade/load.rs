@@ -221,6 +221,7 @@ async fn under_load_nobody_is_failed_and_every_attempt_is_counted_once() {
         device: DeviceKey::Fingerprint { hash: 0, asn: 0 },
         cookie: None,
         told_apart: true,
+        card: None,
         velocities: &[],
         accounts: &[],
     });

@@ -80,6 +80,7 @@ impl Memory {
         match question {
             Question::Observe(seen) => Answer::History(self.observe(&seen.observation())),
             Question::Settle(settlement) => Answer::Settled(self.settle(settlement)),
+            Question::Conclude(said) => Answer::Concluded(self.conclude(said)),
             Question::Prove(proof) => Answer::Owner(Box::new(self.prove(proof))),
             Question::Withdraw(id, how, at) => Answer::Settled(self.withdraw(*id, *how, *at)),
             Question::Burn(token, lifetime, at) => said(self.burn(*token, *lifetime, *at), Answer::Burn),

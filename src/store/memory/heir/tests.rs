@@ -33,6 +33,7 @@ async fn see(store: &Store, id: u128, network: u128, account: u8) -> History {
         accounts: &[Pseudonym([account; 16])],
         cookie: None,
         told_apart: true,
+        card: None,
         velocities: &[],
     };
     store.observe(&seen).await.unwrap().history

@@ -7,9 +7,9 @@ use crate::engine::holder::Holder;
 use crate::engine::ownership::Ownership;
 use crate::engine::time::Timestamp;
 use crate::lists::Change;
-use crate::store::Proof;
 use crate::store::memory::state::kept::{Kept, kept};
 use crate::store::observed::Observed;
+use crate::store::{Bought, Concluded, Conclusion, Proof};
 use crate::store::{Burn, Observation, Presented, Settled, Settlement, StoreError, Withdrawal};
 use bytes::Bytes;
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub enum Question {
     Take([u8; 16], Timestamp),
     ChangeLists(Vec<Change>),
     Prove(Box<Proof>),
+    Conclude(Conclusion),
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly all are histories")]
@@ -36,6 +37,7 @@ pub enum Answer {
     Taken(Option<Bytes>),
     ListsChanged,
     Owner(Box<Ownership>),
+    Concluded(Concluded),
     Refused(StoreError),
 }
 
@@ -56,12 +58,14 @@ impl Answer {
 }
 
 kept!(Presented { id, generation, renewed });
-kept!(Settlement { id, outcome, at, teaches, owner });
-kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts, velocities });
+kept!(Settlement { id, outcome, at, teaches, owner, order });
+kept!(Conclusion { order, paid, at });
+kept!(Bought { id, at });
+kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts, velocities, card });
 kept!(Holder { first, last, successes, days, accounts, account_counts, logged_in, knows_account, copied });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight, usual_minute, usual_hour });
 kept!(Usual { days, mean, variance });
-kept!(Account { recent, from_here, refused_here, in_flight, known_source, usual });
+kept!(Account { recent, from_here, refused_here, in_flight, known_source, owned, usual });
 kept!(History { network, device, account, holder, velocities });
 kept!(Velocity { short, long, accounts, answered_accounts, failed_accounts });
 kept!(Answers { attempts, failed, succeeded });
@@ -122,6 +126,10 @@ impl Kept for Question {
                 to.push(50);
                 proof.put(to);
             }
+            Question::Conclude(said) => {
+                to.push(70);
+                said.put(to);
+            }
         }
     }
 
@@ -135,6 +143,7 @@ impl Kept for Question {
             5 => Question::Take(Kept::take(from)?, Kept::take(from)?),
             6 => Question::ChangeLists(Kept::take(from)?),
             50 => Question::Prove(Kept::take(from)?),
+            70 => Question::Conclude(Kept::take(from)?),
             _ => return None,
         })
     }
@@ -169,6 +178,15 @@ impl Kept for Answer {
                 to.push(50);
                 owner.put(to);
             }
+            Answer::Concluded(Concluded::Early) => to.push(70),
+            Answer::Concluded(Concluded::Counted(bought)) => {
+                to.push(71);
+                bought.put(to);
+            }
+            Answer::Concluded(Concluded::Again(bought)) => {
+                to.push(72);
+                bought.put(to);
+            }
         }
     }
 
@@ -182,6 +200,9 @@ impl Kept for Answer {
             5 => Answer::Refused(Kept::take(from)?),
             6 => Answer::ListsChanged,
             50 => Answer::Owner(Kept::take(from)?),
+            70 => Answer::Concluded(Concluded::Early),
+            71 => Answer::Concluded(Concluded::Counted(Kept::take(from)?)),
+            72 => Answer::Concluded(Concluded::Again(Kept::take(from)?)),
             _ => return None,
         })
     }

@@ -37,6 +37,7 @@ use super::account::AccountEntry;
 use super::heir::Line;
 use super::holder::HolderEntry;
 use super::open::{LONGEST, Open};
+use super::orders::OrderEntry;
 use super::sharded::{Grown, Sharded};
 use super::source::SourceEntry;
 use super::velocity::VelocityEntry;
@@ -77,6 +78,7 @@ const VELOCITY: u8 = 40;
 const PROFILE: u8 = 50;
 const VALUE: u8 = 51;
 const HOLDER: u8 = 60;
+const ORDER: u8 = 70;
 
 /// What changed, on its way to where it outlives the moment.
 #[derive(Debug, Default)]
@@ -338,6 +340,7 @@ impl Memory {
         forget(&self.accounts);
         forget(&self.velocities);
         forget(&self.holders);
+        forget(&self.orders);
         forget(&self.profiles);
         forget(&self.values);
     }
@@ -360,6 +363,7 @@ impl Memory {
         all_of(ACCOUNT, &self.accounts, batch, put)?;
         all_of(VELOCITY, &self.velocities, batch, put)?;
         all_of(HOLDER, &self.holders, batch, put)?;
+        all_of(ORDER, &self.orders, batch, put)?;
         all_of(PROFILE, &self.profiles, batch, put)?;
         all_of(VALUE, &self.values, batch, put)?;
         self.write_totals(batch);
@@ -399,6 +403,7 @@ impl Memory {
         changes_of(ACCOUNT, &self.accounts, &mut batch, &mut put_if_long)?;
         changes_of(VELOCITY, &self.velocities, &mut batch, &mut put_if_long)?;
         changes_of(HOLDER, &self.holders, &mut batch, &mut put_if_long)?;
+        changes_of(ORDER, &self.orders, &mut batch, &mut put_if_long)?;
         changes_of(PROFILE, &self.profiles, &mut batch, &mut put_if_long)?;
         changes_of(VALUE, &self.values, &mut batch, &mut put_if_long)?;
         if self.totals_changed.swap(false, Ordering::Relaxed) {

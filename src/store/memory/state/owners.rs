@@ -21,6 +21,7 @@ impl Memory {
             self.accounts.missed(),
             self.velocities.missed(),
             self.holders.missed(),
+            self.orders.missed(),
             self.profiles.missed(),
             self.values.missed(),
         ];

@@ -14,6 +14,7 @@ impl Memory {
                 self.velocities.restore(VelocityKey::take(from)?, u32::take(from)?, VelocityEntry::take(from)?);
             }
             HOLDER => self.holders.restore(Pseudonym::take(from)?, u32::take(from)?, HolderEntry::take(from)?),
+            ORDER => self.orders.restore(Pseudonym::take(from)?, u32::take(from)?, OrderEntry::take(from)?),
             PROFILE => self.profiles.restore(Pseudonym::take(from)?, u32::take(from)?, Profile::take(from)?),
             VALUE => self.values.restore(u64::take(from)?, u32::take(from)?, Value::take(from)?),
             owners::TOTALS => *self.totals.lock() = Totals::take(from)?,

@@ -132,6 +132,7 @@ impl Memory {
         self.accounts.clear();
         self.velocities.clear();
         self.holders.clear();
+        self.orders.clear();
         self.profiles.clear();
         self.values.clear();
         *self.totals.lock() = Totals::default();
@@ -146,6 +147,7 @@ impl Memory {
         self.accounts.note_changes(noting);
         self.velocities.note_changes(noting);
         self.holders.note_changes(noting);
+        self.orders.note_changes(noting);
         self.profiles.note_changes(noting);
         self.values.note_changes(noting);
         self.open.note_changes(noting);

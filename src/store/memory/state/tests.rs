@@ -48,6 +48,7 @@ fn see(memory: &Memory, id: u128, at: Timestamp, network: u128, account: u8) -> 
         accounts: &[Pseudonym([account; 16])],
         cookie: None,
         told_apart: true,
+        card: None,
         velocities: &[],
     })
 }

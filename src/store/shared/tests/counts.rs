@@ -229,6 +229,7 @@ fn observation(id: u128, at: Timestamp, from: u32, accounts: &[Pseudonym], event
         device: DeviceKey::Cookie(name(100 + u64::from(from))),
         cookie: None,
         told_apart: false,
+        card: None,
         velocities: &[],
         accounts,
     }
