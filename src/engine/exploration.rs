@@ -71,6 +71,7 @@ mod tests {
     use crate::engine::clearance::ChallengeKind;
     use crate::engine::decision::Ruling;
     use crate::engine::decision::tests::assessment;
+    use crate::engine::signals::find;
 
     const PROOF: Action = Action::Challenge(ChallengeKind::ProofOfWork);
 
@@ -95,6 +96,18 @@ mod tests {
         }
         let off = Exploration::NONE.lets_pass(&decision(PROOF, Moment::Before), || panic!("the lot is not drawn"));
         assert_eq!(off, None);
+    }
+
+    #[test]
+    fn whoever_is_seen_to_guess_is_never_let_pass() {
+        let all = Exploration::new(Exploration::MOST).unwrap();
+        for signal in crate::engine::signals::SIGNALS {
+            let mut challenge = decision(PROOF, Moment::Before);
+            challenge.assessment.fired.insert(find(signal.name).unwrap());
+            let guesses = GUESSING.iter().any(|guessing| guessing.name == signal.name);
+            assert_eq!(all.lets_pass(&challenge, || 0).is_none(), guesses, "{}", signal.name);
+        }
+        assert!(GUESSING.len() >= 3);
     }
 
     #[test]

@@ -330,7 +330,7 @@ pub async fn finish(gate: &Gate, error: Option<&Error>, judged: &mut Judged) {
             let mut how = Withdrawal::Denied;
             if let Some((issued, mut answer)) = kept.hold.take() {
                 answer.body = kept.body.freeze();
-                hold(gate, judged, &issued, &answer, &kept.finding, took).await;
+                hold(gate, judged, &issued, &answer, (&kept.finding, &kept.decision), took).await;
                 how = Withdrawal::Held;
             }
             gate.withdraw(id, how, now).await;
@@ -383,12 +383,12 @@ fn taught(judged: &Judged) -> Option<Taught> {
         Enforcement::Challenged | Enforcement::Denied | Enforcement::Refused(_) | Enforcement::Unscored(_) => false,
     };
     let login = judged.evidence.login.filter(|_| lets)?;
-    Some(Taught { login, suspect: is_suspect(judged) })
+    Some(Taught { login, suspect: is_suspect(&judged.decision) })
 }
 
-/// Whether a login that succeeded ended a burst of failures.
-fn is_suspect(judged: &Judged) -> bool {
-    judged.decision.assessment.fired.names().any(|name| name == "takeover_success")
+/// Whether a login that succeeded ended a burst of failures, by the decision of that moment.
+fn is_suspect(decision: &Decision) -> bool {
+    decision.assessment.fired.names().any(|name| name == "takeover_success")
 }
 
 /// What an exchange comes to that ended in an error before the answer told.
@@ -399,8 +399,16 @@ fn without_answer(error: &Error) -> Outcome {
     }
 }
 
-/// Puts a kept answer into the store, where the solved challenge finds it.
-async fn hold(gate: &Gate, judged: &Judged, issued: &Issued, answer: &HeldAnswer, finding: &Finding, took: Duration) {
+/// Puts a kept answer into the store, where the solved challenge finds it. `decision`: the one that holds it, which is not yet
+/// the attempt's.
+async fn hold(
+    gate: &Gate,
+    judged: &Judged,
+    issued: &Issued,
+    answer: &HeldAnswer,
+    (finding, decision): (&Finding, &Decision),
+    took: Duration,
+) {
     let now = gate.clock.now();
     let (Some(id), Some(Ok(sealed))) = (issued.hold_id, judged.live.challenges.seal(issued, answer)) else {
         tracing::error!("an answer could not be sealed; the visitor has to sign in again");
@@ -408,7 +416,7 @@ async fn hold(gate: &Gate, judged: &Judged, issued: &Issued, answer: &HeldAnswer
     };
     let record = gate.release_record(judged, finding, took).into();
     let (attempt, login) = (judged.evidence.attempt.id, judged.evidence.login);
-    let waiting = Waiting { attempt, login, suspect: is_suspect(judged), record, sealed };
+    let waiting = Waiting { attempt, login, suspect: is_suspect(decision), record, sealed };
     if let Err(error) = gate.store.hold(id, waiting.to_bytes(), issued.expires.since(now), now).await {
         tracing::error!(%error, "an answer could not be stored; the visitor has to sign in again");
         gate.metrics.refused_capture("answer_not_held");

@@ -58,6 +58,27 @@ fn a_sound_file_is_fine_and_nothing_is_made() {
 }
 
 #[test]
+fn a_second_step_that_is_told_by_where_it_leads_alone_is_warned_of() {
+    let site = Site::new(&free(), &free(), "");
+    let sound = std::fs::read_to_string(site.file()).unwrap();
+    for (pending, warns) in [
+        (r#"{ location: "*/2fa/*" }"#, true),
+        (r#"{ status: 302, location: "*/2fa/*" }"#, true),
+        (r#"{ location: "*/2fa/*", set_cookie: "!session" }"#, false),
+        ("{ status: 401 }", false),
+    ] {
+        let route = format!(
+            "routes: [{{ name: in, event: login, match: {{ path: /login }}, outcome: {{ pending: [{pending}], succeeded: [{{ status: 302 }}] }} }}]"
+        );
+        std::fs::write(site.file(), sound.replace("routes: []", &route)).unwrap();
+        let output = site.check(&[]);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let warned = err(&output).contains("`location` alone tells that a second step is pending");
+        assert_eq!(warned, warns, "{pending}: {}", err(&output));
+    }
+}
+
+#[test]
 fn a_port_in_use_warns_and_fails_a_probe() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let site = Site::new(&taken.local_addr().unwrap().to_string(), &free(), "");

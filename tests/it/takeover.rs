@@ -186,9 +186,19 @@ async fn a_success_that_ends_a_burst_of_failures_is_told_and_not_learnt() {
     }
     // Ten, less what has decayed in this second: one more makes it ten.
     send(gate.address, post("/login", "login=anna&password=not-what-anna-has", &wrong)).await;
-    assert_eq!(login(&gate, FROM_VIETNAM).await.status, 303);
+    let held = login(&gate, FROM_VIETNAM).await;
+    assert_eq!(held.status, 303);
     let records = gate.records(24).await;
     let told = records.iter().find(|record| record["enforced"] == "challenged").unwrap();
     assert_eq!(told["signals"], serde_json::json!(["takeover_success"]));
     assert!(told["evidence"]["takeover_success"]["failures"].as_f64().unwrap() >= 10.0);
+
+    // A solved proof of work shows no owner: who comes from there again is asked again.
+    let location = held.header("location").unwrap().to_owned();
+    let cookie = held.all("set-cookie")[0].split(';').next().unwrap().to_owned();
+    let solution = crate::challenge::solve(gate.address, &location).await;
+    let released = send(gate.address, post(&location, &solution, &format!("{BROWSER}Cookie: {cookie}\r\n"))).await;
+    assert_eq!(released.status, 302);
+    assert_eq!(gate.records(25).await[24]["enforced"], "released");
+    assert_eq!(login(&gate, FROM_VIETNAM).await.status, 303);
 }

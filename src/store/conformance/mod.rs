@@ -121,6 +121,7 @@ every_store!(
     accounts_of_a_device_count_for_seven_days,
     a_device_cookie_in_two_places_is_noticed,
     what_was_let_through_is_learnt_and_nothing_else,
+    a_suspect_success_makes_no_device_known,
     successes_in_parallel_see_each_other,
     who_guessed_it_is_remembered_and_not_learnt,
     what_failed_meanwhile_is_read_again,

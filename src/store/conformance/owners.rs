@@ -61,6 +61,18 @@ fn known(store: &Store, login: &Login) -> bool {
     wait(store.look_up(Entity::Owner(login.account), login.at)).unwrap().is_some()
 }
 
+pub(super) fn a_suspect_success_makes_no_device_known(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let cookie = Some(Presented { id: name(900), generation: 0, renewed: NOON });
+    for (id, suspect) in [(1, true), (2, false)] {
+        let one = owner_login(id, NOON, 1, 8, 8);
+        see(&store, &Observation { cookie, accounts: &[one.account], ..login_of(&one) });
+        assert_eq!(ends(&store, &one, suspect), Settled::Counted);
+        let device = wait(store.look_up(Entity::Holder(name(900)), NOON)).unwrap();
+        assert_eq!(device.is_some(), !suspect, "suspect: {suspect}");
+    }
+}
+
 pub(super) fn what_was_let_through_is_learnt_and_nothing_else(make: impl Fn(Limits) -> Store) {
     let store = make(limits());
     let one = owner_login(1, NOON, 1, 8, 8);
