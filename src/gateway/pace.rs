@@ -79,9 +79,7 @@ impl Paces {
         let displaced = shard.push(key, fresh);
         (None, displaced.is_some())
     }
-}
 
-impl Paces {
     /// Notes a whole attempt, and writes into it how those of its sender follow each other.
     pub fn note_attempt(&self, attempt: &mut Attempt) -> bool {
         let (network, fingerprint) = (attempt.client.network, attempt.device.fingerprint);

@@ -73,6 +73,7 @@ pub(super) fn place(country: Country) -> Option<Place> {
 pub(super) fn passwords() -> &'static [u8] {
     File::open(FILES[5]).body
 }
+
 /// How far characters follow each other as in names: a number for each three of 29 symbols. [`super::letters`] knows what it
 /// means.
 pub(super) static LETTERS: LazyLock<&'static [u8]> = LazyLock::new(|| File::open(FILES[6]).body);

@@ -156,7 +156,10 @@ async fn two_successes_at_once_from_two_continents_see_each_other() {
     let may_end = std::sync::Arc::new(Notify::new());
     let gate = Gate::start_at(&careful(), &slow(may_end.clone()).await).await;
     let mut first = TcpStream::connect(gate.address).await.unwrap();
-    first.write_all(post("/login", LOGIN, &format!("{BROWSER}{FROM_GERMANY}")).as_bytes()).await.unwrap();
+    first
+        .write_all(post("/login", LOGIN, &format!("{BROWSER}{FROM_GERMANY}Connection: close\r\n")).as_bytes())
+        .await
+        .unwrap();
     let mut head = Vec::new();
     while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
         assert!(first.read_buf(&mut head).await.unwrap() > 0);
