@@ -44,6 +44,7 @@ fn attempt(memory: &Memory, number: u64, source: u64, account: u64, denied: bool
         cookie: None,
         told_apart: true,
         card: None,
+        spelled: false,
         velocities: &[],
         accounts: &accounts,
     });

@@ -76,6 +76,7 @@ impl Seen {
             cookie: None,
             told_apart: true,
             card: None,
+            spelled: false,
             velocities: &self.velocities,
             accounts: &self.accounts,
         }
@@ -124,6 +125,7 @@ fn orders(criterion: &mut Criterion) {
                 cookie: None,
                 told_apart: true,
                 card: Some(card),
+                spelled: false,
                 velocities: &velocities,
                 accounts: &[account],
             }));

@@ -315,12 +315,22 @@ pub enum AgentKind {
 }
 
 /// Whose account is meant.
+///
+/// Nobody but the application knows which spellings are one account to it. So what speaks for a visitor (a success, a
+/// known source, what their logins are like) counts for the name as it was typed, in that application; what speaks
+/// against them counts for every reading of it. Else whoever registers `v.ictim@gmail.com`, or `boss` on another host,
+/// could vouch for guesses at `victim@gmail.com` and `boss` here.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
-    /// The keyed hash of the canonical login identifier.
+    /// The keyed hash of the canonical login identifier: the `user_id` of records and lists.
     pub account: Option<Pseudonym>,
-    /// Every key that may name the same account (its e-mail address and its user name where a route maps both);
-    /// includes `account`.
+    /// The same of the name as it was typed (trimmed, and its case folded where the route says so), in the application that
+    /// the host belongs to; `account` for nearly everybody.
+    pub spelled: Option<Pseudonym>,
+    /// The canonical name in that application, if it is another than the one that was typed.
+    pub reading: Option<Pseudonym>,
+    /// Every key that may name the same account: `spelled`, `account`, `reading`, each once, then what else the route maps
+    /// (its e-mail address beside its user name).
     pub aliases: Vec<Pseudonym>,
     /// The e-mail address: from the `email` field, else an account that looks like one.
     pub email: Option<Email>,

@@ -47,6 +47,8 @@ pub fn evidence() -> Evidence {
             device: own_device(),
             identity: Identity {
                 account: Some(account),
+                spelled: Some(account),
+                reading: None,
                 aliases: vec![account],
                 email: Some(email("mail.example.com")),
             },

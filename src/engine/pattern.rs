@@ -91,6 +91,11 @@ impl Glob {
 }
 
 impl Globs {
+    /// The first entry, without the `!` of one that excludes.
+    pub fn first(&self) -> Option<&str> {
+        self.any.iter().chain(&self.none).map(Glob::as_str).next()
+    }
+
     /// A value that is matched, if a plain entry can be satisfied without running into an excluded one. `None` also where
     /// absence will do.
     pub fn example(&self) -> Option<String> {

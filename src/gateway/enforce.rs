@@ -54,7 +54,8 @@ pub fn order<'r>(kind: ChallengeKind, route: &'r Route, evidence: &Evidence) -> 
     Order {
         kind,
         route: &route.name,
-        account: evidence.attempt.identity.account,
+        // As typed: solved for a sibling of the name, it proves nothing.
+        account: evidence.attempt.identity.spelled,
         moment: evidence.moment,
         return_to: return_path(route),
     }

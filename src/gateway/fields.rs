@@ -248,12 +248,23 @@ fn identify(how: &Reading<'_>, found: &Found, captured: &mut Captured) {
     let username_key = username.as_ref().map(key_of);
     // A registration may map no account: then the name, or the address, is what it will be.
     let primary: Option<Pseudonym> = account_key.or(username_key).or(email_key);
-    let mut aliases: Vec<Pseudonym> = Vec::with_capacity(3);
-    for key in [primary, account_key, username_key, email_key].into_iter().flatten() {
-        if !aliases.contains(&key) {
-            aliases.push(key);
+    let field = [(&account, Field::Account), (&username, Field::Username)].into_iter().find_map(|(name, field)| {
+        let name = name.as_ref()?;
+        Some((found.of(field)?, name.as_str(), matches!(name, Identifier::Address(_))))
+    });
+    let named = field.or_else(|| email.as_ref().zip(typed).map(|((address, _), text)| (text, address.as_str(), true)));
+    // Nearly everybody types what reads as itself, and is hashed once.
+    let spelled = named.and_then(|(text, canonical, is_address)| {
+        let plain = identity::spelling(text, rules);
+        match is_address {
+            _ if plain.as_str() == canonical => primary,
+            true => Some(keys.email(&plain)),
+            false => Some(keys.name(&plain)),
         }
-    }
+    });
+    let mut identity = Identity { account: primary, spelled, reading: primary, ..Identity::default() };
+    identity.reading = identity.reading.filter(|reading| Some(*reading) != spelled);
+    identity.aliases = names(&identity, &[account_key, username_key, email_key]);
     let raw = &mut captured.raw;
     raw.account = account.or(username);
     if let Some((address, facts)) = &email {
@@ -263,7 +274,28 @@ fn identify(how: &Reading<'_>, found: &Found, captured: &mut Captured) {
             raw.account = identity::account(address.as_str(), rules);
         }
     }
-    captured.identity = Identity { account: primary, aliases, email: email.map(|(_, facts)| facts) };
+    captured.identity = Identity { email: email.map(|(_, facts)| facts), ..identity };
+}
+
+/// Every name, each once, in the order in which the store counts them: the spelling, what it reads as, and the rest.
+fn names(identity: &Identity, rest: &[Option<Pseudonym>]) -> Vec<Pseudonym> {
+    let mut names = Vec::with_capacity(4);
+    for key in [identity.spelled, identity.account, identity.reading].iter().chain(rest).flatten() {
+        if !names.contains(key) {
+            names.push(*key);
+        }
+    }
+    names
+}
+
+/// The identity in an application of its own, among several behind the gate. What it is called elsewhere is kept beside,
+/// for what speaks against it.
+pub fn in_realm(realm: &str, identity: Identity, keys: &Keys) -> Identity {
+    let here = |account| keys.in_realm(realm, account);
+    let mut own = Identity { spelled: identity.spelled.map(here), reading: identity.reading.map(here), ..identity };
+    let rest: Vec<_> = own.aliases.iter().filter(|key| Some(**key) != identity.spelled).map(|key| Some(*key)).collect();
+    own.aliases = names(&own, &rest);
+    own
 }
 
 /// What else the form said. A card's number where none belongs is nothing that was said.

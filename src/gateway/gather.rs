@@ -3,7 +3,7 @@
 
 use super::appearance::{Way, appearance};
 use super::device::Brought;
-use super::fields::{Captured, cards};
+use super::fields::{self, Captured, cards};
 use super::headers;
 use super::host_of;
 use super::identity::Keys;
@@ -93,6 +93,11 @@ pub async fn evidence(
     if !store.knows_lists() {
         degraded.push("lists");
     }
+    let host = host_of(header);
+    let identity = match live.upstreams.realm(&host) {
+        Some(realm) => fields::in_realm(realm, identity, keys),
+        None => identity,
+    };
     let network = Network::from(visitor.ip);
     let composition = identity.email.as_ref().and_then(|email| email.composition.as_deref());
     let device_key = DeviceKey::of(&device, intel.asn);
@@ -131,6 +136,7 @@ pub async fn evidence(
         velocities: &velocities,
         card: form.card,
         accounts: &identity.aliases,
+        spelled: identity.spelled != identity.account,
     };
     let (history, fault) = match store.observe(&observation).await {
         Ok(Seen { history, missing: fault }) => (Some(history), fault),
@@ -140,7 +146,7 @@ pub async fn evidence(
         // Told in metrics and, once, in the log: a line for each attempt would bury everything else.
         degraded.extend(["store", fault.part()]);
     }
-    let login = identity.account.filter(|_| route.event.has_after()).map(|account| Login {
+    let login = identity.spelled.filter(|_| route.event.has_after()).map(|account| Login {
         id: visitor.id,
         account,
         at: visitor.at,
@@ -151,7 +157,7 @@ pub async fn evidence(
         at: visitor.at,
         event: route.event.clone(),
         route: route.name.clone(),
-        request: request_facts(header, &host_of(header), visitor.bytes),
+        request: request_facts(header, &host, visitor.bytes),
         client: Client {
             ip: visitor.ip,
             network,
@@ -222,7 +228,8 @@ pub async fn owner(store: &Store, evidence: &mut Evidence, unrecognised: bool, a
     let login = evidence.login?;
     let attempt = &evidence.attempt;
     let device = DeviceKey::of(&attempt.device, evidence.intel.asn);
-    let proof = Proof { login, network: attempt.client.network, device, at };
+    let reading = attempt.identity.reading;
+    let proof = Proof { login, reading, network: attempt.client.network, device, at };
     let (owner, fault) = match store.prove(&proof).await {
         Ok(Proven { owner, missing }) => (Some(owner), missing),
         Err(fault) => (None, Some(fault)),

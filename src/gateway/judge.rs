@@ -191,7 +191,7 @@ impl Call<'_> {
 
     /// A solved challenge for this very account and route, burnt by asking.
     async fn clearance(&self, session: &Session, route: &Route, evidence: &Evidence) -> Clearance {
-        let account = evidence.attempt.identity.account;
+        let account = evidence.attempt.identity.spelled;
         let now = evidence.attempt.at;
         let cookies = own_pages::cookies(&session.req_header().headers);
         let cookies: Vec<&[u8]> = cookies.iter().map(|cookie| &cookie[..]).collect();

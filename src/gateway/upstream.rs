@@ -43,6 +43,8 @@ pub struct Upstreams {
 /// One application.
 pub struct Upstream {
     settings: settings::Upstream,
+    /// What its accounts are kept under; `None` for the default.
+    realm: Option<Box<str>>,
     pool: Arc<Pool>,
 }
 
@@ -74,9 +76,11 @@ impl Upstreams {
     pub fn after(earlier: Option<&Upstreams>, upstreams: &[settings::Upstream]) -> Upstreams {
         let default = upstreams.iter().position(|upstream| upstream.is_default).unwrap_or(0);
         let earlier = earlier.map_or(&[][..], |upstreams| &upstreams.all);
-        let all = upstreams
-            .iter()
-            .map(|settings| Upstream { settings: settings.clone(), pool: Pool::after(earlier, settings) });
+        let all = upstreams.iter().map(|settings| Upstream {
+            settings: settings.clone(),
+            realm: realm(settings, upstreams),
+            pool: Pool::after(earlier, settings),
+        });
         Upstreams { all: all.collect(), default }
     }
 
@@ -89,6 +93,17 @@ impl Upstreams {
         // The usual gate has one application, and then the host need not be looked at.
         let of_host = self.all.iter().find(|one| !one.settings.is_default && one.settings.hosts.accepts(Some(host)));
         of_host.unwrap_or_else(|| &self.all[self.default])
+    }
+
+    /// The application that a canonical host belongs to, as far as accounts go: `None` for the default, so that its accounts
+    /// are the ones they were while it was the only one.
+    pub fn realm(&self, host: &str) -> Option<&str> {
+        if self.is_single() { None } else { self.for_host(host).realm.as_deref() }
+    }
+
+    /// Every realm there is.
+    pub fn realms(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter_map(|upstream| upstream.realm.as_deref())
     }
 
     /// Whether only the default exists, so that nobody need canonicalise a host to choose.
@@ -108,6 +123,18 @@ impl Upstreams {
     /// How the servers were last found.
     pub fn health(&self) -> Vec<UpstreamHealth> {
         self.all.iter().map(Upstream::health).collect()
+    }
+}
+
+/// The first host, so that adding another makes nobody a stranger; all of them where another entry begins with the same.
+fn realm(settings: &settings::Upstream, all: &[settings::Upstream]) -> Option<Box<str>> {
+    if settings.is_default {
+        return None;
+    }
+    let same = |other: &&settings::Upstream| !other.is_default && other.hosts.first() == settings.hosts.first();
+    match settings.hosts.first() {
+        Some(first) if all.iter().filter(same).count() == 1 => Some(first.into()),
+        _ => Some(settings.hosts.to_string().into()),
     }
 }
 
@@ -356,6 +383,23 @@ impl Names {
 mod tests {
     use super::*;
     use crate::engine::pattern::Globs;
+
+    #[test]
+    fn each_application_keeps_accounts_of_its_own_and_the_default_those_it_had_alone() {
+        let alone = Upstreams::new(&[upstream(&[], 1)]);
+        assert_eq!((alone.realm("app.example"), alone.realms().count()), (None, 0));
+        let several = |app: &[&str]| {
+            let hosts: [&[&str]; 4] = [app, &["*.org", "!a.org"], &[], &["*.org"]];
+            Upstreams::new(&hosts.map(|hosts| upstream(hosts, 1)))
+        };
+        let upstreams = several(&["app.example"]);
+        assert_eq!(upstreams.realm("app.example"), Some("app.example"));
+        assert_eq!(upstreams.realm("shop.example"), None);
+        assert_ne!(upstreams.realm("a.org"), upstreams.realm("b.org"), "two that begin with the same host");
+        assert_eq!(upstreams.realms().count(), 3);
+        let more = several(&["app.example", "www.app.example"]);
+        assert_eq!(more.realm("www.app.example"), Some("app.example"), "another host makes nobody a stranger");
+    }
 
     fn upstream(hosts: &[&str], port: u16) -> settings::Upstream {
         let second = Duration::from_secs(1);

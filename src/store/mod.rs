@@ -65,7 +65,7 @@ pub struct Seen {
     pub missing: Option<StoreError>,
 }
 
-/// Most names of one account that are counted; a form has no more places for one.
+/// Most names of one account that are counted: a form has places for three, and one of them may be read in three ways.
 pub const MOST_ALIASES: usize = 4;
 
 /// What the store is told of an arriving attempt.
@@ -91,6 +91,10 @@ pub struct Observation<'a> {
     /// Aliases are never joined for good, and success counts for the first alone: the others are what somebody typed,
     /// and would let a visitor tie a stranger's name to an account of their own.
     pub accounts: &'a [Pseudonym],
+    /// Whether the first name is one spelling of the second ([`Identity`](crate::engine::attempt::Identity)). Then the
+    /// second is what counts as one account among those that a source tried: whoever spells the name of one account of
+    /// their own in a hundred ways has succeeded on one, not on a hundred.
+    pub spelled: bool,
     /// What else of it is counted, each kind once; at most [`MOST_VELOCITIES`].
     pub velocities: &'a [VelocityKey],
     /// The card that an order would be paid with, as far as the form has it.
@@ -98,15 +102,20 @@ pub struct Observation<'a> {
 }
 
 impl Observation<'_> {
+    /// What counts as one account among those of a source.
+    pub fn person(&self) -> Option<&Pseudonym> {
+        self.accounts.get(usize::from(self.spelled)).or(self.accounts.first())
+    }
+
     /// What is told apart where things of this kind are counted.
     fn told_apart_at(&self, kind: EntityKind) -> Option<Pseudonym> {
-        told_apart_at(kind, self.card, self.accounts.first().copied())
+        told_apart_at(kind, self.card, self.person().copied())
     }
 }
 
 /// A card where cards are told apart, an account elsewhere, and where there is no card.
-fn told_apart_at(kind: EntityKind, card: Option<Pseudonym>, account: Option<Pseudonym>) -> Option<Pseudonym> {
-    if kind.tells_cards_apart() { card.or(account) } else { account }
+fn told_apart_at(kind: EntityKind, card: Option<Pseudonym>, person: Option<Pseudonym>) -> Option<Pseudonym> {
+    if kind.tells_cards_apart() { card.or(person) } else { person }
 }
 
 /// A device cookie as it was brought.

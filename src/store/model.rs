@@ -3,8 +3,9 @@
 mod holders;
 mod learning;
 mod orders;
+mod steps;
 
-use self::{holders::Told, learning::Lawful, learning::Thing, orders::Order};
+use self::{holders::Told, learning::Lawful, learning::Thing, orders::Order, steps::Step, steps::step};
 use super::conformance::{NOON, limits, name, network, wait};
 use super::memory::Limits;
 use super::*;
@@ -15,43 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const MINUTE: f64 = 60e3;
 const TEN_MINUTES: f64 = 600e3;
 const HOUR: f64 = 3600e3;
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// Event, network, device (odd ones are fingerprints), accounts; milliseconds since the last step, and how far this
-    /// attempt's clock lags behind.
-    Observe {
-        event: usize,
-        network: u32,
-        device: u64,
-        accounts: Vec<u64>,
-        velocities: BTreeSet<u8>,
-        told_apart: bool,
-        card: Option<u64>,
-        /// Which, its generation, and when it was given out.
-        cookie: Option<(u64, u32, u64)>,
-        passed: u64,
-        lag: u64,
-    },
-    /// Which attempt, counted back from the last.
-    Settle {
-        back: usize,
-        outcome: Outcome,
-        teaches: bool,
-        /// Of a checkout.
-        order: Option<u64>,
-    },
-    /// What is said of which order, and how long after the last step.
-    Conclude {
-        order: u64,
-        paid: bool,
-        passed: u64,
-    },
-    Withdraw {
-        back: usize,
-        how: Withdrawal,
-    },
-}
 
 /// Compares a store with the model over random sequences.
 pub fn compare(cases: u32, make: impl Fn(Limits) -> Store) {
@@ -85,37 +49,6 @@ fn any_sequence_is_the_same_in_memory_on_a_server_and_after_a_restart() {
     });
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    use Outcome::*;
-    let passed = prop_oneof![
-        4 => Just(0),
-        4 => 1..2_000u64,
-        4 => 1_000..400_000u64,
-        2 => Just(3_600_000),
-        1 => Just(86_400_000),
-    ];
-    let accounts = prop::collection::vec(0..4u64, 0..4);
-    let given_out = prop::sample::select(vec![0, 300_000, 4_000_000, 80_000_000]);
-    let cookie = prop::option::of((0..2u64, 0..3u32, given_out));
-    let velocities = prop::collection::btree_set(0..6u8, 0..4);
-    let card = prop::option::of(0..3u64);
-    let passed = (passed, 0..5_000u64);
-    let observe = (0..5usize, 0..3u32, 0..4u64, accounts, velocities, any::<bool>(), cookie, passed, card);
-    let until = prop::sample::select(vec![0, 1_000, 300_000, 700_000, 4_000_000, 700_000_000]);
-    let outcome = prop::sample::select(vec![Succeeded, Succeeded, Failed, Failed, Pending, Unknown, Aborted]);
-    let how = prop::sample::select(vec![Withdrawal::Denied, Withdrawal::Challenged, Withdrawal::Held]);
-    prop_oneof![
-        3 => observe.prop_map(|(event, network, device, accounts, velocities, told_apart, cookie, (passed, lag), card)| {
-            Step::Observe { event, network, device, accounts, velocities, told_apart, card, cookie, passed, lag }
-        }),
-        3 => (0..6usize, outcome, prop::bool::weighted(0.9), prop::option::of(0..3u64))
-            .prop_map(|(back, outcome, teaches, order)| Step::Settle { back, outcome, teaches, order }),
-        1 => (0..3u64, any::<bool>(), until)
-            .prop_map(|(order, paid, passed)| Step::Conclude { order, paid, passed }),
-        1 => (0..6usize, how).prop_map(|(back, how)| Step::Withdraw { back, how }),
-    ]
-}
-
 /// `between` is handed the store before each step, and hands back the one to go on with.
 fn follow(
     mut store: Store,
@@ -135,6 +68,7 @@ fn follow(
                 velocities,
                 told_apart,
                 card,
+                spelled,
                 cookie,
                 passed,
                 lag,
@@ -166,6 +100,7 @@ fn follow(
                         renewed: NOON.after(Duration::from_millis(given_out)),
                     }),
                     told_apart: *told_apart,
+                    spelled: *spelled,
                     velocities: &velocities,
                     card: card.map(|number| name(300 + number)),
                     accounts: &accounts,
@@ -289,6 +224,7 @@ struct Past {
     velocities: Vec<VelocityKey>,
     card: Option<Pseudonym>,
     told_apart: bool,
+    spelled: bool,
     cookie: Option<Presented>,
     became: Became,
     /// Whether the application ever answered it.
@@ -297,6 +233,13 @@ struct Past {
     failed: bool,
     /// Whether whatever follows is told by its order.
     ordered: bool,
+}
+
+impl Past {
+    /// What counts as one account among those of a source.
+    fn person(&self) -> Option<Pseudonym> {
+        self.accounts.get(usize::from(self.spelled)).copied()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -317,6 +260,7 @@ impl Model {
             velocities: seen.velocities.to_vec(),
             card: seen.card,
             told_apart: seen.told_apart,
+            spelled: seen.spelled,
             cookie: seen.cookie,
             became: Became::InFlight,
             landed: false,
@@ -358,8 +302,8 @@ impl Model {
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| past.velocities.contains(&key)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
         let member = |past: &Past| match key.kind.tells_cards_apart() {
-            true => past.card.or(past.accounts.first().copied()),
-            false => past.accounts.first().copied(),
+            true => past.card.or(past.person()),
+            false => past.person(),
         };
         let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, every, member);
         let answers = |half_life| {
@@ -464,8 +408,7 @@ impl Model {
     fn source(&self, from: From) -> Source {
         let attempts: Vec<&Past> = self.attempts.iter().filter(|past| from.sent(past)).collect();
         let now = attempts.iter().map(|past| past.at).max().unwrap();
-        let first = |past: &Past| past.accounts.first().copied();
-        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, false, first);
+        let (accounts, answered_accounts, failed_accounts) = distinct(now, &attempts, false, Past::person);
         let counts =
             |half_life| sum(now, half_life, attempts.iter().map(|past| (past.at, contribution(past, false, true))));
         Source {

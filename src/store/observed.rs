@@ -19,6 +19,7 @@ pub struct Observed {
     pub(super) told_apart: bool,
     /// At most [`MOST_ALIASES`].
     pub(super) accounts: Vec<Pseudonym>,
+    pub(super) spelled: bool,
     /// At most [`MOST_VELOCITIES`].
     pub(super) velocities: Vec<VelocityKey>,
     pub(super) card: Option<Pseudonym>,
@@ -35,6 +36,7 @@ impl Observed {
             cookie: seen.cookie,
             told_apart: seen.told_apart,
             accounts: seen.accounts[..seen.accounts.len().min(MOST_ALIASES)].to_vec(),
+            spelled: seen.spelled,
             velocities: seen.velocities[..seen.velocities.len().min(MOST_VELOCITIES)].to_vec(),
             card: seen.card,
         }
@@ -50,6 +52,7 @@ impl Observed {
             cookie: self.cookie,
             told_apart: self.told_apart,
             accounts: &self.accounts,
+            spelled: self.spelled,
             velocities: &self.velocities,
             card: self.card,
         }

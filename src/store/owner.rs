@@ -7,7 +7,7 @@
 //! taken off, and learnt when it is released.
 
 use super::StoreError;
-use crate::engine::attempt::Network;
+use crate::engine::attempt::{Network, Pseudonym};
 use crate::engine::freeman::live::Profile;
 use crate::engine::ownership::{KnownDevice, LEVELS, Login, Ownership, Success};
 use crate::engine::time::Timestamp;
@@ -17,6 +17,8 @@ use crate::store::DeviceKey;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Proof {
     pub login: Login,
+    /// The account that the typed name may mean beside the login's own: read, and taught nothing.
+    pub reading: Option<Pseudonym>,
     pub network: Network,
     pub device: DeviceKey,
     /// The present.

@@ -37,6 +37,7 @@ impl Gate {
             cookie: None,
             told_apart: true,
             card: None,
+            spelled: false,
             velocities: &[],
             accounts: &accounts,
         });

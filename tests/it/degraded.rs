@@ -66,6 +66,7 @@ async fn failures_known(witness: &Gate) -> f64 {
         cookie: None,
         told_apart: true,
         card: None,
+        spelled: false,
         velocities: &[],
         accounts: &[],
     };

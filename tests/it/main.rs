@@ -35,6 +35,7 @@ mod regressions;
 mod reload;
 mod service;
 mod simulate;
+mod spelling;
 mod takeover;
 mod tidy;
 mod upgrade;

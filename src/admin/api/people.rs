@@ -1,9 +1,11 @@
 //! How operators name people, and under which hashes the gate knows them.
 //!
 //! An operator types what the visitor typed, or copies a `user_id` out of a record. What was typed goes through the same
-//! canonical form and the same keyed hash as in a request, once for every set of identity rules that some route has: routes
-//! may tell accounts apart differently, and whoever asks for a person asks for all they are known by. A user name and an
-//! e-mail address of one person are two names, which the gate never joined: both have to be named.
+//! canonical form and the same keyed hash as in a request, once for every set of identity rules that some route has, and once
+//! for every application that has hosts of its own: routes may tell accounts apart differently, and whoever asks for a
+//! person asks for all they are known by. A user name and an e-mail address of one person are two names, which the gate
+//! never joined: both have to be named. So have two spellings that only some applications take for one (`first.last@` and
+//! `firstlast@gmail.com`): what was proven is kept under the name as it was typed, which no hash of another leads to.
 
 use super::Api;
 use super::problem::{Kind, Problem};
@@ -92,13 +94,23 @@ impl Api {
             let email = identity::email(name, rules).map(Identifier::Address);
             for form in [account, email].into_iter().flatten() {
                 let pseudonym = self.gate.keys.account(&form);
+                // What was proven is kept under the name as it was typed.
+                let spelled = self.gate.keys.spelled(&identity::spelling(name, rules), &form);
                 if !meant.pseudonyms.contains(&pseudonym) {
                     meant.pseudonyms.push(pseudonym);
                     meant.forms.push(form);
                 }
+                if !meant.pseudonyms.contains(&spelled) {
+                    meant.pseudonyms.push(spelled);
+                }
             }
         }
         meant.pseudonyms.extend(Pseudonym::parse(name));
+        let realms = live.upstreams.realms();
+        let elsewhere = realms
+            .flat_map(|realm| meant.pseudonyms.iter().map(move |account| self.gate.keys.in_realm(realm, *account)));
+        let elsewhere: Vec<Pseudonym> = elsewhere.collect();
+        meant.pseudonyms.extend(elsewhere);
         meant
     }
 

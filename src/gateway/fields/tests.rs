@@ -126,6 +126,39 @@ fn an_address_is_one_account_on_every_route() {
 }
 
 #[test]
+fn a_name_counts_as_it_was_typed_and_behind_that_as_it_reads() {
+    let named = |text: &str| form(&[(Field::Account, "login")], &format!("login={text}")).identity;
+    let plain = named("victim%40gmail.com");
+    assert_eq!((plain.spelled, plain.reading), (plain.account, None));
+    assert_eq!(plain.aliases, [plain.account.unwrap()], "nearly everybody is counted once");
+    let cased = named("%20Victim%40GMail.com");
+    assert_eq!((cased.spelled, cased.aliases), (plain.spelled, plain.aliases.clone()), "case is no other name");
+    for sibling in ["v.ictim%40gmail.com", "victim%2Bx%40gmail.com", "%EF%BD%96ictim%40gmail.com"] {
+        let sibling = named(sibling);
+        assert_eq!((sibling.account, sibling.reading), (plain.account, plain.account));
+        assert_ne!(sibling.spelled, plain.spelled);
+        assert_eq!(sibling.aliases, [sibling.spelled.unwrap(), plain.account.unwrap()]);
+    }
+    let both = form(&[(Field::Username, "name"), (Field::Email, "email")], "name=Anna&email=A.nna%40gmail.com");
+    let [name, email] = both.identity.aliases[..] else { panic!("{:?}", both.identity) };
+    assert_eq!((Some(name), Some(email)), (named("anna").account, named("anna%40gmail.com").account));
+}
+
+#[test]
+fn in_an_application_of_its_own_a_name_is_another_and_doubted_as_the_same() {
+    let named = |text: &str| form(&[(Field::Account, "login")], &format!("login={text}")).identity;
+    let keys = keys();
+    let (plain, dotted) = (named("boss%40gmail.com"), named("b.oss%40gmail.com"));
+    let [here, there] = ["app.example", "backoffice.example"].map(|realm| in_realm(realm, plain.clone(), &keys));
+    assert_eq!((here.account, here.reading), (plain.account, None));
+    assert!(here.spelled != plain.spelled && here.spelled != there.spelled);
+    assert_eq!(here.aliases, [here.spelled.unwrap(), plain.account.unwrap()]);
+    let sibling = in_realm("app.example", dotted, &keys);
+    assert_eq!(sibling.reading, here.spelled, "what it reads as is the plain name of this application");
+    assert_eq!(sibling.aliases, [sibling.spelled.unwrap(), plain.account.unwrap(), here.spelled.unwrap()]);
+}
+
+#[test]
 fn a_checkout_becomes_facts() {
     let captured = form(
         &[

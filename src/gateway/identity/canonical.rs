@@ -10,7 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 use zeroize::Zeroizing;
 
 /// Longer identifiers than this name no account anywhere, and are spared the tables of Unicode.
-const MAX_IDENTIFIER: usize = 1024;
+pub(super) const MAX_IDENTIFIER: usize = 1024;
 
 /// The canonical form of what a visitor is called by. Wiped when dropped; never printed.
 pub enum Identifier {

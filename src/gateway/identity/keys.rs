@@ -58,8 +58,27 @@ impl Keys {
     /// The pseudonym of an account, be it a name or an address.
     pub fn account(&self, account: &Identifier) -> Pseudonym {
         match account {
-            Identifier::Name(name) => self.pseudonym("name", &[name.as_bytes()]),
+            Identifier::Name(name) => self.name(name),
             Identifier::Address(address) => self.email(address.as_str()),
+        }
+    }
+
+    /// The pseudonym of a name that is no address.
+    pub fn name(&self, name: &str) -> Pseudonym {
+        self.pseudonym("name", &[name.as_bytes()])
+    }
+
+    /// The pseudonym of an account of one application among several. Of the pseudonym and not of the name, so that whoever
+    /// has a `user_id` finds what is kept of it in every realm.
+    pub fn in_realm(&self, realm: &str, account: Pseudonym) -> Pseudonym {
+        self.pseudonym("realm", &[realm.as_bytes(), &account.0])
+    }
+
+    /// The pseudonym of the plain spelling of what reads as `canonical`.
+    pub fn spelled(&self, plain: &str, canonical: &Identifier) -> Pseudonym {
+        match canonical {
+            Identifier::Name(_) => self.name(plain),
+            Identifier::Address(_) => self.email(plain),
         }
     }
 

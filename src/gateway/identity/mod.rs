@@ -5,6 +5,12 @@
 //! canonical form first (`canonical`) and hashed under the identity key afterwards (`keys`). The canonical text is
 //! held only while the operator's lists are asked, in buffers that are wiped and cannot be printed.
 //!
+//! That form is right for suspicion and wrong for trust: an application that does not look past dots, tags or full-width
+//! letters lets anybody register a sibling of somebody's name, and a success there must prove nothing about the other.
+//! So the spelling as typed (`spelling`) is hashed as well, and in a realm of its own where several applications stand
+//! behind one gate; [`Identity`](crate::engine::attempt::Identity) says which counts for what. The canonical key keeps
+//! its value, and nearly everybody types the canonical form.
+//!
 //! An account may be a user name or an e-mail address. Addresses are hashed as addresses wherever they stand, so that
 //! the account of a login and the e-mail field of a registration meet.
 
@@ -15,6 +21,7 @@ mod keys;
 #[cfg(test)]
 mod people;
 mod phone;
+mod spelling;
 mod template;
 
 pub use address::problem;
@@ -22,3 +29,4 @@ pub use canonical::{Address, Identifier, account, domain, email};
 pub use composition::composition;
 pub use keys::{IdentityKey, Keys, PasswordKey};
 pub use phone::phone;
+pub use spelling::spelling;

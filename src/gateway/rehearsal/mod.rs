@@ -234,7 +234,7 @@ impl Rehearsal {
         if let Action::Challenge(kind) = decision.ruling.action {
             let cookies = own_pages::cookies(headers);
             let cookies: Vec<&[u8]> = cookies.iter().map(|cookie| &cookie[..]).collect();
-            let account = evidence.attempt.identity.account;
+            let account = evidence.attempt.identity.spelled;
             if let Some(pending) = self.live.challenges.clearance(&cookies, &route.name, account, facts.at) {
                 evidence.clearance = pending.spend(&Spending(&store)).await;
                 explanation.notes.push("the request brings a clearance: it is taken as not spent yet".to_owned());

@@ -7,6 +7,7 @@ mod names;
 mod orders;
 pub(in crate::store) mod owners;
 mod refusals;
+mod spellings;
 mod tokens;
 mod unmatched;
 mod velocities;
@@ -23,6 +24,7 @@ use names::*;
 use orders::*;
 use owners::*;
 use refusals::*;
+use spellings::*;
 use std::net::IpAddr;
 use std::sync::Barrier;
 use std::thread;
@@ -108,6 +110,8 @@ every_store!(
     from_here_is_this_source_alone,
     two_names_of_one_account_are_counted_together,
     a_stranger_cannot_be_tied_to_an_account,
+    a_spelling_vouches_for_itself_and_is_doubted_with_all_others,
+    many_spellings_are_one_account_to_their_source,
     harmless_successes_do_not_drown_failures,
     a_clock_set_back_keeps_counting,
     a_token_burns_exactly_once,
@@ -125,6 +129,8 @@ every_store!(
     successes_in_parallel_see_each_other,
     who_guessed_it_is_remembered_and_not_learnt,
     what_failed_meanwhile_is_read_again,
+    a_new_spelling_is_judged_by_what_it_reads_as_and_teaches_its_own,
+    whom_a_spelling_has_let_in_is_judged_by_its_own_logins,
     any_logins_are_learnt_as_the_pure_form_learns_them;
     not without the remote:
     an_order_counts_as_what_is_said_of_it_later,
@@ -198,6 +204,7 @@ pub fn login(id: u128, at: Timestamp, from: u32, whom: &[Pseudonym]) -> Observat
         cookie: None,
         told_apart: false,
         card: None,
+        spelled: false,
         velocities: &[],
         accounts: whom,
     }

@@ -32,7 +32,8 @@ pub fn owner_login(id: u128, at: Timestamp, account: u64, address: u64, agent: u
 
 pub fn proof(login: Login) -> Proof {
     let source = login.shows.from.asn;
-    Proof { login, network: network(source), device: DeviceKey::Cookie(name(100 + u64::from(source))), at: login.at }
+    let device = DeviceKey::Cookie(name(100 + u64::from(source)));
+    Proof { login, reading: None, network: network(source), device, at: login.at }
 }
 
 fn arrives(store: &Store, login: &Login) {
@@ -149,6 +150,66 @@ pub(super) fn what_failed_meanwhile_is_read_again(make: impl Fn(Limits) -> Store
         settle(&store, id, Outcome::Failed);
     }
     assert_eq!(proves(&store, &right).account.recent.failed, 12.0);
+}
+
+/// What is asked of a login whose name reads as another's.
+fn proves_beside(store: &Store, login: &Login, reading: &Login) -> Ownership {
+    let proof = Proof { reading: Some(reading.account), ..proof(*login) };
+    *wait(store.prove(&proof)).unwrap().owner
+}
+
+pub(super) fn a_new_spelling_is_judged_by_what_it_reads_as_and_teaches_its_own(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let owner = owner_login(1, NOON, 1, 8, 8);
+    arrives(&store, &owner);
+    ends(&store, &owner, false);
+    for id in 100..112 {
+        arrives(&store, &Login { id: AttemptId(id), ..owner });
+        settle(&store, id, Outcome::Failed);
+    }
+    let another = owner_login(2, NOON.after(Duration::from_secs(1)), 1, 16, 16);
+    arrives(&store, &another);
+    proves(&store, &another);
+
+    let disguised = owner_login(3, NOON.after(Duration::from_secs(60)), 2, 80, 80);
+    arrives(&store, &disguised);
+    for _ in 0..2 {
+        let seen = proves_beside(&store, &disguised, &owner);
+        assert_eq!((seen.logins, seen.seen.0), (1.0, 0), "a stranger to the owner's account");
+        assert_eq!(seen.last.map(|last| last.from), Some(owner.shows.from));
+        assert_eq!(seen.here.from, disguised.shows.from);
+        assert_eq!(seen.parallel.iter().map(|other| other.from).collect::<Vec<_>>(), [another.shows.from]);
+        assert!(seen.account.recent.failed > 11.0 && !seen.account.known_source, "{:?}", seen.account);
+    }
+    withdraws(&store, &disguised, Withdrawal::Denied);
+    assert!(proves(&store, &another).parallel.is_empty(), "and never on its way to the owner's");
+    withdraws(&store, &another, Withdrawal::Denied);
+    let own = owner_login(4, disguised.at, 1, 8, 8);
+    arrives(&store, &own);
+    assert_eq!(proves(&store, &own).seen.0, 0x7f);
+    assert!(!known(&store, &disguised), "nothing was taught");
+    let nobody = owner_login(5, disguised.at, 7, 80, 80);
+    arrives(&store, &nobody);
+    let seen = proves_beside(&store, &nobody, &owner_login(6, disguised.at, 8, 80, 80));
+    assert_eq!((seen.logins, seen.last, seen.likelihood), (0.0, None, None), "an empty profile says nothing");
+    assert!(seen.population > 0.0);
+}
+
+pub(super) fn whom_a_spelling_has_let_in_is_judged_by_its_own_logins(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    let (theirs, mine) = (owner_login(1, NOON, 1, 80, 80), owner_login(2, NOON, 2, 8, 8));
+    for login in [&theirs, &mine] {
+        arrives(&store, login);
+        ends(&store, login, false);
+    }
+    let again = owner_login(3, NOON.after(Duration::from_secs(60)), 2, 8, 8);
+    arrives(&store, &again);
+    let seen = proves_beside(&store, &again, &theirs);
+    assert_eq!((seen.logins, seen.seen.0), (1.0, 0x7f), "whoever has the plain name makes nobody a stranger");
+    assert_eq!(seen.last.map(|last| last.from), Some(mine.shows.from));
+    let next = owner_login(4, again.at, 1, 8, 8);
+    arrives(&store, &next);
+    assert_eq!(proves(&store, &next).seen.0, 0, "nor does a sibling teach the plain name anything");
 }
 
 pub(super) fn forgetting_forgets_the_owner(make: impl Fn(Limits) -> Store) {

@@ -188,11 +188,11 @@ impl Memory {
         let arrived = Standing::InFlight.at_source(secret);
 
         let (network, network_serial) = self.networks.update(seen.network, SourceEntry::new, |entry| {
-            entry.arrive(at, arrived, accounts.first());
+            entry.arrive(at, arrived, seen.person());
             entry.read()
         });
         let (device, device_serial) = self.devices.update(seen.device, SourceEntry::new, |entry| {
-            entry.arrive(at, arrived, accounts.first());
+            entry.arrive(at, arrived, seen.person());
             entry.read()
         });
 
@@ -245,6 +245,7 @@ impl Memory {
                 holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
                 accounts: aliases,
                 card: seen.card,
+                spelled: seen.spelled && aliases[1].is_some(),
                 velocities: counted,
             },
         );
@@ -349,6 +350,7 @@ impl Memory {
         let refused = open.secret && to.is_refusal();
         let teaches = teaches && from.teaches_as(to, open.told_apart);
         let account = open.accounts[0].map(|alias| alias.key);
+        let person = open.accounts[usize::from(open.spelled)].map(|alias| alias.key);
         // Not of one that was forgotten meanwhile.
         let owner = owner.filter(|taught| open.proves_identity && account == Some(taught.login.account));
         let suspect = owner.is_some_and(|taught| taught.suspect);
@@ -356,8 +358,8 @@ impl Memory {
         let change = to.at_source(open.secret) - from.at_source(open.secret);
         let settle_source = |entry: &mut SourceEntry| {
             entry.turn(open.at, change, landed);
-            if let (true, Some(account)) = (answered, &account) {
-                entry.answer(open.at, account, failed);
+            if let (true, Some(person)) = (answered, &person) {
+                entry.answer(open.at, person, failed);
             }
             if teaches {
                 entry.learn(open.at);
@@ -375,7 +377,7 @@ impl Memory {
         for Counted { key, serial } in &open.velocities {
             let change = to.at_velocity(key.kind, open.secret) - from.at_velocity(key.kind, open.secret);
             let answered = (open.secret || key.kind.is_by_event()) && to.tells(open.told_apart);
-            let member = told_apart_at(key.kind, open.card, account);
+            let member = told_apart_at(key.kind, open.card, person);
             self.velocities.existing(key, *serial, |entry| {
                 entry.turn(open.at, change);
                 if let (true, Some(member)) = (answered, &member) {
@@ -472,6 +474,7 @@ mod tests {
                 }),
                 told_apart: true,
                 card: None,
+                spelled: false,
                 velocities: &[VelocityKey::of_number(EntityKind::Fingerprint, source.into())],
                 accounts: &[Pseudonym(
                     u128::from(account).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes(),

@@ -144,6 +144,8 @@ pub struct Open {
     pub accounts: [Option<Counted<Pseudonym>>; MOST_ALIASES],
     /// The card of an order.
     pub card: Option<Pseudonym>,
+    /// Whether the second of them is what counts as one account at the sources.
+    pub spelled: bool,
     pub velocities: Box<[Counted<VelocityKey>]>,
 }
 
@@ -349,7 +351,20 @@ impl OpenAttempts {
 }
 
 kept!(Counted<K> { key, serial });
-kept!(Open { at, standing, secret, told_apart, proves_identity, network, device, holder, accounts, card, velocities });
+kept!(Open {
+    at,
+    standing,
+    secret,
+    told_apart,
+    proves_identity,
+    network,
+    device,
+    holder,
+    accounts,
+    spelled,
+    card,
+    velocities
+});
 
 impl Kept for Standing {
     fn put(&self, to: &mut Vec<u8>) {

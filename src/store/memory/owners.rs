@@ -47,7 +47,11 @@ impl Memory {
         });
         let here = self.here(proof.network, proof.device);
         let account = self.accounts.peek(&login.account, |entry| entry.read(here)).unwrap_or_default();
-        Ownership { account, ..owner }
+        let owner = Ownership { account, ..owner };
+        let Some(reading) = proof.reading else { return owner };
+        let counted = self.accounts.peek(&reading, |entry| entry.read(here)).unwrap_or_default();
+        let read = self.profiles.peek(&reading, |profile| profile.read(login, &shown, &totals)).unwrap_or_default();
+        under_both(owner, Ownership { account: counted, ..read })
     }
 
     fn shown(&self, login: &Login) -> [Shown; LEVELS] {
@@ -100,7 +104,7 @@ kept!(Whence { place, country, asn, network });
 kept!(Traits { values, from, device, device_is_proof });
 kept!(Login { id, account, at, shows });
 kept!(KnownDevice { first, last, successes, by_cookie });
-kept!(Proof { login, network, device, at });
+kept!(Proof { login, reading, network, device, at });
 kept!(Taught { login, suspect });
 kept!(Ownership {
     logins,
@@ -186,6 +190,22 @@ impl Login {
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Login> {
         Login::take(&mut bytes).filter(|_| bytes.is_empty())
     }
+}
+
+/// What an account's own profile says of a login, and that of another account that the typed name may mean.
+///
+/// While nothing was ever let through under the typed name, the other is whom the visitor claims to be: an application
+/// that looks past the spelling has let them into that one. From the first success on, the name has an owner of its own,
+/// and the other's logins are those of somebody who may be anyone: else whoever registers the name that somebody's is read
+/// as could make them a stranger to their own account.
+pub(in crate::store) fn under_both(own: Ownership, other: Ownership) -> Ownership {
+    let account = super::larger(&own.account, &other.account);
+    if own.logins > 0.0 || own.last.is_some() {
+        return Ownership { account, ..own };
+    }
+    let parallel = other.parallel.into_iter().chain(own.parallel).collect();
+    let suspected = own.suspected.max(other.suspected);
+    Ownership { account, parallel, suspected, here: own.here, population: own.population, ..other }
 }
 
 /// What reading an account's counters from here says: of an account that nothing is known of, nothing.

@@ -432,6 +432,8 @@ impl Arriving {
                 accounts.push(*account);
             }
         }
+        // Only while it is still the second: a name that was given twice stands once.
+        let spelled = seen.spelled && accounts.len() > 1 && accounts.get(1) == seen.accounts.get(1);
         let record = Record {
             standing: Standing::InFlight,
             at: seen.at,
@@ -444,6 +446,7 @@ impl Arriving {
             holder: seen.cookie.filter(|_| seen.event.admits()).map(|cookie| cookie.id),
             accounts,
             card: seen.card,
+            spelled,
             velocities: seen
                 .velocities
                 .iter()
@@ -467,8 +470,8 @@ impl Arriving {
     fn counts(&self, keys: &Keys, how: Arrival) -> Vec<Call> {
         let Record { at, secret, network, device, accounts, velocities, .. } = &self.record;
         let arrived = Standing::InFlight.at_source(*secret);
-        let first = accounts.first().map(|account| &account.0);
-        let source = |kind, id| Call::arrive_at_source(keys.key(kind, id), how, *at, arrived, first);
+        let person = self.record.person();
+        let source = |kind, id| Call::arrive_at_source(keys.key(kind, id), how, *at, arrived, person);
         let mut calls = vec![source(Kind::Network, &network.id), source(Kind::Device, &device.id)];
         calls.extend(accounts.iter().enumerate().map(|(place, account)| {
             let arrived = Standing::InFlight.at_account(*secret, place == 0);
@@ -486,7 +489,7 @@ impl Arriving {
 
 impl Record {
     fn told_apart_at(&self, kind: EntityKind) -> Option<Pseudonym> {
-        told_apart_at(kind, self.card, self.accounts.first().copied())
+        told_apart_at(kind, self.card, self.person().copied().map(Pseudonym))
     }
 
     fn from(&self) -> From {
@@ -516,8 +519,8 @@ impl Record {
         let change = to.at_source(secret) - from.at_source(secret);
         let teaches = teaches && from.teaches_as(to, self.told_apart);
         let turn = TurnAtSource { change, landed, answered, teaches };
-        let first_account = self.accounts.first().map(|account| &account.0);
-        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, first_account);
+        let person = self.person();
+        let source = |kind, id| Call::turn_at_source(keys.key(kind, id), at, turn, person);
         let mut calls = vec![source(Kind::Network, &self.network.id), source(Kind::Device, &self.device.id)];
         calls.extend(self.accounts.iter().enumerate().map(|(place, account)| {
             let first = place == 0;

@@ -2,7 +2,8 @@
 //! value, and their sums under one key.
 //!
 //! **Who waits.** A visitor waits for one round trip, which asks for all of it at once: it puts the login on its way and
-//! reads the profile, the values that the login shows, the sums, and the account's counters. What is learnt goes with
+//! reads the profile, the values that the login shows, the sums, and the account's counters (of two accounts where the name
+//! as it was typed is another than the one it is read as). What is learnt goes with
 //! the outcome, in its two round trips: the profile and the values are read with the first and written with the second.
 //!
 //! **Who learns.** The rules of learning are the memory store's own code, so there is no second form of them that could
@@ -25,7 +26,7 @@ use crate::engine::freeman::live::{
 use crate::engine::ownership::{LEVELS, Login, Ownership, Success};
 use crate::engine::time::Timestamp;
 use crate::store::memory::account::{AccountEntry, Here};
-use crate::store::memory::owners::account_from;
+use crate::store::memory::owners::{account_from, under_both};
 use crate::store::memory::state::kept::Kept;
 use crate::store::{DeviceKey, StoreError};
 use crate::store::{KnownOwner, Proof, Taught};
@@ -50,22 +51,36 @@ impl Redis {
         self.link.hand_in(proof.at);
         let login = &proof.login;
         let mut calls = vec![expect(&self.keys, login), Call::command("GET", self.keys.account(&login.account))];
+        let other = |reading| [self.keys.profile(reading), self.keys.account(reading)];
+        calls.extend(proof.reading.iter().flat_map(other).map(|key| Call::command("GET", key)));
         calls.extend(reads(&self.keys, login));
         let answers = self.link.asker().ask(&calls, self.deadline, "login").await?;
-        let [profile, account, all @ ..] = &answers[..] else { return Err(nonsense("too few answers")) };
-        let (profile, _) = profile_of(profile)?;
+        let [profile, account, rest @ ..] = &answers[..] else { return Err(nonsense("too few answers")) };
+        let (other, all) = match (proof.reading, rest) {
+            (Some(_), [profile, account, all @ ..]) => (Some((profile, account)), all),
+            (Some(_), _) => return Err(nonsense("too few answers")),
+            (None, all) => (None, all),
+        };
         let (values, totals) = everybody(all)?;
         let shown = std::array::from_fn(|level| shown(&values[level], level));
-        let account = match account {
-            Value::Nil => None,
-            answer => Some(entry::<AccountEntry>(answer)?),
-        };
         let here = Here {
             network: u64::from_le_bytes(self.keys.network(proof.network).tag),
             device: u64::from_le_bytes(self.keys.device(proof.device).tag),
             device_is_proof: matches!(proof.device, DeviceKey::Cookie(_)),
         };
-        Ok(Ownership { account: account_from(account.as_ref(), here), ..profile.read(login, &shown, &totals) })
+        let read = |profile: &Value, account: &Value| -> Result<Ownership, StoreError> {
+            let (profile, _) = profile_of(profile)?;
+            let account = match account {
+                Value::Nil => None,
+                answer => Some(entry::<AccountEntry>(answer)?),
+            };
+            Ok(Ownership { account: account_from(account.as_ref(), here), ..profile.read(login, &shown, &totals) })
+        };
+        let owner = read(profile, account)?;
+        Ok(match other {
+            Some((profile, account)) => under_both(owner, read(profile, account)?),
+            None => owner,
+        })
     }
 
     pub(super) async fn known_owner(

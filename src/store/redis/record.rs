@@ -32,6 +32,7 @@ const PROVES_IDENTITY: u8 = 4;
 const DEVICE_IS_PROOF: u8 = 8;
 const HOLDER: u8 = 16;
 const CARD: u8 = 32;
+const SPELLED: u8 = 64;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -53,6 +54,8 @@ pub struct Record {
     pub accounts: Vec<Pseudonym>,
     /// The card of an order.
     pub card: Option<Pseudonym>,
+    /// Whether the second of them is what counts as one account at the sources.
+    pub spelled: bool,
     /// What else of it is counted, and under which key's id.
     pub velocities: Vec<(EntityKind, [u8; 16])>,
 }
@@ -68,6 +71,11 @@ pub fn reachable_from(next: Standing) -> Vec<u8> {
 }
 
 impl Record {
+    /// What counts as one account among those of a source.
+    pub fn person(&self) -> Option<&[u8; 16]> {
+        self.accounts.get(usize::from(self.spelled)).map(|account| &account.0)
+    }
+
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(11 + 48 + 16 * (self.accounts.len() + 2) + 17 * self.velocities.len());
         bytes.push(code(self.standing));
@@ -79,6 +87,7 @@ impl Record {
             (self.device_is_proof, DEVICE_IS_PROOF),
             (self.holder.is_some(), HOLDER),
             (self.card.is_some(), CARD),
+            (self.spelled, SPELLED),
         ];
         bytes.push(flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
         for source in [self.network, self.device] {
@@ -132,6 +141,7 @@ impl Record {
             device,
             holder,
             accounts: accounts.iter().map(|account| Pseudonym(*account)).collect(),
+            spelled: flags & SPELLED != 0,
             card,
             velocities: velocities.iter().map(velocity).collect::<Option<_>>()?,
         })
@@ -164,6 +174,7 @@ mod tests {
                 holder: (place % 2 == 1).then_some(Pseudonym([9; 16])),
                 accounts: (0..place.min(MOST_ALIASES)).map(|account| Pseudonym([account as u8; 16])).collect(),
                 card: (place % 3 == 1).then_some(Pseudonym([8; 16])),
+                spelled: place % 3 == 1,
                 velocities: EntityKind::ALL[..place.min(MOST_VELOCITIES)].iter().map(|kind| (*kind, [3; 16])).collect(),
             };
             let bytes = record.to_bytes();

@@ -166,3 +166,34 @@ async fn a_person_without_a_name_is_nobody() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_spelling_and_a_host_of_its_own_are_found_and_forgotten_with_the_name() {
+    let origin = Origin::shop().await;
+    let one = "upstream: { servers: [\"{origin}\"] }";
+    let two = "upstream: [{ servers: [\"{origin}\"] }, { hosts: [backoffice.example], servers: [\"{origin}\"] }]";
+    let desk = Desk::open(&format!("{ADMIN}{}", shop_with(&[(one, two)])), &origin).await;
+    for host in ["shop.example", "backoffice.example"] {
+        let form = post("/login", "login=a.nna%40gmail.com&password=right", BROWSER);
+        let answer = send(desk.gate.address, form.replace("Host: shop.example", &format!("Host: {host}"))).await;
+        assert_eq!(answer.status, 302);
+    }
+    let records = desk.gate.records(4).await;
+    let profiles = |export: &Value| -> Vec<bool> {
+        export["accounts"].as_array().unwrap().iter().map(|account| account["profile"].is_object()).collect()
+    };
+    let typed = json!({ "account": " A.nna@gmail.com" });
+    let export = desk.post("/api/v1/accounts/export", &typed).await.json();
+    // In each application the spelling, which has an owner, and what it reads as, which was only tried.
+    let mut found = profiles(&export);
+    found.sort_unstable();
+    assert_eq!(found, [false, false, true, true], "{export:#}");
+    assert_eq!(export["records"].as_array().unwrap().len(), 4);
+    // A `user_id` leads to what was counted under what the name reads as, wherever it was.
+    let by_id = desk.post("/api/v1/accounts/export", &json!({ "account": records[0]["user"]["user_id"] })).await.json();
+    assert_eq!(profiles(&by_id), [false, false]);
+    let forgotten = desk.post("/api/v1/accounts/forget", &typed).await.json();
+    assert_eq!(forgotten["entries"], 4);
+    let export = desk.post("/api/v1/accounts/export", &typed).await.json();
+    assert_eq!((export["accounts"].as_array().unwrap().len(), export["records"].as_array().unwrap().len()), (0, 0));
+}

@@ -222,6 +222,7 @@ async fn under_load_nobody_is_failed_and_every_attempt_is_counted_once() {
         cookie: None,
         told_apart: true,
         card: None,
+        spelled: false,
         velocities: &[],
         accounts: &[],
     });

@@ -34,6 +34,7 @@ async fn see(store: &Store, id: u128, network: u128, account: u8) -> History {
         cookie: None,
         told_apart: true,
         card: None,
+        spelled: false,
         velocities: &[],
     };
     store.observe(&seen).await.unwrap().history

@@ -61,7 +61,7 @@ kept!(Presented { id, generation, renewed });
 kept!(Settlement { id, outcome, at, teaches, owner, order });
 kept!(Conclusion { order, paid, at });
 kept!(Bought { id, at });
-kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts, velocities, card });
+kept!(Observed { id, at, event, network, device, cookie, told_apart, accounts, spelled, velocities, card });
 kept!(Holder { first, last, successes, days, accounts, account_counts, logged_in, knows_account, copied });
 kept!(Source { minute, hour, accounts, answered_accounts, failed_accounts, in_flight, usual_minute, usual_hour });
 kept!(Usual { days, mean, variance });

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"tollgate";
 /// Of the layout of records. Another number is another program's file.
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;
 const HEAD: usize = MAGIC.len() + 4 + 16;
 /// Longest batch, bytes: bounds what a damaged length can make us read. One held answer fits with room to spare.
 pub const LONGEST_BATCH: usize = 16 << 20;

@@ -49,6 +49,7 @@ fn see(memory: &Memory, id: u128, at: Timestamp, network: u128, account: u8) -> 
         cookie: None,
         told_apart: true,
         card: None,
+        spelled: false,
         velocities: &[],
     })
 }

@@ -230,6 +230,7 @@ fn observation(id: u128, at: Timestamp, from: u32, accounts: &[Pseudonym], event
         cookie: None,
         told_apart: false,
         card: None,
+        spelled: false,
         velocities: &[],
         accounts,
     }
