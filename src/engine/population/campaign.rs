@@ -5,6 +5,7 @@
 //! two look-ups in a table, and nothing at all while there is no campaign.
 
 use super::look::{Class, Look, Standing};
+use super::sweep::Swept;
 use crate::engine::attempt::AttemptId;
 use crate::engine::time::Timestamp;
 use std::collections::BTreeMap;
@@ -105,17 +106,21 @@ pub struct Match<'c> {
     pub excess: f64,
 }
 
-/// Place of a campaign, and the excess of the cell.
-pub(super) type Cell = Option<(u16, f32)>;
-pub(super) type Cells = [Cell; Class::COUNT];
+/// The excess of the cells that are members, by [`Class::place`].
+pub(super) type Cells = [Option<f32>; Class::COUNT];
 
 /// All campaigns that are active.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Campaigns {
     pub active: Vec<Arc<Campaign>>,
-    pub(super) fingerprints: BTreeMap<u64, Cells>,
-    pub(super) in_asn: BTreeMap<(u64, u32), Cells>,
-    /// Of fingerprints that are not in `fingerprints`.
+    /// Each with its campaign's place in `active`, as the rest.
+    pub(super) fingerprints: BTreeMap<u64, (u16, Cells)>,
+    pub(super) in_asn: BTreeMap<(u64, u32), (u16, Cells)>,
+    /// The campaign of strangers with programs of all kinds.
+    pub(super) strangers: Option<u16>,
+    /// Its cells, of each fingerprint that has been seen and has no campaign of its own.
+    pub(super) swept: Swept,
+    /// And of any other.
     pub(super) others: Cells,
     pub(super) passwords: BTreeMap<u64, (u16, f32)>,
 }
@@ -128,9 +133,12 @@ impl Campaigns {
     /// The campaign of many sources that the attempt is a member of.
     pub fn of(&self, look: &Look) -> Option<Match<'_>> {
         let Standing::Strange(class) = look.standing else { return None };
-        let place = class.place();
-        let in_asn = look.asn.and_then(|asn| self.in_asn.get(&(look.fingerprint, asn))?[place]);
-        let cell = in_asn.or_else(|| self.fingerprints.get(&look.fingerprint).unwrap_or(&self.others)[place]);
+        let member = |(place, cells): &(u16, Cells)| Some((*place, cells[class.place()]?));
+        let in_asn = look.asn.and_then(|asn| member(self.in_asn.get(&(look.fingerprint, asn))?));
+        let cell = in_asn.or_else(|| match self.fingerprints.get(&look.fingerprint) {
+            Some(cells) => member(cells),
+            None => member(&(self.strangers?, *self.swept.find(look.fingerprint).unwrap_or(&self.others))),
+        });
         self.matched(cell)
     }
 
@@ -140,7 +148,7 @@ impl Campaigns {
         self.matched(self.passwords.get(&look.password?).copied())
     }
 
-    fn matched(&self, cell: Cell) -> Option<Match<'_>> {
+    fn matched(&self, cell: Option<(u16, f32)>) -> Option<Match<'_>> {
         let (place, excess) = cell?;
         let campaign = self.active.get(usize::from(place))?;
         Some(Match { campaign, excess: f64::from(excess) })

@@ -4,7 +4,7 @@
 //! each by itself: the odds of a cell are presumed to be those of its cluster times those of its class, over those of all
 //! strangers, with the weight of a few people. A fingerprint that was never seen is what its class is.
 
-use super::campaign::{Cell, Cells, MEMBER, Numbers, STAYS};
+use super::campaign::{Cells, MEMBER, Numbers, STAYS};
 use super::cluster::Cluster;
 use super::look::Class;
 use super::tally::Tally;
@@ -90,9 +90,9 @@ impl Shares {
         })
     }
 
-    pub fn cells(&self, cluster: &mut Cluster, place: u16) -> Cells {
+    pub fn cells(&self, cluster: &mut Cluster) -> Cells {
         let excess = self.excess(&cluster.classes);
-        cells(excess, &mut cluster.members, place)
+        cells(excess, &mut cluster.members)
     }
 
     pub fn numbers(&self, classes: &[Tally; Class::COUNT]) -> Numbers {
@@ -103,11 +103,10 @@ impl Shares {
 }
 
 /// The members among cells of so much excess.
-pub(super) fn cells(excess: [f64; Class::COUNT], members: &mut [bool; Class::COUNT], place: u16) -> Cells {
+pub(super) fn cells(excess: [f64; Class::COUNT], members: &mut [bool; Class::COUNT]) -> Cells {
     std::array::from_fn(|class| {
         members[class] = excess[class] >= if members[class] { STAYS } else { MEMBER };
-        let cell: Cell = members[class].then_some((place, excess[class] as f32));
-        cell
+        members[class].then_some(excess[class] as f32)
     })
 }
 
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn a_member_stays_one_until_it_is_clearly_none() {
         let mut members = [false; Class::COUNT];
-        let mut is_in = |excess: f64| cells([excess, 0.0, 0.0, 0.0], &mut members, 3)[0].is_some();
+        let mut is_in = |excess: f64| cells([excess, 0.0, 0.0, 0.0], &mut members)[0].is_some();
         let seen = [0.84, 0.86, 0.7, 0.66, 0.64, 0.7, 0.86].map(&mut is_in);
         assert_eq!(seen, [false, true, true, true, false, false, true]);
     }

@@ -61,6 +61,7 @@ mod cluster;
 mod honest;
 mod look;
 mod passwords;
+mod sweep;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::cluster::{Cluster, Clusters};
 use super::honest::{PRESUMED_CELL, Rates, Shares, cells};
 use super::look::{Became, Class, Look, Standing};
 use super::passwords::{self, Passwords};
+use super::sweep::Sweep;
 use super::tally::{Counted, Cusum, Recent, Tally, left};
 use crate::engine::attempt::AttemptId;
 use crate::engine::time::Timestamp;
@@ -99,6 +100,7 @@ pub struct Population {
     active: Vec<Active>,
     ignored: Vec<(Pattern, Timestamp)>,
     found: [u64; Pattern::KINDS.len()],
+    sweep: Sweep,
 }
 
 #[derive(Debug)]
@@ -137,6 +139,7 @@ impl Population {
             active: Vec::new(),
             ignored: Vec::new(),
             found: [0; Pattern::KINDS.len()],
+            sweep: Sweep::default(),
         }
     }
 
@@ -259,6 +262,7 @@ impl Population {
         let by_narrow = explained && !by_wide;
         if !by_narrow {
             let all = self.failing;
+            self.sweep.touch(look.fingerprint);
             let cluster = self.fingerprints.at(look.fingerprint, at);
             let fed = !spread || is_concentrated(cluster, all);
             let alarm = see(cluster, look.account, succeeded, class, fed, at);
@@ -368,6 +372,7 @@ impl Population {
         let (calms, members) = (Cusum::default(), Default::default());
         self.active.push(Active { campaign, class: class.place(), calms, members });
         self.found[pattern.place()] += 1;
+        self.sweep.start_anew();
         match pattern {
             Pattern::Fingerprint(key) => {
                 let cluster = begin(self.fingerprints.at(key, at));
@@ -428,6 +433,7 @@ impl Population {
     fn close(&mut self, id: AttemptId) -> Option<Pattern> {
         let place = self.active.iter().position(|active| active.campaign.id == id)?;
         let pattern = self.active.remove(place).campaign.pattern;
+        self.sweep.start_anew();
         let rates = self.rates();
         match pattern {
             Pattern::Fingerprint(key) => {
@@ -520,20 +526,18 @@ impl Population {
             active.campaign.numbers = match active.campaign.pattern {
                 Pattern::Fingerprint(key) => {
                     let cluster = self.fingerprints.at(key, at);
-                    published.fingerprints.insert(key, site.cells(cluster, place));
+                    published.fingerprints.insert(key, (place, site.cells(cluster)));
                     site.numbers(&cluster.classes)
                 }
                 Pattern::FingerprintInAsn(key, asn) => {
                     let cluster = self.in_asn.at((key, asn), at);
-                    published.in_asn.insert((key, asn), site.cells(cluster, place));
+                    published.in_asn.insert((key, asn), (place, site.cells(cluster)));
                     site.numbers(&cluster.classes)
                 }
                 Pattern::Strangers => {
-                    published.others = cells(site.of_class.map(|honest| 1.0 - honest), &mut active.members, place);
-                    for (key, cluster) in self.fingerprints.iter_mut().filter(|(_, cluster)| !cluster.is_campaign) {
-                        cluster.advance(at);
-                        published.fingerprints.insert(*key, site.cells(cluster, place));
-                    }
+                    published.strangers = Some(place);
+                    published.others = cells(site.of_class.map(|honest| 1.0 - honest), &mut active.members);
+                    published.swept = self.sweep.publish(&mut self.fingerprints, &site, at);
                     site.numbers(&std::array::from_fn(|place| self.classes[place].tally))
                 }
                 Pattern::Password(tag) => match self.passwords.tags.get_mut(&tag) {
