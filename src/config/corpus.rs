@@ -62,6 +62,34 @@ fn the_minimal_configuration_stays_minimal() {
 }
 
 #[test]
+fn a_key_without_effect_is_told() {
+    let checkout = "{ name: buy, event: checkout, match: { path: /buy }, pages: [/cart] }";
+    let paid = "{ name: paid, event: settlement, match: { path: /paid }, fields: { order: \"json:/id\" }, \
+                outcome: { succeeded: [{ status: 200 }] } }";
+    let ordered = checkout.replace("pages", "fields: { order: \"form:order\" }, pages");
+    let logout = "{ name: out, event: logout, match: { path: /out }, amounts: minor }";
+    for (keys, routes, expected) in [
+        ("", checkout.to_owned(), None),
+        ("", format!("{paid}, {checkout}"), Some("no `checkout` has the field `order`")),
+        ("", format!("{paid}, {ordered}"), None),
+        ("", logout.to_owned(), Some("`amounts` has no effect")),
+        ("email: { dns: { servers: [\"127.0.0.1:53\"] } }", checkout.to_owned(), Some("`servers` has no effect")),
+        ("email: { dns: { servers: [\"127.0.0.1:53\"], check: true } }", checkout.to_owned(), None),
+    ] {
+        let text = format!(
+            "version: 1\nproduct: shop\nmode: monitor\nlisten: [{{ address: 127.0.0.1:8080 }}]\nupstream: {{ servers: [\"127.0.0.1:1\"] }}\n\
+             {keys}\nroutes: [{routes}]\n"
+        );
+        let (_, warnings) = parse(&text).unwrap_or_else(|report| panic!("{report}"));
+        let told: Vec<String> = warnings.iter().map(|warning| warning.render("test.yaml", "warning")).collect();
+        match expected {
+            None => assert!(told.is_empty(), "{told:?}"),
+            Some(words) => assert!(told.len() == 1 && told[0].contains(words), "`{words}` is not in {told:?}"),
+        }
+    }
+}
+
+#[test]
 fn every_good_file_loads() {
     for path in files("tests/fixtures/config/good") {
         if let Err(report) = read(&path) {

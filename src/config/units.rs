@@ -116,8 +116,9 @@ fn factor<'u>(
     let shown: String = text.chars().take(40).collect();
     let number: String = text.chars().take_while(char::is_ascii_digit).take(20).collect();
     if unit.is_empty() {
-        let (first, second) = (units[1].0, units[2].0);
-        return Err((format!("`{shown}` has no unit"), format!("write `{number}{first}` or `{number}{second}`")));
+        let written = [0, 1, 2].map(|place| format!("`{number}{}`", units[place].0));
+        let [first, second, third] = written;
+        return Err((format!("`{shown}` has no unit"), format!("write {first}, {second} or {third}")));
     }
     let exact = units.iter().map(|(name, _)| *name).find(|name| *name == unit);
     let help = match exact.or_else(|| meant(unit)) {
@@ -170,7 +171,7 @@ mod tests {
     #[test]
     fn slips_are_mended_in_the_message() {
         for (text, help) in [
-            ("10", "write `10s` or `10m`"),
+            ("10", "write `10ms`, `10s` or `10m`"),
             ("10 s", "write `10s`"),
             ("10sec", "write `10s`"),
             ("1.5s", "use a smaller unit, as in `1500ms`"),
@@ -184,6 +185,6 @@ mod tests {
             assert_eq!(duration(text).unwrap_err().1, help, "{text}");
         }
         assert_eq!(size("1MB").unwrap_err().1, "write `1MiB`");
-        assert_eq!(size("64").unwrap_err().1, "write `64KiB` or `64MiB`");
+        assert_eq!(size("64").unwrap_err().1, "write `64B`, `64KiB` or `64MiB`");
     }
 }

@@ -212,8 +212,9 @@ fn campaigns_after(strangers: u32, change: impl Fn(&mut Look, u32)) -> Arc<Site>
         at,
         fingerprint: 1,
         asn: None,
-        standing: Standing::Usual { proven: true },
+        standing: Standing::Usual { proven: true, settled: true },
         account: (nth + 1_000) * 2,
+        network: (nth + 1_000) * 2,
         password: None,
     };
     (0..100).for_each(|nth| _ = population.note(&owner(nth), Became::Succeeded, None, true));
@@ -226,6 +227,7 @@ fn campaigns_after(strangers: u32, change: impl Fn(&mut Look, u32)) -> Arc<Site>
             asn: None,
             standing: Standing::Strange(class),
             account: (nth + 1) * 2,
+            network: (nth + 1) * 2,
             password: None,
         };
         change(&mut look, nth);

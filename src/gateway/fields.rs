@@ -19,7 +19,7 @@ use crate::config::settings::{Amounts, FieldSource, IdentityRules, Route};
 use crate::engine::attempt::{Ambiguity, Email, Field, FormFacts, Identity, Pseudonym, Trap};
 use crate::engine::event::Event;
 use crate::engine::money::Currency;
-use crate::intel::passwords::Digest;
+use crate::intel::passwords::{self, Digest};
 use crate::intel::providers;
 use http::HeaderMap;
 use settle::Settled;
@@ -38,7 +38,7 @@ pub struct Captured {
     pub raw: RawIdentifiers,
 }
 
-/// Canonical identifiers in the clear and the password's SHA-1, for the operator's lists and the leaked passwords and for
+/// Canonical identifiers in the clear and the password's SHA-1, of both its readings, for the operator's lists and the leaked passwords and for
 /// nothing else: to be dropped as soon as those were asked. Wiped then; can be neither printed nor cloned.
 #[derive(Default)]
 pub struct RawIdentifiers {
@@ -47,12 +47,15 @@ pub struct RawIdentifiers {
     domain: Box<str>,
     card_bin: Box<str>,
     password: Option<Digest>,
+    /// The same without blanks around it, if it has any.
+    trimmed: Option<Digest>,
 }
 
 impl RawIdentifiers {
-    /// What a password is looked for by among leaked ones.
-    pub fn password(&self) -> Option<&Digest> {
-        self.password.as_ref()
+    /// What a password is looked for by among leaked ones: without the blanks around it, and then as it was sent, if that is
+    /// something else. Many applications trim it, so that a blank more would be a way round, and some do not.
+    pub fn passwords(&self) -> impl Iterator<Item = &Digest> {
+        self.trimmed.iter().chain(&self.password)
     }
 
     pub fn account(&self) -> Option<&str> {
@@ -308,7 +311,8 @@ fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
         (!street.is_empty()).then(|| keys.address(&street, &zip))
     };
     captured.form = FormFacts {
-        password: found.of(Field::Password).map(|password| keys.password(password)),
+        // A password that is tried on everybody is one with a blank more as well.
+        password: found.of(Field::Password).map(|password| keys.password(passwords::trimmed(password))),
         phone: plainly(Field::Phone).and_then(identity::phone).map(|number| keys.phone(&number)),
         amount: found.of(Field::Amount).and_then(numbers::amount),
         currency: found.of(Field::Currency).and_then(numbers::currency),
@@ -326,7 +330,11 @@ fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
         order: found.of(Field::Order).map(|order| keys.order(order)),
     };
     captured.raw.card_bin = bin.unwrap_or_default();
-    captured.raw.password = found.of(Field::Password).map(|password| Digest::of(password.as_bytes()));
+    if let Some(password) = found.of(Field::Password) {
+        let trimmed = Some(passwords::trimmed(password)).filter(|trimmed| *trimmed != password);
+        captured.raw.trimmed = trimmed.map(|trimmed| Digest::of(trimmed.as_bytes()));
+        captured.raw.password = Some(Digest::of(password.as_bytes()));
+    }
 }
 
 /// Letters and digits in lower case: so much of an address as does not depend on who types it.

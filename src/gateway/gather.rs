@@ -85,7 +85,7 @@ pub async fn evidence(
         card_bin: raw.card_bin(),
     };
     let (mut intel, mut degraded) = live.intel.look_up(&subject, store.lists());
-    intel.leaked = raw.password().and_then(|digest| live.intel.passwords.find(digest)).map_or(Known::No, Known::Yes);
+    intel.leaked = raw.passwords().find_map(|digest| live.intel.passwords.find(digest)).map_or(Known::No, Known::Yes);
     drop(raw);
     if identity.email.as_ref().is_some_and(|email| email.unanswered) {
         degraded.push("dns");

@@ -93,6 +93,16 @@ impl MailServers {
         }
     }
 
+    /// Whether anybody is there to be asked: asks for the name servers of the root. An error says what was answered instead.
+    pub async fn answers(&self) -> Result<(), String> {
+        match self.resolver.lookup(".", RecordType::NS).await {
+            Ok(_) => Ok(()),
+            // Whoever denies that the root exists, or says nothing of it, answers all the same.
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     async fn ask(&self, domain: &str) -> Answer {
         let Ok(permit) = self.asking.clone().try_acquire_owned() else { return Answer::None };
         let (resolver, name) = (self.resolver.clone(), format!("{domain}."));

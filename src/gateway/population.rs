@@ -28,6 +28,8 @@ pub struct Counts {
     /// Clusters and passwords that are counted, and those that were dropped to make room.
     pub size: usize,
     pub dropped: u64,
+    /// Whether nothing is concluded for now.
+    pub is_silent: bool,
 }
 
 impl Keeper {
@@ -53,7 +55,7 @@ impl Keeper {
         let (found, size, dropped) = (population.found(), population.size(), population.dropped());
         let mut active = [0; Pattern::KINDS.len()];
         published.active.iter().for_each(|campaign| active[campaign.pattern.place()] += 1);
-        Counts { active, found, size, dropped }
+        Counts { active, found, size, dropped, is_silent: population.says_nothing() }
     }
 }
 

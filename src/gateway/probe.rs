@@ -5,6 +5,7 @@
 //! two seconds for each dead server is a check that nobody runs.
 
 use super::leaks::{Ranges, Settled};
+use super::mail::MailServers;
 use super::upstream::peers;
 use crate::config::settings::{RangeService, Server, Settings, Store, Upstream};
 use crate::engine::time::Timestamp;
@@ -37,13 +38,19 @@ pub fn probe(settings: &Settings, now: Timestamp) -> Result<Probed, std::io::Err
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let probed = runtime.block_on(async {
-        let (mut faults, (mut found, of_store), asked) =
-            futures::future::join3(faults(settings), store(&settings.store, now), range(settings)).await;
+        let (mut faults, (mut found, of_store), of_range, of_names) = futures::future::join4(
+            faults(settings),
+            store(&settings.store, now),
+            range(settings),
+            mail_servers(settings),
+        )
+        .await;
         faults.extend(of_store);
-        match asked {
-            Some(Ok(answers)) => found.push(answers),
-            Some(Err(fault)) => faults.push(fault),
-            None => {}
+        for asked in [of_range, of_names].into_iter().flatten() {
+            match asked {
+                Ok(answers) => found.push(answers),
+                Err(fault) => faults.push(fault),
+            }
         }
         Probed { faults, found }
     });
@@ -83,6 +90,25 @@ async fn range(settings: &Settings) -> Option<Result<String, Fault>> {
         Settled::Known(_) => Ok(format!("leaked passwords: {host} answers")),
         Settled::Failed(why) => Err(fault(&why)),
         Settled::Late(_) => Err(fault(&"it does not answer within two seconds")),
+    })
+}
+
+/// Whoever is asked for mail servers: about the root of all names, which whoever resolves any can resolve.
+async fn mail_servers(settings: &Settings) -> Option<Result<String, Fault>> {
+    let dns = settings.mail_dns.as_ref()?;
+    let fault = |message: String| Fault { key: "email.dns".to_owned(), message };
+    let whom = match &dns.servers[..] {
+        [] => "the system's resolvers".to_owned(),
+        servers => servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let servers = match MailServers::new(dns) {
+        Ok(servers) => servers,
+        Err(error) => return Some(Err(fault(error))),
+    };
+    Some(match tokio::time::timeout(PATIENCE, servers.answers()).await {
+        Ok(Ok(())) => Ok(format!("mail servers: {whom} can be asked")),
+        Ok(Err(why)) => Err(fault(format!("{whom}: {why}"))),
+        Err(_) => Err(fault(format!("{whom}: no answer within two seconds"))),
     })
 }
 

@@ -9,6 +9,18 @@
 //! Only an attempt that the application accepted is remembered (success, or pending): otherwise whoever guesses somebody
 //! else's order number could have their good name. Bounded like every kind, oldest first; and each has an end.
 //!
+//! Of several that were accepted under one number the first keeps it, for as long as it is remembered. If it were the last,
+//! who tries cards would post each order again with a harmless one, from anywhere, and what is said of the first would
+//! fall on that; and who knows somebody's number would take the settlement of their money, or leave the failures of a
+//! stolen card with whoever came last. With the first, a number is taken by who had the application accept it, and what is
+//! posted later is nothing to it. A customer whose card is declined and who tries again loses nothing: what was declined
+//! is not remembered, and the attempt that went through is the first. One who leaves a pending payment and pays the same order
+//! another way is told of by the first attempt, which was theirs too; the second stays pending, which counts for nobody.
+//! To let a word count for all of them would give the good name of a settled order to whoever posts its number.
+//! What no choice here mends is an application that accepts any number from anybody: there who comes first may be the
+//! thief, and a number that was made up is never spoken of at all. It has to check that the order is its visitor's, and
+//! unpaid.
+//!
 //! The word may come before the answer does: the payment provider calls while the page is still being made. So a word about
 //! an order that nobody knows waits for a few minutes.
 

@@ -191,3 +191,31 @@ async fn what_is_reversed_later_counts_as_if_it_had_failed_at_once() {
         assert_eq!(desk.post("/api/v1/settlements", &wrong).await.status, 422, "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn posting_an_order_again_takes_no_word_away_from_who_was_accepted_with_it() {
+    let origin = origin().await;
+    let desk = Desk::open(&(shop() + ADMIN), &origin).await;
+    let gate = &desk.gate;
+    let mut tried = Vec::new();
+    for number in 0..4 {
+        let order = format!("email=b{number}%40example.com&total=3.00&currency=EUR&order=C-{number}");
+        let first = pay(gate, "203.0.113.9", &card(number), &order).await;
+        assert_eq!(first[1]["status"], "$pending");
+        tried.push(first[0]["id"].clone());
+        // Whoever tries cards posts the order once more, with a card that is good, from where they did nothing else.
+        let again = format!("email=x{number}%40example.com&total=120.00&currency=EUR&order=C-{number}");
+        let again = pay(gate, &format!("198.51.{number}.7"), "4222220000000000", &again).await;
+        assert_eq!(again[1]["status"], "$pending");
+    }
+    let settlements: Vec<Value> =
+        (0..4).map(|number| json!({ "order": format!("C-{number}"), "status": "reversed" })).collect();
+    let told = desk.post("/api/v1/settlements", &json!({ "settlements": settlements })).await.json();
+    let ids: Vec<&Value> = told["results"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, tried.iter().collect::<Vec<_>>(), "{told}");
+    let fifth = pay(gate, "203.0.113.9", &card(4), "email=b4%40example.com&total=3.00&currency=EUR&order=C-4").await;
+    assert_eq!(fifth[0]["policy"]["rule"], "card-testing", "{}", fifth[0]);
+    // And nothing is left with whoever posted last.
+    let other = pay(gate, "198.51.0.7", "4222220000000000", "email=x0%40example.com&total=84.90&currency=EUR").await;
+    assert_eq!((&other[0]["enforced"], &other[1]["status"]), (&json!("forwarded"), &json!("$succeeded")), "{other:?}");
+}

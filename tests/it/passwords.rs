@@ -82,6 +82,29 @@ async fn one_of_the_commonest_is_told_to_the_application_and_asked_nothing_for()
 }
 
 #[tokio::test]
+async fn a_blank_more_is_no_other_password() {
+    let (origin, service) = (Origin::shop().await, service(&[RIGHT]).await);
+    let gate = Gate::start(&asking(service.address, ", deadline: 1s"), &origin).await;
+    for (sent, source) in [
+        (format!("{COMMON}+"), json!("common")),
+        (format!("%09{COMMON}%E3%80%80"), json!("common")),
+        (format!("{RIGHT}+"), json!("range")),
+        (format!("++{RIGHT}"), json!("range")),
+    ] {
+        let before = gate.records(0).await.len();
+        log_in(gate.address, &sent).await;
+        assert_eq!(leak(&gate.records(before + 2).await[before])["source"], source, "{sent}");
+    }
+    // The service hears of the password without them, and that once.
+    let asked: Vec<String> = service.requests().iter().map(|request| request.target.clone()).collect();
+    assert_eq!(asked, [format!("/range/{}", &sha1(RIGHT)[..5])]);
+    let log = std::fs::read_to_string(gate.dir().join("decisions.jsonl")).unwrap();
+    for password in [COMMON, RIGHT, &format!("{COMMON} "), &format!("{RIGHT} ")] {
+        assert!(!betrays(&log, password), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn a_rule_may_ask_whether_the_password_leaked() {
     let origin = Origin::shop().await;
     let rule = "when: fired.leaked_password && route == \"sign-in\", action: deny";
@@ -337,7 +360,11 @@ async fn files_are_built_of_lists_and_dumps_and_refused_whole() {
     let (code, said, err) = tollgate(&arguments, "").await;
     assert_eq!(code, 0, "{err}");
     assert!(said.contains("1 passwords of 2 files") && said.contains("left out: 1 were seen too seldom"), "{said}");
-    let mine = format!("{RIGHT}\r\nseldom-Kx9vRq27\n{COMMON}\nnot-at-all-Kx9vRq27");
+    assert!(
+        said.contains("read as SHA-1 hashes with counts (--format range): 2\n") && !said.contains("bits"),
+        "{said}"
+    );
+    let mine = format!("{RIGHT} \r\nseldom-Kx9vRq27\n{COMMON}\nnot-at-all-Kx9vRq27");
     let (code, said, err) = tollgate(&["lists", "find-passwords", &out], &mine).await;
     assert_eq!((code, said.as_str()), (0, "file\nnowhere\ncommon\nnowhere\n"), "{err}");
 
@@ -348,13 +375,37 @@ async fn files_are_built_of_lists_and_dumps_and_refused_whole() {
     let (code, said, err) = tollgate(&["lists", "build-passwords", &place("dump"), "--out", &out], "").await;
     assert_eq!((code, said.as_str()), (78, ""));
     assert!(err.contains("dump:51: is not SHA1:COUNT") && err.contains("nothing was built"), "{err}");
+    // Nor is a word above the hashes a reason to take each of them for a password.
+    std::fs::write(place("headed"), format!("# dump of today\n{dump}")).unwrap();
+    let (code, _, err) = tollgate(&["lists", "build-passwords", &place("headed"), "--out", &out], "").await;
+    assert!(code == 78 && err.contains("headed:1: is not SHA1:COUNT") && err.contains("--format text"), "{err}");
+    // And a list that is empty, or whose passwords are all too rare, makes no file of none.
+    std::fs::write(place("empty"), "\n\n").unwrap();
+    for (file, least, says) in [
+        ("empty", "1", "empty: no password is in it; nothing was built"),
+        ("headless", "10", "headless: each of its 50 passwords was seen less often than 10 times; nothing was built"),
+    ] {
+        std::fs::write(place("headless"), &dump).unwrap();
+        let arguments = ["lists", "build-passwords", &place(file), "--min-count", least, "--out", &out];
+        let (code, said, err) = tollgate(&arguments, "").await;
+        assert!(code == 78 && said.is_empty() && err.contains(says), "{err}");
+    }
+    for name in ["headed", "headless", "empty"] {
+        std::fs::remove_file(place(name)).unwrap();
+    }
     assert_eq!(std::fs::read(&out).unwrap(), before);
     let kept: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(kept.len(), 3, "nothing is left lying about: {kept:?}");
 
+    let below = place("of-ranges/x");
     for (arguments, code, says) in [
         (vec!["build-passwords", "no-such", "--out", &out], 78, "no-such: cannot be read"),
-        (vec!["build-passwords", "-", "--out", "/no/such/folder/x"], 1, "/no/such/folder/x"),
+        (
+            vec!["build-passwords", "-", "--out", "/no/such/folder/x"],
+            1,
+            "/no/such/folder/x: there is no folder /no/such/folder: make it, or name another with --out",
+        ),
+        (vec!["build-passwords", "-", "--out", &below], 1, "is no folder"),
         (vec!["build-passwords", "-", "--out", folder.path().to_str().unwrap()], 1, "is a directory"),
         (vec!["build-passwords", "-", "--format", "text", "--min-count", "2", "--out", &out], 64, "has no counts"),
         (vec!["build-passwords", "--out", &out], 64, "FILE"),

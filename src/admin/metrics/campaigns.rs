@@ -11,6 +11,7 @@ pub(super) struct Campaigns {
     found: [IntCounter; Pattern::KINDS.len()],
     size: IntGauge,
     dropped: IntCounter,
+    silent: IntGauge,
 }
 
 impl Campaigns {
@@ -21,6 +22,7 @@ impl Campaigns {
             found: Pattern::KINDS.map(|kind| found.with_label_values(&[kind])),
             size: of.gauge(table::POPULATION_ENTRIES)?,
             dropped: of.counter(table::POPULATION_DROPPED)?,
+            silent: of.gauge(table::POPULATION_SILENT)?,
         })
     }
 }
@@ -33,5 +35,6 @@ impl Metrics {
         campaigns.found.iter().zip(counts.found).for_each(|(counter, count)| catch_up(counter, count));
         campaigns.size.set(counts.size as i64);
         catch_up(&campaigns.dropped, counts.dropped);
+        campaigns.silent.set(counts.is_silent.into());
     }
 }

@@ -90,6 +90,7 @@ metrics! {
     CAMPAIGNS_FOUND = Counter "campaigns_found_total" ["pattern"] "Campaigns that were found.";
     POPULATION_ENTRIES = Gauge "population_entries" [] "Clusters and passwords that are counted to find campaigns.";
     POPULATION_DROPPED = Counter "population_dropped_total" [] "Of these, how many were dropped to make room.";
+    POPULATION_SILENT = Gauge "population_silent" [] "1 while no campaign can begin: hardly anybody has got in yet, or people do not get in where they did on earlier days.";
     LABELS = Counter "labels_total" ["verdict", "action"] "Labels that were given to attempts: `right`, `wrong` (the decision was), `fraud`, `not_fraud` (the attempt was); by what the policy had said, `none` where it was not asked. One that is changed counts again.";
     EXPLORED = Counter "explored_total" ["route"] "Challenges before forwarding that were let pass by lot, to learn what they were (`explore` of a policy).";
     SETTLEMENTS = Counter "settlements_total" ["status", "result"] "What was said of orders: `settled`, `reversed`; it was `counted`, said `again`, or `early` (no attempt that was accepted is known by the order; it waits for one).";

@@ -80,7 +80,9 @@ impl Said {
             said.scores(record);
             said.decision(record, settings);
         }
-        said.enforcement(record);
+        if !record["settlement"].is_object() {
+            said.enforcement(record);
+        }
         said
     }
 
@@ -97,6 +99,21 @@ impl Said {
 
     fn headline(&mut self, record: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+        let settlement = &record["settlement"];
+        if settlement.is_object() {
+            self.line(&in_colour(BOLD, &format!("{} at {}", text(&record["id"]), text(&record["at"]))));
+            let what = match record["status"].as_str() {
+                Some("$reversed") => "its money did not come, or went back (reversed)",
+                _ => "its money came (settled)",
+            };
+            let by = match settlement["route"].as_str() {
+                Some(route) => format!("a request on the route `{route}`"),
+                None => "the admin API".to_owned(),
+            };
+            let (order, product) = (text(&settlement["order"]), text(&record["product"]));
+            return self
+                .line(&format!("  an order of {product} that this attempt placed: {what}, says {by}; order {order}"));
+        }
         let event = text(&record["event"]).trim_start_matches('$').replace('_', " ");
         self.line(&in_colour(BOLD, &format!("{} at {}", text(&record["id"]), text(&record["at"]))));
         let outcome = match record["status"].as_str() {
@@ -156,25 +173,22 @@ impl Said {
     }
 
     fn evidence(&mut self, record: &Value) {
-        for name in texts(&record["signals"]) {
-            let findings = &record["evidence"][name];
+        let fired = texts(&record["signals"]);
+        for name in &fired {
             self.line(&format!("  fired {}", in_colour(BOLD, name)));
-            let words = match SIGNALS.iter().find(|signal| signal.name == name) {
-                Some(signal) => {
-                    let (known, unknown) = read_findings(signal.findings, findings);
-                    let more = unknown.iter().map(|(name, value)| format!(", {name} {value}")).collect::<String>();
-                    format!("{}: {}{more}", signal.summary, signal.in_words(&known))
-                }
-                None => format!("a signal that this version does not know: {findings}"),
-            };
-            self.line(&format!("    {words}"));
+            self.line(&format!("    {}", found(name, &record["evidence"][name], true)));
+        }
+        // Too little to fire, and it counts all the same.
+        let others = record["evidence"].as_object().into_iter().flatten();
+        for (name, findings) in others.filter(|(name, _)| !fired.contains(&name.as_str())) {
+            self.line(&format!("  counts {name}, without firing: {}", found(name, findings, false)));
         }
         for name in texts(&record["blind"]) {
             let needs =
                 SIGNALS.iter().find(|signal| signal.name == name).map_or("what it needs", |signal| signal.needs);
             self.line(&format!("  blind {name}: {needs} was not to be had"));
         }
-        if texts(&record["signals"]).is_empty() {
+        if fired.is_empty() {
             self.line("  no signal fired");
         }
     }
@@ -279,6 +293,17 @@ impl Said {
     }
 }
 
+/// What a signal found, in words. `whole`: with what the signal says when it fires.
+fn found(name: &str, findings: &Value, whole: bool) -> String {
+    let Some(signal) = SIGNALS.iter().find(|signal| signal.name == name) else {
+        return format!("a signal that this version does not know: {findings}");
+    };
+    let (known, unknown) = read_findings(signal.findings, findings);
+    let more = unknown.iter().map(|(name, value)| format!(", {name} {value}")).collect::<String>();
+    let summary = if whole { format!("{}: ", signal.summary) } else { String::new() };
+    format!("{summary}{}{more}", signal.in_words(&known))
+}
+
 fn texts(value: &Value) -> Vec<&str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
@@ -319,7 +344,8 @@ mod tests {
             "id": "01", "at": "2026-11-22T01:02:03.456Z", "event": "$login", "status": "$attempted", "moment": "before",
             "product": "shop", "route": "sign-in", "risk": 93.3, "bot": 93.1, "account_takeover": 3.0, "account_abuse": 1.1,
             "risk_low": 93.3, "risk_high": 96.6, "signals": ["http_client_library", "new_one"], "blind": ["tor_exit"],
-            "evidence": { "http_client_library": { "name": "curl", "colour": "red" }, "new_one": { "a": 1 } },
+            "evidence": { "http_client_library": { "name": "curl", "colour": "red" }, "new_one": { "a": 1 },
+                "spoofed_device": { "share": 0.3 } },
             "contributions": { "bot": { "intercept": -3.1, "http_client_library": 4.5 } },
             "policy": { "name": "login", "rule": "automated", "action": "challenge", "challenge": "proof_of_work" },
             "enforced": "monitored:challenge", "missing": ["account"],
@@ -329,6 +355,7 @@ mod tests {
             "a login on the route `sign-in` of shop",
             "the User-Agent names curl, colour \"red\"",
             "a signal that this version does not know",
+            "counts spoofed_device, without firing: ",
             "blind tor_exit: the list of Tor exits was not to be had",
             "risk 93.30 (93.30 to 96.60, by what was blind)",
             "decided: challenge (proof_of_work) by the rule `automated` of the policy `login`",
@@ -348,6 +375,15 @@ mod tests {
         let told = said(&outcome);
         assert!(told.contains("answered 401 after 12 ms (by failed[0])"), "{told}");
         assert!(!told.contains("decided"), "{told}");
+        let settlement = json!({
+            "id": "01", "at": "x", "event": "$checkout", "status": "$reversed", "moment": "after", "product": "shop",
+            "settlement": { "order": "0909", "by": "route", "route": "provider-failed" },
+        });
+        let told = said(&settlement);
+        assert!(
+            told.contains("went back (reversed), says a request on the route `provider-failed`; order 0909"),
+            "{told}"
+        );
         let refused = json!({ "id": "01", "moment": "before", "enforced": "refused:too_large" });
         assert!(said(&refused).contains("refused before it could be judged: too large"));
     }

@@ -3,7 +3,8 @@
 use super::paint::{BAD, BOLD, DIM, GOOD, WARN, in_colour};
 use crate::engine::policy::{Reason, Verdict};
 use crate::gateway::rehearsal::explanation::{
-    Application, Asked, CapturedFacts, Condition, Explanation, Judgement, Recognition, RuleSaid, Score, Sent, Unjudged,
+    Application, Asked, CapturedFacts, Condition, Explanation, Judgement, Recognition, RuleSaid, Score, Sent,
+    SignalSaid, Unjudged,
 };
 use std::fmt::Write;
 
@@ -208,9 +209,14 @@ impl Page {
         for signal in judgement.signals.iter().filter(|signal| signal.state == "blind") {
             self.line(&format!("{} {}: {}", in_colour(WARN, "blind"), signal.name, signal.words));
         }
+        // Too little to fire, and it counts all the same.
+        let is_told = |signal: &SignalSaid| signal.state == "quiet" && !signal.words.is_empty();
+        for signal in judgement.signals.iter().filter(|signal| is_told(signal)) {
+            self.line(&format!("{} {}, without firing: {}", in_colour(WARN, "counts"), signal.name, signal.words));
+        }
         for state in ["quiet", "off"] {
-            let names: Vec<&str> =
-                judgement.signals.iter().filter(|signal| signal.state == state).map(|signal| signal.name).collect();
+            let named = judgement.signals.iter().filter(|signal| signal.state == state && !is_told(signal));
+            let names: Vec<&str> = named.map(|signal| signal.name).collect();
             if !names.is_empty() {
                 self.line(&in_colour(DIM, &format!("{state} {}", names.join(", "))));
             }

@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Read at once. Also what a file's kind is told by.
 const PIECE: usize = 256 * 1024;
+/// A file of fewer passwords is mostly its own head, and bits for each say nothing.
+const ENOUGH_FOR_BITS: u64 = 10_000;
 /// Longest line of passwords to look for.
 const LONGEST: u64 = 4096;
 
@@ -57,7 +59,14 @@ enum Kind {
 #[derive(Default)]
 struct Read {
     files: u64,
+    /// Of these, dumps of hashes.
+    dumps: u64,
     tally: Tally,
+}
+
+/// Where the file will be, and everything that it is made by way of.
+fn folder_of(build: &Build) -> &Path {
+    build.out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes the file.
@@ -69,16 +78,16 @@ pub fn build(build: &Build) -> Result<(), u8> {
             "--min-count: a list of passwords has no counts; it is of use with --format range",
         ));
     }
-    let folder = match build.out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(build);
     let failed = |error: &dyn std::fmt::Display| complain(FAILED, &format!("{}: {error}", build.out.display()));
     if build.out.is_dir() {
         return Err(failed(&"is a directory: name the file to make"));
     }
     // Made before anything is read: that it cannot be is worth knowing before an hour has passed.
-    let target = tempfile::Builder::new().prefix(".passwords-").tempfile_in(folder).map_err(|error| failed(&error))?;
+    let target = tempfile::Builder::new()
+        .prefix(".passwords-")
+        .tempfile_in(folder)
+        .map_err(|error| failed(&of_folder(folder, error.kind())))?;
     let done = Arc::<AtomicU64>::default();
     let progress = Progress::counting("passwords read".to_owned(), Some(done.clone()));
     let mut builder = Builder::new(folder);
@@ -87,16 +96,55 @@ pub fn build(build: &Build) -> Result<(), u8> {
         take(build, file, &mut builder, &mut read, &done)?;
     }
     drop(progress);
+    if read.tally.taken == 0 {
+        return Err(complain(CONFIGURATION, &nothing(build, &read)));
+    }
     let progress = Progress::of("building".to_owned());
     let made = Clock::System.now().0 / 1000;
-    let built = builder.finish(made, BufWriter::new(target.as_file())).map_err(|error| failed(&error))?;
+    let lacking = |error: io::Error| failed(&of_folder(folder, error.kind()));
+    let built = builder.finish(made, BufWriter::new(target.as_file())).map_err(lacking)?;
     // Whoever builds need not be the gate's user, and what is in it is nobody's secret.
-    target.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(|error| failed(&error))?;
-    target.as_file().sync_all().map_err(|error| failed(&error))?;
-    target.persist(&build.out).map_err(|error| failed(&error.error))?;
+    target.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(lacking)?;
+    target.as_file().sync_all().map_err(lacking)?;
+    target.persist(&build.out).map_err(|error| lacking(error.error))?;
     drop(progress);
     print(&said(build, &read, &built, began.elapsed()));
     Ok(())
+}
+
+/// Why a folder takes no file, and what is to be done. Not the error's own words: they name a file that nobody wrote.
+fn of_folder(folder: &Path, kind: io::ErrorKind) -> String {
+    let folder = folder.display();
+    match kind {
+        io::ErrorKind::NotFound => format!("there is no folder {folder}: make it, or name another with --out"),
+        io::ErrorKind::NotADirectory => format!("{folder} is no folder: name one that is with --out"),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            format!(
+                "the folder {folder} may not be written to ({kind}): let your user write there, or name another with --out"
+            )
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!(
+                "the folder {folder} is full ({kind}): make room, 10 MB for a million passwords, or name another with --out"
+            )
+        }
+        _ => format!("the folder {folder} takes no file ({kind}): name another with --out"),
+    }
+}
+
+/// Why there is nothing to build.
+fn nothing(build: &Build, read: &Read) -> String {
+    let name = |file: &PathBuf| match file == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => file.display().to_string(),
+    };
+    let names: Vec<String> = build.files.iter().map(name).collect();
+    let why = match (read.tally.rare, read.tally.long) {
+        (0, 0) => "no password is in it".to_owned(),
+        (0, long) => format!("no password is in it: {long} lines are longer than any"),
+        (rare, _) => format!("each of its {rare} passwords was seen less often than {} times", build.min_count.max(1)),
+    };
+    format!("{}: {why}; nothing was built, and {} is as it was", names.join(", "), build.out.display())
 }
 
 fn take(build: &Build, path: &Path, builder: &mut Builder, read: &mut Read, done: &AtomicU64) -> Result<(), u8> {
@@ -105,7 +153,7 @@ fn take(build: &Build, path: &Path, builder: &mut Builder, read: &mut Read, done
     if path == Path::new("-") {
         let source = BufReader::with_capacity(PIECE, io::stdin().lock());
         return of_source(build, source, None, builder, read, done).map_err(|error| match error {
-            Unreadable::Taker(error) => complain(FAILED, &error.to_string()),
+            Unreadable::Taker(error) => no_room(build, &error),
             error => unreadable(Path::new("standard input"), &error),
         });
     }
@@ -129,6 +177,10 @@ fn take(build: &Build, path: &Path, builder: &mut Builder, read: &mut Read, done
     }
 }
 
+fn no_room(build: &Build, error: &io::Error) -> u8 {
+    complain(FAILED, &format!("{}: {}", build.out.display(), of_folder(folder_of(build), error.kind())))
+}
+
 fn of_file(build: &Build, path: &Path, builder: &mut Builder, read: &mut Read, done: &AtomicU64) -> Result<(), u8> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let taken = File::open(path).map_err(Unreadable::Io).and_then(|file| {
@@ -136,7 +188,7 @@ fn of_file(build: &Build, path: &Path, builder: &mut Builder, read: &mut Read, d
         of_source(build, source, prefix_of(&name), builder, read, done)
     });
     taken.map_err(|error| match error {
-        Unreadable::Taker(error) => complain(FAILED, &error.to_string()),
+        Unreadable::Taker(error) => no_room(build, &error),
         Unreadable::Line(line, what) => {
             complain(CONFIGURATION, &format!("{}:{line}: {what}; nothing was built", path.display()))
         }
@@ -162,6 +214,7 @@ fn of_source(
         builder.add(key)
     })?;
     read.files += 1;
+    read.dumps += u64::from(tally.is_dump);
     read.tally.taken += tally.taken;
     read.tally.rare += tally.rare;
     read.tally.long += tally.long;
@@ -179,6 +232,8 @@ fn said(build: &Build, read: &Read, built: &Built, took: Duration) -> String {
             "bytes": bytes,
             "bits_each": (bits * 100.0).round() / 100.0,
             "files_read": read.files,
+            "dumps_read": read.dumps,
+            "lists_read": read.files - read.dumps,
             "repeated": twice,
             "seen_too_seldom": read.tally.rare,
             "too_long": read.tally.long,
@@ -186,14 +241,23 @@ fn said(build: &Build, read: &Read, built: &Built, took: Duration) -> String {
         });
         return format!("{object:#}\n");
     }
+    let each = if about.passwords < ENOUGH_FOR_BITS { String::new() } else { format!(" ({bits:.1} bits each)") };
     let mut said = format!(
-        "{}: {} passwords of {} {}, {bytes} bytes ({bits:.1} bits each), in {:.1} s\n",
+        "{}: {} passwords of {} {}, {bytes} bytes{each}, in {:.1} s\n",
         printable(&build.out.display().to_string()),
         about.passwords,
         read.files,
         if read.files == 1 { "file" } else { "files" },
         took.as_secs_f64()
     );
+    for (count, what) in [
+        (read.files - read.dumps, "one password a line (--format text)"),
+        (read.dumps, "SHA-1 hashes with counts (--format range)"),
+    ] {
+        if count > 0 {
+            said += &format!("read as {what}: {count}\n");
+        }
+    }
     for (count, what) in [
         (*twice, "were there already"),
         (read.tally.rare, "were seen too seldom"),
@@ -224,7 +288,10 @@ pub fn find(file: Option<&Path>) -> Result<(), u8> {
         }
         let password = line.strip_suffix(b"\n").unwrap_or(&line);
         let password = password.strip_suffix(b"\r").unwrap_or(password);
-        let word = passwords::find(leaked.as_ref(), &Digest::of(password)).map_or("nowhere", |source| source.name());
+        // As the gate does: with the blanks around it, and without.
+        let trimmed = std::str::from_utf8(password).map_or(password, |text| passwords::trimmed(text).as_bytes());
+        let found = [trimmed, password].iter().find_map(|form| passwords::find(leaked.as_ref(), &Digest::of(form)));
+        let word = found.map_or("nowhere", |source| source.name());
         if writeln!(io::stdout().lock(), "{word}").is_err() {
             // A reader that went away is no reason to fail.
             return Ok(());

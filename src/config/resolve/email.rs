@@ -27,7 +27,12 @@ impl Resolver<'_, '_> {
             deadline: self.duration(&keys.deadline, DEADLINE, Duration::from_millis(1)..=most),
             cache: self.number(&keys.cache, CACHE, 100..=1_000_000),
         };
-        keys.check.get().copied().unwrap_or(false).then_some(dns)
+        let is_on = keys.check.get().copied().unwrap_or(false);
+        if let Some((at, _)) = keys.servers.good().filter(|_| !is_on && !matches!(keys.check, Slot::Bad(_))) {
+            let message = "`servers` has no effect: nobody is asked about mail servers while `check` is off";
+            self.document.warn(at, message, "add `check: true`, or leave it out".to_owned());
+        }
+        is_on.then_some(dns)
     }
 
     fn resolver(&self, node: NodeId, text: &str) -> Option<SocketAddr> {

@@ -14,7 +14,8 @@ const MOST_SOURCES: usize = 16;
 const PLACES: [&str; 6] = ["form", "json", "query", "header", "cookie", "basic"];
 
 impl Resolver<'_, '_> {
-    pub(super) fn fields(&self, slot: &Slot<Pairs<Many<String>>>) -> Vec<(Field, Vec<FieldSource>)> {
+    /// `pays`: the form is one that cards are written into.
+    pub(super) fn fields(&self, slot: &Slot<Pairs<Many<String>>>, pays: bool) -> Vec<(Field, Vec<FieldSource>)> {
         let mut fields = Vec::new();
         for (at, name, node, sources) in slot.get().into_iter().flat_map(Pairs::good) {
             let Some(field) = self.field(at, name) else { continue };
@@ -25,7 +26,7 @@ impl Resolver<'_, '_> {
                     "write `form:<name of the form's field>`",
                 );
             }
-            let sources: Vec<_> = sources.good().filter_map(|(node, text)| self.source(node, text)).collect();
+            let sources: Vec<_> = sources.good().filter_map(|(node, text)| self.source(node, text, pays)).collect();
             fields.push((field, sources));
         }
         // In the order of the table, so that the order in the file means nothing.
@@ -44,7 +45,7 @@ impl Resolver<'_, '_> {
         }
         let mut sources = Vec::new();
         for (node, text) in texts.good() {
-            let Some(source) = self.source(node, text) else { continue };
+            let Some(source) = self.source(node, text, false) else { continue };
             match &source {
                 FieldSource::Form(_) | FieldSource::Json(_) | FieldSource::Query(_) => {}
                 FieldSource::Header(_)
@@ -72,7 +73,7 @@ impl Resolver<'_, '_> {
         }
         let known = Field::ALL.map(Field::name);
         let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
-        if is_verification_value(&plain) {
+        if is_verification_value(&plain) || is_short_for_one(&plain) {
             self.error(node, VERIFICATION_VALUE, "leave it out");
             return None;
         }
@@ -104,7 +105,7 @@ impl Resolver<'_, '_> {
         None
     }
 
-    fn source(&self, node: NodeId, text: &str) -> Option<FieldSource> {
+    fn source(&self, node: NodeId, text: &str, pays: bool) -> Option<FieldSource> {
         let Some((place, name)) = text.split_once(':') else {
             let help = format!(
                 "say where it is: `form:{text}`, `json:/{text}`, `query:{text}`, `header:{text}` or `cookie:{text}`"
@@ -121,7 +122,8 @@ impl Resolver<'_, '_> {
             return None;
         }
         let plain = name.to_ascii_lowercase().replace(['-', '_', ' '], "");
-        if is_verification_value(plain.rsplit('/').next().unwrap_or(&plain)) {
+        let last = plain.rsplit('/').next().unwrap_or(&plain);
+        if is_verification_value(last) || pays && is_short_for_one(last) {
             self.error(node, VERIFICATION_VALUE, "leave it out");
             return None;
         }
@@ -206,4 +208,9 @@ fn is_verification_value(plain: &str) -> bool {
         "magstripe",
     ]
     .contains(&plain)
+}
+
+/// What is one of those on a form that takes cards, and on others may be a library's password or a parcel.
+fn is_short_for_one(plain: &str) -> bool {
+    ["pin", "track", "track3"].contains(&plain)
 }

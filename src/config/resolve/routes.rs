@@ -65,6 +65,7 @@ impl Resolver<'_, '_> {
         if !self.kept.is_some_and(Kept::is_whole) {
             self.shadows(&sound);
         }
+        self.expect_orders(root, &sound);
         let mut unused: Vec<_> = policies.entries().filter(|(name, _)| !used.contains(name)).collect();
         unused.sort_unstable_by_key(|(_, entry)| entry.at.0);
         for (name, entry) in unused {
@@ -87,12 +88,19 @@ impl Resolver<'_, '_> {
             || Matching { methods: Vec::new(), path: PathPattern::Any, hosts: None, values: Vec::new() },
             |(at, matching)| self.matching(at, matching),
         );
-        let fields = self.fields(&keys.fields);
+        let fields = self.fields(&keys.fields, event == Some(Event::Checkout));
         let trap = self.trap(&keys.trap, &fields);
         let outcome = self.outcome(&keys.outcome);
         self.expect_account(node, keys, event.as_ref());
         self.expect_outcome(node, keys, event.as_ref());
         let settles = self.settles(node, keys, event.as_ref(), &outcome);
+        if let (Some((at, _)), Some(event)) =
+            (keys.amounts.good(), event.as_ref().filter(|event| **event != Event::Checkout))
+        {
+            let message =
+                format!("`amounts` has no effect: it is about the sum of an order, and a `{}` has none", event.name());
+            self.document.warn(at, message, "leave it out".to_owned());
+        }
         let policy = self.policy_of(keys, event.as_ref(), &outcome, policies);
         self.expect_pages(node, keys, &fields, policy.as_deref());
         Some(Route {
@@ -157,6 +165,27 @@ impl Resolver<'_, '_> {
             Some(SettlesName::Reversed) => Settles::Reversed,
             Some(SettlesName::Settled) | None => Settles::Settled,
         })
+    }
+
+    /// What is said of an order finds an attempt only where a checkout has one.
+    fn expect_orders(&self, root: NodeId, routes: &[(NodeId, Arc<Route>)]) {
+        let Some((at, _)) = routes.iter().find(|(_, route)| route.settles.is_some()) else { return };
+        let has_order = |route: &Route| {
+            route.event == Event::Checkout && route.fields.iter().any(|(field, _)| *field == Field::Order)
+        };
+        if routes.iter().any(|(_, route)| has_order(route)) {
+            return;
+        }
+        match self.kept.filter(|_| *at == root) {
+            Some(kept) => kept.doubt(),
+            None => {
+                let message =
+                    "no `checkout` has the field `order`: whatever is settled here is about nothing that the gate saw";
+                let help =
+                    "add `order: form:<name of the form's field>` to the fields of the route with `event: checkout`";
+                self.document.warn(*at, message, help.to_owned());
+            }
+        }
     }
 
     fn event(&self, node: NodeId, text: &str) -> Option<Event> {

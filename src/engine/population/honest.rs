@@ -62,6 +62,8 @@ pub(super) struct Shares {
     pub rates: Rates,
     all: f64,
     pub of_class: [f64; Class::COUNT],
+    /// What a class adds to the log-odds of a cell.
+    by_class: [f64; Class::COUNT],
 }
 
 impl Shares {
@@ -70,11 +72,9 @@ impl Shares {
         let (weight, presumed) = PRESUMED;
         let share = |honest: f64, people: f64| ((honest + weight * presumed) / (people + weight)).min(1.0);
         let all = classes.iter().fold(Tally::default(), |sum, tally| sum.plus(*tally));
-        Shares {
-            rates,
-            all: share(honest.iter().sum(), all.people),
-            of_class: std::array::from_fn(|place| share(honest[place], classes[place].people)),
-        }
+        let all = share(honest.iter().sum(), all.people);
+        let of_class = std::array::from_fn(|place| share(honest[place], classes[place].people));
+        Shares { rates, all, of_class, by_class: of_class.map(|share| logit(share) - logit(all)) }
     }
 
     /// Excess of a cluster's cells: what was counted, and with the weight of a few people what class and cluster together let
@@ -83,8 +83,9 @@ impl Shares {
         let honest = self.rates.honest(classes);
         let people: f64 = classes.iter().map(|tally| tally.people).sum();
         let of_cluster = (honest.iter().sum::<f64>() + PRESUMED_CELL * self.all) / (people + PRESUMED_CELL);
+        let odds = logit(of_cluster);
         std::array::from_fn(|place| {
-            let presumed = share_of(logit(of_cluster) + logit(self.of_class[place]) - logit(self.all));
+            let presumed = share_of(odds + self.by_class[place]);
             let share = (honest[place] + PRESUMED_CELL * presumed) / (classes[place].people + PRESUMED_CELL);
             1.0 - share.min(1.0)
         })

@@ -3,7 +3,11 @@
 use crate::engine::attempt::AttemptId;
 use crate::engine::event::Event;
 use crate::engine::evidence::Evidence;
+use crate::engine::holder::Holder;
 use crate::engine::time::Timestamp;
+
+/// Accounts that a household tries on one device within an hour or two, at most.
+const HOUSEHOLD: u32 = 3;
 
 /// One login on a named account.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +19,8 @@ pub struct Look {
     pub standing: Standing,
     /// Of the account's pseudonym, enough to tell some dozens apart; never zero.
     pub account: u32,
+    /// Of the client's network, as much.
+    pub network: u32,
     /// The password's tag of this process.
     pub password: Option<u64>,
 }
@@ -23,11 +29,14 @@ pub struct Look {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The account logged in on this device, or from this network, before. `proven`: on this device, by its cookie.
+    /// `settled`: on an earlier day as well. Who has accounts of their own could else be the control group by noon.
     Usual {
         proven: bool,
+        settled: bool,
     },
-    /// Somebody logged in on this device, and not to this account: one of a household, a mistyped name. `seen`: somebody
-    /// once logged in to the account.
+    /// Somebody logged in on this device, on two days, and not to this account: one of a household, a mistyped name. `seen`:
+    /// somebody once logged in to the account. A household has few members: a device on which more accounts are tried is a
+    /// stranger's, and so is one that was first used today: cookies with one success of one's own account cost nothing.
     Elsewhere {
         seen: bool,
     },
@@ -78,9 +87,10 @@ impl Look {
         let history = evidence.history.as_ref()?;
         let knows_device = evidence.knows_device();
         let seen = history.account.owned;
+        let lives_here = |holder: &Holder| holder.logged_in && holder.days >= 2 && history.device.accounts <= HOUSEHOLD;
         let standing = if knows_device || history.account.known_source {
-            Standing::Usual { proven: knows_device }
-        } else if evidence.holder().is_some_and(|holder| holder.logged_in) {
+            Standing::Usual { proven: knows_device, settled: history.account.usual.days > 0.0 }
+        } else if evidence.holder().is_some_and(lives_here) {
             Standing::Elsewhere { seen }
         } else {
             Standing::Strange(Class { seen, fresh: attempt.device.id.is_some() })
@@ -93,14 +103,23 @@ impl Look {
             asn: evidence.intel.asn,
             standing,
             account: u32::from_be_bytes([a, b, c, d]).max(1),
+            network: folded(attempt.client.network.bits()),
             password: attempt.form.password.map(|password| password.tag),
         })
     }
 }
 
+/// Some bits of a network, enough to tell some dozens apart. Networks that are made to look like one count as one, which
+/// speaks for nobody.
+fn folded(bits: u128) -> u32 {
+    let halves = (bits >> 64) as u64 ^ bits as u64;
+    ((halves >> 32) as u32 ^ halves as u32).wrapping_mul(0x9e37_79b1).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::evidence::History;
     use crate::engine::fixture;
 
     #[test]
@@ -114,16 +133,31 @@ mod tests {
         history.account.known_source = false;
         history.account.owned = true;
         let standing = |evidence: &Evidence| Look::of(evidence).map(|look| look.standing);
-        assert!(matches!(standing(&owner), Some(Standing::Usual { .. })));
+        assert_eq!(standing(&owner), Some(Standing::Usual { proven: true, settled: false }));
+        let mut old = owner.clone();
+        old.history.as_mut().unwrap().account.usual.days = 0.5;
+        assert_eq!(standing(&old), Some(Standing::Usual { proven: true, settled: true }));
         assert_eq!(standing(&stranger), Some(Standing::Strange(Class { seen: true, fresh: false })));
 
         let mut at_home = stranger.clone();
         at_home.history.as_mut().unwrap().account.known_source = true;
-        assert_eq!(standing(&at_home), Some(Standing::Usual { proven: false }), "same network, other browser");
+        assert_eq!(
+            standing(&at_home),
+            Some(Standing::Usual { proven: false, settled: false }),
+            "same network, other browser"
+        );
         let mut flatmate = stranger.clone();
         let holder = crate::engine::holder::Holder { knows_account: false, ..fixture::used_by_its_owner() };
         flatmate.history.as_mut().unwrap().holder = Some(holder);
         assert_eq!(standing(&flatmate), Some(Standing::Elsewhere { seen: true }));
+        for change in [
+            |history: &mut History| history.holder.as_mut().unwrap().days = 1,
+            |history: &mut History| history.device.accounts = 4,
+        ] {
+            let mut minted = flatmate.clone();
+            change(minted.history.as_mut().unwrap());
+            assert!(matches!(standing(&minted), Some(Standing::Strange(Class { seen: true, .. }))));
+        }
         let copied = crate::engine::holder::Holder { copied: true, ..fixture::used_by_its_owner() };
         flatmate.attempt.device.id = Some(crate::engine::attempt::Pseudonym([1; 16]));
         flatmate.history.as_mut().unwrap().holder = Some(copied);

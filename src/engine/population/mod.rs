@@ -6,8 +6,8 @@
 //! What gives them away is that there are too many of them, and that they have a tool in common.
 //!
 //! # Whom to compare
-//! People log in where they logged in before. Their attempts (a [`Usual`](Standing::Usual) device or network of the account)
-//! are the *control group*: no thief can be among them in any number, so what they do tells how the application answers
+//! People log in where they logged in before. Their attempts (a [`Usual`](Standing::Usual) device or network of the account,
+//! which got in on an earlier day as well) are the *control group*: no thief can be among them in any number, so what they do tells how the application answers
 //! honest people today: how many fail, how many mistype an account's name into one that nobody has. Everybody else is a
 //! [`Strange`](Standing::Strange) one, in four [classes](Class) by what a stranger cannot choose freely: whether anybody ever
 //! logged in to that account, and whether they brought a cookie. Among strangers the *successes* tell how many are honest
@@ -51,7 +51,9 @@
 //!
 //! Who has many accounts of their own can make strangers' successes, one per account and some dozens of others: it takes a
 //! fifth of them among the guesses to hide in one cell. And whoever guesses with a customer's cookie, or from their network, is
-//! no stranger; they are one source, and `credential_stuffing` counts those.
+//! no stranger; they are one source, and `credential_stuffing` counts those. A cookie on which one's own account got in is as
+//! good as none on its first day, and on each day for the fourth account that is tried with it within two hours; accounts of
+//! one's own that fail on purpose, so that the application looks broken, count from their second day on, and one for each network.
 //!
 //! Pure: no clock, no lock, no randomness. [`Population`] is told what became of attempts, and publishes [`Campaigns`], which
 //! evidence carries.

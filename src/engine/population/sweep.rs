@@ -2,7 +2,7 @@
 //!
 //! There are up to two thousand fingerprints, of which a second touches a few. A cell is a share: time alone moves it little,
 //! since all of it fades at once. So each publication looks at the fingerprints that were touched since the last, all are
-//! looked at once [a minute](WHOLE) and whenever a campaign begins or ends, and the table is made anew only if a cell came
+//! looked at each [five minutes](WHOLE) and whenever a campaign begins or ends, and the table is made anew only if a cell came
 //! in, went out, or moved by more than [`NEWS`]: else what was published stays, and costs a pointer.
 
 use super::campaign::Cells;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often all are looked at.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_secs(300);
 /// What a cell's excess may move by unpublished.
 const NEWS: f32 = 0.01;
 /// With so many that were touched, all are looked at.

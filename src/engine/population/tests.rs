@@ -59,7 +59,8 @@ impl Site {
         self.attempts += 1;
         let account = self.chance.draw() as u32;
         let asn = Some(64_500 + self.chance.below(40) as u32);
-        Look { id: AttemptId(self.attempts), at: self.at, fingerprint, asn, standing, account, password: None }
+        let network = self.chance.draw() as u32;
+        Look { id: AttemptId(self.attempts), at: self.at, fingerprint, asn, standing, account, network, password: None }
     }
 
     /// Tells of an attempt; whether it was a member of a campaign. What is a member is withheld, unless somebody solves.
@@ -88,7 +89,7 @@ impl Site {
             // Popular browsers are many people's.
             let fingerprint = 1 + self.chance.below(60).min(self.chance.below(60));
             let (standing, succeeds) = match self.chance.below(100) {
-                0..=84 => (Standing::Usual { proven: true }, self.chance.hit(0.93)),
+                0..=84 => (Standing::Usual { proven: true, settled: true }, self.chance.hit(0.93)),
                 85..=86 => (Standing::Elsewhere { seen: false }, false),
                 87..=97 => {
                     let fresh = self.chance.hit(0.7);
@@ -247,7 +248,7 @@ fn an_application_that_refuses_everybody_is_no_attack() {
         site.at = site.at.after(SECOND);
         let standing = match site.chance.below(5) {
             0 => Standing::Strange(Class { seen: site.chance.hit(0.8), fresh: site.chance.hit(0.5) }),
-            _ => Standing::Usual { proven: true },
+            _ => Standing::Usual { proven: true, settled: true },
         };
         let fingerprint = site.chance.below(60);
         let look = site.look(standing, fingerprint);
@@ -255,6 +256,26 @@ fn an_application_that_refuses_everybody_is_no_attack() {
     }
     assert_eq!(site.population.found(), [0; 4]);
     assert_eq!(site.ordinary(2_000, SECOND), 0, "and nobody pays for it afterwards");
+}
+
+#[test]
+fn own_accounts_that_fail_on_purpose_do_not_make_it_look_so() {
+    let site = || {
+        let mut site = Site::new(14);
+        let fail = |site: &mut Site, nth: u32, settled| {
+            let look = site.look(Standing::Usual { proven: true, settled }, 3);
+            site.play(&Look { network: 1 + nth % 12, ..look }, false, false);
+        };
+        (site.ordinary(200, SECOND), fail, site)
+    };
+    // Of today, as many as one likes; of earlier days, many in few places.
+    for (accounts, settled) in [(1_000, false), (1_000, true)] {
+        let (_, fail, mut site) = site();
+        (0..accounts).for_each(|nth| fail(&mut site, nth, settled));
+        assert!(!site.population.says_nothing(), "settled: {settled}");
+        let stopped = site.list(400, SECOND, &[0xbad]);
+        assert!(stopped > 300, "{stopped} of 400, settled: {settled}");
+    }
 }
 
 #[test]
@@ -268,6 +289,7 @@ fn a_gate_that_never_saw_a_success_says_nothing() {
             asn: None,
             standing: Standing::Strange(UNSEEN),
             account: nth * 2,
+            network: nth * 2,
             password: Some(7),
         };
         assert!(!population.note(&look, Became::Failed, None, true));
@@ -315,7 +337,8 @@ fn whatever_is_thrown_at_it_memory_is_bounded() {
     let mut largest = 0;
     for nth in 0..60_000u64 {
         let class = Class { seen: chance.hit(0.5), fresh: chance.hit(0.5) };
-        let standing = if chance.hit(0.1) { Standing::Usual { proven: true } } else { Standing::Strange(class) };
+        let standing =
+            if chance.hit(0.1) { Standing::Usual { proven: true, settled: true } } else { Standing::Strange(class) };
         let became = [Became::Failed, Became::Withheld, Became::Succeeded][chance.below(3) as usize];
         let look = Look {
             id: AttemptId(nth.into()),
@@ -324,6 +347,7 @@ fn whatever_is_thrown_at_it_memory_is_bounded() {
             asn: chance.hit(0.8).then(|| chance.draw() as u32),
             standing,
             account: chance.draw() as u32,
+            network: chance.draw() as u32,
             password: chance.hit(0.8).then(|| chance.draw() >> chance.below(64)),
         };
         population.note(&look, became, None, true);

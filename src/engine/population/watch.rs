@@ -80,9 +80,12 @@ struct ClassOfSite {
 #[derive(Debug)]
 pub struct Population {
     at: Timestamp,
-    /// Who logged in here before.
+    /// Who logged in here before, and on an earlier day.
     control: Tally,
+    /// The same right now, network by network: a hundred accounts that fail in one place are no sign that the application is
+    /// broken.
     control_now: Tally,
+    networks: Recent,
     /// On devices with a proven cookie: people, and those whose account nobody ever logged in to.
     proven: f64,
     mistyped: f64,
@@ -126,6 +129,7 @@ impl Population {
             at: Timestamp::default(),
             control: Tally::default(),
             control_now: Tally::default(),
+            networks: Recent::new(256),
             proven: 0.0,
             mistyped: 0.0,
             recent: Recent::new(1_024),
@@ -149,7 +153,7 @@ impl Population {
         self.advance(look.at);
         let before = (self.active.len(), self.found);
         match look.standing {
-            Standing::Usual { proven } => self.usual(look, became, proven),
+            Standing::Usual { proven, settled } => self.usual(look, became, proven, settled),
             Standing::Elsewhere { seen } => self.elsewhere(look, became, seen),
             Standing::Strange(class) => self.strange(look, became, class, matched, teaches && matched.is_none()),
         }
@@ -175,16 +179,21 @@ impl Population {
         }
     }
 
-    fn usual(&mut self, look: &Look, became: Became, proven: bool) {
+    fn usual(&mut self, look: &Look, became: Became, proven: bool, settled: bool) {
         // What the gate refuses is no word of the application's.
         if became == Became::Withheld {
             return;
         }
-        let counted = self.recent.see(look.account, became == Became::Succeeded);
-        self.control.count(counted);
-        self.control_now.count(counted);
+        let succeeded = became == Became::Succeeded;
+        let counted = self.recent.see(look.account, succeeded);
+        // Among whom names are mistyped; whoever makes this many makes strangers look less honest.
         if let Counted::New { .. } = counted {
             self.proven += f64::from(u8::from(proven));
+        }
+        if settled {
+            self.control.count(counted);
+            let here = self.networks.see(look.network, succeeded);
+            self.control_now.count(here);
         }
         self.tick(counted, look.at);
     }
@@ -490,7 +499,7 @@ impl Population {
     }
 
     /// Whether nothing can be told of anybody: people do not get in where they always do, or hardly anybody ever did.
-    fn says_nothing(&self) -> bool {
+    pub fn says_nothing(&self) -> bool {
         let Tally { people, succeeded } = self.control_now;
         self.succeeded < UNDERSTOOD || (succeeded + 9.0) / (people + 10.0) < BROKEN
     }

@@ -17,6 +17,9 @@
 //! And, where no source of the attempt shows anything, the campaign that the attempt is a member of (`site.campaigns`, found by
 //! [`population`](crate::engine::population)): a login from where the account never logged in, in a cell of a fingerprint and a
 //! kind of stranger that is nearly all guesses. Who logs in from a device or a network that the account knows is no member.
+//! A campaign says what most of its cell are, and nothing of this sender: it counts for `campaign_share` of the weight, so that
+//! together with a rented address it is a proof of work and no refusal, and of those who knew the password, most of whom are
+//! customers even there, it makes no thieves.
 //!
 //! # How long it holds
 //! Attempts that the gate refused are answered by nobody, so they neither dilute the share nor raise it. Once fired, it fires
@@ -40,7 +43,8 @@
 //! must have failed. `prior_share`: the share presumed of a source, with the weight of two accounts. `in_flight`: accounts that
 //! failed and attempts that wait for an answer at one time, together, while some wait. `fingerprint_factor`: how many times `failed_accounts` a device without a cookie needs. `leaked_accounts`:
 //! failed accounts of a network that does not know the account, where the password leaked. `leaked_logins`: known logins of an account from
-//! which on a leaked password of a stranger fires after its success; a million never do.
+//! which on a leaked password of a stranger fires after its success; a million never do. `campaign_share`: the share of the weight
+//! where nothing but a campaign speaks against the attempt.
 
 use super::{Findings, Parameter, Reading, Signal, Weights};
 use crate::engine::event::Event;
@@ -109,6 +113,13 @@ pub static SIGNAL: Signal = Signal {
             min: 1.0,
             max: 1_000_000.0,
         },
+        Parameter {
+            name: "campaign_share",
+            summary: "share of the weight where nothing but a campaign speaks against the attempt",
+            default: 0.75,
+            min: 0.0,
+            max: 1.0,
+        },
     ],
     needs: "the source's history from the store",
     findings: &[
@@ -126,13 +137,22 @@ pub static SIGNAL: Signal = Signal {
         ("limit", "limit {}"),
         ("leaked_password", "the password leaked, and the account knows neither this device nor this network|no leak"),
         ("own_logins", "{} logins of the account are known"),
+        ("share", "share {} of the weight"),
     ],
     read,
 };
 
 fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
-    let &[failed_accounts, share, prior_share, in_flight, fingerprint_factor, leaked_accounts, leaked_logins] =
-        parameters
+    let &[
+        failed_accounts,
+        share,
+        prior_share,
+        in_flight,
+        fingerprint_factor,
+        leaked_accounts,
+        leaked_logins,
+        campaign_share,
+    ] = parameters
     else {
         return Reading::Blind;
     };
@@ -167,7 +187,8 @@ fn read(evidence: &Evidence, parameters: &[f64]) -> Reading {
         }
     }
     if let Some(matched) = evidence.campaign() {
-        return Reading::Fired(of_campaign(&matched));
+        let findings = of_campaign(&matched).number("share", campaign_share);
+        return Reading::Weighed { share: campaign_share, fires: true, findings };
     }
     if network.mostly_waiting(in_flight, share) {
         return network.crowd("network", in_flight);
@@ -251,12 +272,17 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::assessment::{Model, ScoreName};
+    use crate::engine::clearance::ChallengeKind;
+    use crate::engine::decision::{Action, decide};
     use crate::engine::evidence::{Account, Counts, History, Leak, LeakSource, Moment};
     use crate::engine::fixture;
     use crate::engine::ownership::{Ownership, Seen};
-    use crate::engine::signals::Finding;
+    use crate::engine::policy::{Names, Policy, standard};
+    use crate::engine::signals::{Finding, spoofed_device};
+    use std::sync::Arc;
 
-    const DEFAULTS: [f64; 7] = [10.0, 0.6, 0.2, 30.0, 2.0, 3.0, 2.0];
+    const DEFAULTS: [f64; 8] = [10.0, 0.6, 0.2, 30.0, 2.0, 3.0, 2.0, 0.75];
 
     /// What a stranger meets whose network, or device, did this.
     fn evidence(network: Source, device: Source) -> Evidence {
@@ -475,8 +501,25 @@ mod tests {
     }
 
     #[test]
+    fn a_campaign_alone_refuses_nobody_wherever_they_are() {
+        let mut customer = fixture::in_campaign();
+        customer.intel.datacenter = Known::Yes("DigitalOcean".into());
+        customer.intel.leaked = Known::Yes(Leak { source: LeakSource::Common, count: None });
+        let names = Names::new(Vec::new(), Vec::new());
+        let policy = Policy::compile(standard(&Event::Login), &names, Arc::new(Model::default())).unwrap();
+        let decision = decide(&customer, &policy);
+        assert_eq!(decision.ruling.action, Action::Challenge(ChallengeKind::ProofOfWork));
+        // Nor together with a browser that contradicts itself a little, as settings for privacy make it.
+        let shares = decision.assessment.contributions(&Model::default(), ScoreName::Bot);
+        let odds = shares.iter().map(|(_, share)| share).sum::<f64>() + 0.3 * spoofed_device::SIGNAL.weights.bot;
+        assert!(odds < (0.9f64 / 0.1).ln(), "{odds}: {shares:?}");
+    }
+
+    #[test]
     fn fires_on_members_of_a_campaign() {
-        let Reading::Fired(findings) = read(&fixture::in_campaign(), &DEFAULTS) else { panic!("a member must fire") };
+        let Reading::Weighed { share: 0.75, fires: true, findings } = read(&fixture::in_campaign(), &DEFAULTS) else {
+            panic!("a member must fire")
+        };
         assert_eq!(findings.get("pattern"), Some(&Finding::Text("fingerprint".into())));
         assert!(findings.get("campaign").is_some());
     }

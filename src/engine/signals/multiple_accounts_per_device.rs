@@ -29,7 +29,7 @@ use crate::engine::evidence::{EntityKind, Evidence, Moment};
 
 pub static SIGNAL: Signal = Signal {
     name: "multiple_accounts_per_device",
-    summary: "one device has logged in to, or registered, more accounts within a week than a household has",
+    summary: "one device, or one telephone number, has logged in to or registered more accounts than a household has",
     weights: Weights { bot: 0.0, account_takeover: 0.0, account_abuse: 2.0 },
     parameters: &[Parameter {
         name: "accounts",

@@ -96,9 +96,16 @@ fn honest_clients_are_read_and_not_flagged() {
         let captured = run(&case).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_eq!(captured.ambiguities, [], "{name}");
         assert_eq!(captured.missing, [], "{name}");
-        assert_eq!(captured.raw.account(), case["account"].as_str(), "{name}");
-        let expected = keys().password(case["password"].as_str().unwrap());
-        assert_eq!(captured.form.password, Some(expected), "{name}");
+        let typed = case["account"].as_str().unwrap();
+        let account = identity::account(typed, IdentityRules::default()).unwrap();
+        assert_eq!(captured.raw.account(), Some(account.as_str()), "{name}");
+        // To the letter, which what it reads as does not tell.
+        let plain = identity::spelling(typed, IdentityRules::default());
+        assert_eq!(captured.identity.spelled, Some(keys().spelled(&plain, &account)), "{name}");
+        let sent = case["password"].as_str().unwrap();
+        assert_eq!(captured.form.password, Some(keys().password(passwords::trimmed(sent))), "{name}");
+        let exactly = captured.raw.passwords().last().map(|digest| *digest.rest());
+        assert_eq!(exactly, Some(*Digest::of(sent.as_bytes()).rest()), "{name}");
     }
 }
 
@@ -133,7 +140,14 @@ fn a_name_counts_as_it_was_typed_and_behind_that_as_it_reads() {
     assert_eq!(plain.aliases, [plain.account.unwrap()], "nearly everybody is counted once");
     let cased = named("%20Victim%40GMail.com");
     assert_eq!((cased.spelled, cased.aliases), (plain.spelled, plain.aliases.clone()), "case is no other name");
-    for sibling in ["v.ictim%40gmail.com", "victim%2Bx%40gmail.com", "%EF%BD%96ictim%40gmail.com"] {
+    for sibling in [
+        "v.ictim%40gmail.com",
+        "victim%2Bx%40gmail.com",
+        "%EF%BD%96ictim%40gmail.com",
+        "v%C3%ADctim%40gmail.com",
+        "victim%40gm%C3%A1il.com",
+        "vic%3Cb%3Etim%40gmail.com",
+    ] {
         let sibling = named(sibling);
         assert_eq!((sibling.account, sibling.reading), (plain.account, plain.account));
         assert_ne!(sibling.spelled, plain.spelled);
@@ -142,6 +156,31 @@ fn a_name_counts_as_it_was_typed_and_behind_that_as_it_reads() {
     let both = form(&[(Field::Username, "name"), (Field::Email, "email")], "name=Anna&email=A.nna%40gmail.com");
     let [name, email] = both.identity.aliases[..] else { panic!("{:?}", both.identity) };
     assert_eq!((Some(name), Some(email)), (named("anna").account, named("anna%40gmail.com").account));
+}
+
+#[test]
+fn a_password_is_one_with_blanks_around_it_and_leaked_either_way() {
+    let fields = [(Field::Account, "login"), (Field::Password, "pw")];
+    let read = |password: &str| form(&fields, &format!("login=anna&pw={password}"));
+    let leaked = |captured: &Captured, text: &str| {
+        let known = Digest::of(text.as_bytes());
+        captured.raw.passwords().any(|digest| (digest.prefix(), *digest.rest()) == (known.prefix(), *known.rest()))
+    };
+    let plain = read("password1");
+    assert_eq!(plain.raw.passwords().count(), 1);
+    for (sent, as_sent) in [
+        ("password1+", "password1 "),
+        ("%09password1%0D%0A", "\tpassword1\r\n"),
+        ("%C2%A0password1%E3%80%80", "\u{a0}password1\u{3000}"),
+        ("password1%00", "password1\0"),
+    ] {
+        let blank = read(sent);
+        assert!(leaked(&blank, "password1") && leaked(&blank, as_sent), "{sent}");
+        assert_eq!(blank.form.password, plain.form.password, "{sent}: a campaign with it is one");
+    }
+    let inner = read("pass+word1");
+    assert!(!leaked(&inner, "password1") && inner.form.password != plain.form.password);
+    assert_ne!(read("++").form.password, read("+").form.password, "blanks alone are what was sent");
 }
 
 #[test]

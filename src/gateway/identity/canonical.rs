@@ -2,8 +2,14 @@
 //!
 //! The order is fixed, because each step can make work for the next: what cannot be seen goes first (a zero-width space
 //! inside a name is a disguise everywhere), then Unicode's compatibility form (full-width letters, the `＠` of a
-//! Japanese keyboard), then case, then the rules of mailboxes. The result is a fixed point: it canonicalises to itself.
+//! Japanese keyboard), then what applications clean away and collations look past (`looks`), then case, then the rules of
+//! mailboxes. The result is a fixed point: it canonicalises to itself.
+//!
+//! A domain is two things here. In the canonical text it is folded like everything else, for who cleans `gmáil.com` to
+//! `gmail.com`; what is said of the address's provider (records, lists of domains, mail servers) is about the domain that was
+//! typed.
 
+use super::looks::{alike, bare};
 use crate::config::settings::IdentityRules;
 use idna::AsciiDenyList;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
@@ -22,8 +28,8 @@ pub enum Identifier {
 /// A canonical e-mail address.
 pub struct Address {
     text: Zeroizing<String>,
-    /// Where the domain begins; the length of the text if there is none.
-    domain: usize,
+    /// As it was typed, but for its form; empty if there is none.
+    domain: Zeroizing<String>,
 }
 
 impl Address {
@@ -33,7 +39,7 @@ impl Address {
 
     /// Lower-case ASCII (punycode) where the domain has such a form; empty without one.
     pub fn domain(&self) -> &str {
-        self.text.get(self.domain..).unwrap_or_default()
+        &self.domain
     }
 }
 
@@ -51,30 +57,65 @@ impl Identifier {
 /// It is an address if it has a part before its last `@` and a domain with a dot after it: `bob@intranet` and `@bob` are
 /// names.
 pub fn account(text: &str, rules: IdentityRules) -> Option<Identifier> {
-    let plain = normalized(text)?;
-    let is_address = plain.rsplit_once('@').is_some_and(|(local, domain)| {
+    let read = Read::of(text)?;
+    let is_address = read.alike.rsplit_once('@').is_some_and(|(local, domain)| {
         let domain = domain.trim_end_matches('.');
         !local.is_empty() && domain.contains(['.', '\u{3002}']) && !domain.contains(char::is_whitespace)
     });
     Some(if is_address {
-        Identifier::Address(address(&plain, rules))
+        Identifier::Address(read.address(rules))
     } else {
-        Identifier::Name(if rules.fold_case { folded(plain) } else { plain })
+        Identifier::Name(if rules.fold_case { folded(read.alike) } else { read.alike })
     })
 }
 
 /// Reads a field that holds an address, or should. `None` if nothing visible is in it.
 pub fn email(text: &str, rules: IdentityRules) -> Option<Address> {
-    Some(address(&normalized(text)?, rules))
+    Some(Read::of(text)?.address(rules))
 }
 
-fn address(plain: &str, rules: IdentityRules) -> Address {
+/// The same with its accents and its domain's: how an address is made is told by the letters that were typed.
+pub(super) fn accented(text: &str, rules: IdentityRules) -> Option<Zeroizing<String>> {
+    Some(address(&normalized(text)?, canonical_domain, rules))
+}
+
+/// A text that can be seen.
+struct Read {
+    /// Without markup, if anything else is looked past: what was typed of a domain is read from it.
+    bare: Option<Zeroizing<String>>,
+    /// Without anything that somebody looks past.
+    alike: Zeroizing<String>,
+}
+
+impl Read {
+    fn of(text: &str) -> Option<Read> {
+        let plain = normalized(text)?;
+        if plain.len() > MAX_IDENTIFIER {
+            return Some(Read { bare: None, alike: plain });
+        }
+        let bare = bare(plain);
+        let alike = alike(bare.clone());
+        Some(Read { bare: Some(bare).filter(|bare| **bare != *alike), alike })
+    }
+
+    fn address(&self, rules: IdentityRules) -> Address {
+        let text = address(&self.alike, domain_alike, rules);
+        let typed = self.bare.as_ref().unwrap_or(&self.alike);
+        let Some((_, typed)) = typed.rsplit_once('@') else { return Address { text, domain: Zeroizing::default() } };
+        let mut domain = canonical_domain(typed);
+        if rules.merge_gmail && *domain == "googlemail.com" {
+            domain = Zeroizing::new("gmail.com".to_owned());
+        }
+        Address { text, domain }
+    }
+}
+
+fn address(plain: &str, domain_of: fn(&str) -> Zeroizing<String>, rules: IdentityRules) -> Zeroizing<String> {
     let Some((local, domain)) = plain.rsplit_once('@') else {
         let text = Zeroizing::new(plain.to_owned());
-        let text = if rules.fold_case { folded(text) } else { text };
-        return Address { domain: text.len(), text };
+        return if rules.fold_case { folded(text) } else { text };
     };
-    let domain = canonical_domain(domain);
+    let domain = domain_of(domain);
     let gmail = rules.merge_gmail && matches!(domain.as_str(), "gmail.com" | "googlemail.com");
     let mut name = mailbox(local, gmail, rules);
     if rules.fold_case || gmail {
@@ -84,13 +125,8 @@ fn address(plain: &str, rules: IdentityRules) -> Address {
     let mut text = Zeroizing::new(String::with_capacity(name.len() + 1 + domain.len()));
     text.push_str(&name);
     text.push('@');
-    Address {
-        domain: text.len(),
-        text: {
-            text.push_str(domain);
-            text
-        },
-    }
+    text.push_str(domain);
+    text
 }
 
 /// The local part without quotes, tag and dots that do not count. Each step can make work for another (`"a" +tag` has its
@@ -175,7 +211,7 @@ fn once_folded(text: &str) -> Zeroizing<String> {
 }
 
 /// Characters without width or sense of their own: format controls, joiners, fillers, variation selectors, controls.
-fn is_invisible(character: char) -> bool {
+pub(super) fn is_invisible(character: char) -> bool {
     matches!(character,
         '\0'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}'
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -201,6 +237,16 @@ fn canonical_domain(domain: &str) -> Zeroizing<String> {
         Ok(ascii) => Zeroizing::new(ascii.trim_matches('.').to_owned()),
         Err(_) => folded(Zeroizing::new(domain.to_owned())),
     }
+}
+
+/// The same, of a domain whose letters are folded: one that is written in punycode as well.
+fn domain_alike(domain: &str) -> Zeroizing<String> {
+    let canonical = canonical_domain(domain);
+    if canonical.len() > MAX_IDENTIFIER || !canonical.contains("xn--") {
+        return canonical;
+    }
+    let letters = Zeroizing::new(idna::domain_to_unicode(&canonical).0);
+    canonical_domain(&alike(letters))
 }
 
 /// `"alice"` is `alice` where quotes are not needed.
@@ -237,10 +283,21 @@ mod tests {
                 "alice+news@example.com",
                 &["Alice+News@Example.com", "\"alice+news\"@example.com.", "\talice+news@EXAMPLE.com\r\n"],
             ),
-            ("m\u{fc}ller@xn--mller-kva.de", &["MÜLLER@MÜLLER.de", "mu\u{308}ller@xn--mller-kva.de"]),
+            (
+                "muller@muller.de",
+                &[
+                    "MÜLLER@MÜLLER.de",
+                    "mu\u{308}ller@xn--mller-kva.de",
+                    "muller@XN--mller-kva.de",
+                    "muller@m&x;uller.de",
+                ],
+            ),
+            ("victim@gmail.com", &["v.íctim+x@gm\u{e1}il.com", "victim <b>@googlemail.com"]),
             ("strasse", &["Straße", "STRASSE", " straße\u{a0}", "STRA\u{1e9e}E"]),
             ("σισυφοσ", &["ΣΙΣΥΦΟΣ", "σισυφος"]),
-            ("john smith", &["John Smith", "\u{2003}john smith"]),
+            ("john smith", &["John Smith", "\u{2003}john smith", "John <b>\u{a0}Smíth"]),
+            ("victim", &["VÍCTIM", "victim%20", "vic<b>tim", "victim&x;", "v\u{131}ct\u{130}m"]),
+            ("jose", &["José", "JOSE\u{301}"]),
             ("bob@intranet", &["BOB@intranet"]),
             ("@bob", &["@Bob"]),
             ("4711", &["４７１１"]),
@@ -258,7 +315,7 @@ mod tests {
             ("alice.smith@example.com", "alicesmith@example.com"),
             ("alice+a@example.com", "alice@example.com"),
             ("alice@gmail.com", "alice@example.com"),
-            ("josé", "jose"),
+            ("josé", "josef"),
             ("john smith", "johnsmith"),
         ] {
             let text = |name| account(name, DEFAULT).expect("visible");
@@ -304,6 +361,21 @@ mod tests {
             assert_eq!(found.as_deref(), domain, "{text}");
         }
         assert!(account(" \u{200b}\u{3000}", DEFAULT).is_none());
+    }
+
+    #[test]
+    fn the_provider_of_an_address_is_the_one_that_was_typed() {
+        for (text, domain) in [
+            ("anna@gmáil.com", "xn--gmil-6na.com"),
+            ("ánna@googlemail.com", "gmail.com"),
+            ("Anna@MÜLLER.de<b>", "xn--mller-kva.de"),
+            ("anna@xn--mller-kva.de", "xn--mller-kva.de"),
+            ("nobody", ""),
+        ] {
+            assert_eq!(email(text, DEFAULT).expect("visible").domain(), domain, "{text}");
+        }
+        let rules = IdentityRules { fold_case: true, merge_gmail: false, strip_tags: false };
+        assert_eq!(accented("Ánna@MÜLLER.de", rules).expect("visible").as_str(), "ánna@xn--mller-kva.de");
     }
 
     proptest! {

@@ -22,19 +22,19 @@ pub fn composition(typed: &str, address: &Address, keys: &Keys) -> Option<Compos
     if domain.is_empty() || intel::providers::relay(domain).is_some() {
         return None;
     }
-    let mailbox = canonical::email(typed, MAILBOX)?;
-    let spelling = canonical::email(typed, SPELLING)?;
-    let (local, _) = mailbox.as_str().rsplit_once('@')?;
+    let mailbox = canonical::accented(typed, MAILBOX)?;
+    let spelling = canonical::accented(typed, SPELLING)?;
+    let (local, _) = mailbox.rsplit_once('@')?;
     let likelihood = intel::likelihood(local);
-    let template = template(mailbox.as_str(), likelihood)?;
+    let template = template(&mailbox, likelihood)?;
     // Many tags on one mailbox are many spellings, and would make everybody else's addresses look too many.
-    let tagged = spelling.as_str().contains('+');
+    let tagged = spelling.contains('+');
     Some(Composition {
         template: keys.template(&if tagged { format!("+{}", template.text) } else { template.text }),
         template_share: template.share.filter(|_| !tagged),
         provider: keys.provider(domain),
-        mailbox: keys.mailbox(mailbox.as_str()),
-        spelling: keys.spelling(spelling.as_str()),
+        mailbox: keys.mailbox(&mailbox),
+        spelling: keys.spelling(&spelling),
         likelihood,
         weakness: intel::weakness(local),
     })

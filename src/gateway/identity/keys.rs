@@ -154,7 +154,7 @@ impl Keys {
         u64::from_be_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]])
     }
 
-    /// The tag of a password, exactly as sent.
+    /// The tag of a password, of exactly these characters.
     pub fn password(&self, password: &str) -> Password {
         let mut mac = self.password.clone();
         mac.update(password.as_bytes());

@@ -5,8 +5,8 @@
 //! canonical form first (`canonical`) and hashed under the identity key afterwards (`keys`). The canonical text is
 //! held only while the operator's lists are asked, in buffers that are wiped and cannot be printed.
 //!
-//! That form is right for suspicion and wrong for trust: an application that does not look past dots, tags or full-width
-//! letters lets anybody register a sibling of somebody's name, and a success there must prove nothing about the other.
+//! That form is right for suspicion and wrong for trust: an application that does not look past dots, tags, accents or
+//! full-width letters lets anybody register a sibling of somebody's name, and a success there must prove nothing about the other.
 //! So the spelling as typed (`spelling`) is hashed as well, and in a realm of its own where several applications stand
 //! behind one gate; [`Identity`](crate::engine::attempt::Identity) says which counts for what. The canonical key keeps
 //! its value, and nearly everybody types the canonical form.
@@ -18,6 +18,7 @@ mod address;
 mod canonical;
 mod composition;
 mod keys;
+mod looks;
 #[cfg(test)]
 mod people;
 mod phone;

@@ -21,11 +21,13 @@ use crate::engine::evidence::{Evidence, Known, Leak, LeakSource};
 /// The part's name where it is missing.
 const PART: &str = "passwords";
 
-/// Puts the question, where there is a service to ask, a password to ask for, and no file that knows it.
+/// Puts the question, where there is a service to ask, a password to ask for, and no file that knows it. One question: with
+/// blanks around it hardly any password is in a corpus, and a second would tell the service which two belong together.
 pub fn begin(live: &Live, captured: &Captured) -> Option<Pending> {
     let ranges = live.ranges.as_ref()?;
-    let digest = captured.raw.password()?;
-    live.intel.passwords.find(digest).is_none().then(|| ranges.ask(digest))
+    let digest = captured.raw.passwords().next()?;
+    let known = captured.raw.passwords().any(|digest| live.intel.passwords.find(digest).is_some());
+    (!known).then(|| ranges.ask(digest))
 }
 
 /// Waits for the answer, if something was asked and until its deadline at most. What may still come is given back.

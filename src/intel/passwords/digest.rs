@@ -40,6 +40,13 @@ impl Digest {
     }
 }
 
+/// The password as applications that trim it read it: without white space and controls around it. One of nothing else is
+/// itself.
+pub fn trimmed(password: &str) -> &str {
+    let inner = password.trim_matches(|character: char| character.is_whitespace() || character.is_control());
+    if inner.is_empty() { password } else { inner }
+}
+
 /// The number that these hexadecimal digits are; `None`: they are none, or more than sixteen.
 pub fn hexadecimal(digits: &[u8]) -> Option<u64> {
     if digits.len() > 16 {
@@ -61,6 +68,20 @@ mod tests {
         assert_eq!(digest.prefix(), 0x5baa6);
         assert_eq!(*digest.rest(), 0x1e4c_9b93_f3f0_6822);
         assert_eq!(hexadecimal(b"1E4C9B93F3F06822"), Some(0x1e4c_9b93_f3f0_6822));
+    }
+
+    #[test]
+    fn blanks_around_a_password_are_none_of_it() {
+        for (typed, read) in [
+            ("password1", "password1"),
+            ("password1 ", "password1"),
+            ("\u{a0}\u{3000}pass word\t\0\r\n", "pass word"),
+            ("\u{85}\u{2009}x\u{b}", "x"),
+            ("  ", "  "),
+            ("", ""),
+        ] {
+            assert_eq!(trimmed(typed), read, "{typed:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod fuse;
 pub mod sources;
 
 pub use build::{Builder, Built};
-pub use digest::{Digest, hexadecimal};
+pub use digest::{Digest, hexadecimal, trimmed};
 pub use file::{About, Leaked, Unfit};
 pub use sources::number;
 

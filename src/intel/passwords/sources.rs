@@ -11,8 +11,8 @@ use std::io::{self, BufRead};
 
 /// Longest line that can be a password or an entry.
 const LONGEST: usize = 1024;
-/// Lines that tell what a file is.
-const SAMPLE: usize = 20;
+/// Lines that tell what a file is, at most: as many of them as are read at once.
+const SAMPLE: usize = 2000;
 
 /// How a file is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Format {
     Text,
     /// `SHA1:COUNT` a line; or `SUFFIX:COUNT`, of a file that is named after its prefix.
     Range,
-    /// As the first lines look.
+    /// As most of the first lines look.
     Auto,
 }
 
@@ -44,13 +44,15 @@ pub struct Tally {
     pub rare: u64,
     /// Of a list: longer than any password.
     pub long: u64,
+    /// It was read as a dump, and not as a list.
+    pub is_dump: bool,
 }
 
 /// Why a file is not read.
 #[derive(Debug)]
 pub enum Unreadable {
     /// From 1.
-    Line(u64, &'static str),
+    Line(u64, String),
     /// Of another kind than anything that is read here.
     Kind(&'static str),
     /// The file could not be read.
@@ -88,7 +90,7 @@ pub fn read(
         Format::Range => true,
         Format::Auto => looks_like_range(source.fill_buf().map_err(Unreadable::Io)?)?,
     };
-    let mut tally = Tally::default();
+    let mut tally = Tally { is_dump: is_range, ..Tally::default() };
     let (mut number, mut line) = (0, Vec::new());
     while let Some(whole) = next_line(&mut source, &mut line).map_err(Unreadable::Io)? {
         number += 1;
@@ -117,12 +119,18 @@ pub fn read(
 }
 
 impl Reading {
-    fn wanted(&self) -> &'static str {
-        match self.prefix {
+    fn wanted(&self) -> String {
+        let wanted = match self.prefix {
             Some(_) => "is neither SUFFIX:COUNT (35 hexadecimal digits) nor SHA1:COUNT (40)",
             None => {
                 "is not SHA1:COUNT, with 40 hexadecimal digits (a file of SUFFIX:COUNT lines is named after its prefix: 5BAA6.txt)"
             }
+        };
+        match self.format {
+            Format::Auto => format!(
+                "{wanted}, as most of the first lines are: take the line out, or say `--format text` if each line is a password"
+            ),
+            Format::Text | Format::Range => wanted.to_owned(),
         }
     }
 }
@@ -193,27 +201,33 @@ pub fn number(digits: &[u8]) -> Option<u64> {
     fine.then(|| digits.iter().fold(0, digit))
 }
 
-/// Whether a file that begins like this is a dump of hashes. A single line of forty hexadecimal digits is one.
+/// Whether a file that begins like this is a dump of hashes: half of its lines, or more, are. So a comment above them, or a
+/// line that is broken, makes no list of passwords of it, of which each hash would be one; and a few passwords that look like
+/// hashes make no dump of a list.
 fn looks_like_range(beginning: &[u8]) -> Result<bool, Unreadable> {
-    let lines = beginning.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let lines = || beginning.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     // The last line may be cut off.
-    let whole =
-        if beginning.ends_with(b"\n") { SAMPLE } else { lines.clone().count().saturating_sub(1).clamp(1, SAMPLE) };
-    let mut lengths = lines.take(whole).map(|line| {
+    let whole = if beginning.ends_with(b"\n") { SAMPLE } else { lines().count().saturating_sub(1).clamp(1, SAMPLE) };
+    let (mut all, mut hashes, mut others) = (0, 0, 0);
+    for line in lines().take(whole) {
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         let digits = line.split(|byte| *byte == b':').next().unwrap_or_default();
         let counted = line.len() > digits.len();
-        let all = digits.iter().all(u8::is_ascii_hexdigit);
-        (if all { digits.len() } else { 0 }, counted)
-    });
-    let Some(first) = lengths.next() else { return Ok(false) };
-    match (first, lengths.all(|length| length == first)) {
-        ((40, _) | (35, true), true) => Ok(true),
-        ((32, true), true) => Err(Unreadable::Kind(
+        all += 1;
+        match (digits.len(), counted) {
+            _ if !digits.iter().all(u8::is_ascii_hexdigit) => {}
+            (40, _) | (35, true) => hashes += 1,
+            (32, true) => others += 1,
+            _ => {}
+        }
+    }
+    if others > 0 && others * 2 >= all {
+        return Err(Unreadable::Kind(
             "holds hashes of 32 digits (NTLM or MD5), of which no password can be known: take the SHA-1 edition; if these \
              are passwords, say `--format text`",
-        )),
-        _ => Ok(false),
+        ));
     }
+    Ok(hashes > 0 && hashes * 2 >= all)
 }
 
 #[cfg(test)]
@@ -266,7 +280,7 @@ mod tests {
         let text = format!("{}:9\n{}:10\n{}:0\n", "A".repeat(40), "B".repeat(40), "C".repeat(40));
         let (found, tally) = keys(text.as_bytes(), Reading { least: 10, ..AUTO }).unwrap();
         assert_eq!((found.len(), tally.rare), (1, 2));
-        assert_eq!(keys(text.as_bytes(), AUTO).unwrap().1, Tally { taken: 2, rare: 1, long: 0 });
+        assert_eq!(keys(text.as_bytes(), AUTO).unwrap().1, Tally { taken: 2, rare: 1, long: 0, is_dump: true });
     }
 
     #[test]
@@ -279,6 +293,24 @@ mod tests {
         let ntlm = format!("{}:7\n", "A".repeat(32)).repeat(5);
         assert!(keys(ntlm.as_bytes(), AUTO).unwrap_err().to_string().contains("NTLM"));
         assert_eq!(keys(ntlm.as_bytes(), Reading { format: Format::Text, ..AUTO }).unwrap().1.taken, 5);
+    }
+
+    #[test]
+    fn a_dump_is_one_with_a_line_above_it_and_a_list_is_one_with_hashes_in_it() {
+        let hash = |number: u64| format!("{number:040x}:7\n");
+        let dump: String = (0..2000).map(hash).collect();
+        for above in ["# of the range service", "hash:count", "password", "\u{feff}# dump"] {
+            let error = keys(format!("{above}\n{dump}").as_bytes(), AUTO).unwrap_err().to_string();
+            assert!(error.starts_with("line 1: is not SHA1:COUNT") && error.contains("--format text"), "{error}");
+        }
+        let forced = Reading { format: Format::Range, ..AUTO };
+        let error = keys(format!("# dump\n{dump}").as_bytes(), forced).unwrap_err().to_string();
+        assert!(error.starts_with("line 1: ") && !error.contains("--format"), "{error}");
+        let list: String = (0..9).map(|number| format!("word{number}\n")).chain((0..5).map(hash)).collect();
+        let (_, tally) = keys(list.as_bytes(), AUTO).unwrap();
+        assert_eq!(tally, Tally { taken: 14, ..Tally::default() });
+        let ntlm = format!("# users\n{}", format!("{}:7\n", "A".repeat(32)).repeat(9));
+        assert!(keys(ntlm.as_bytes(), AUTO).unwrap_err().to_string().contains("NTLM"));
     }
 
     #[test]

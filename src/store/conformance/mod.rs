@@ -137,6 +137,7 @@ every_store!(
     what_is_said_of_an_order_twice_counts_once_and_the_last_word_holds,
     a_word_about_an_order_may_come_before_its_answer,
     only_who_was_accepted_has_an_order,
+    who_was_accepted_first_keeps_the_order,
     an_order_is_forgotten_after_a_week,
     an_order_said_of_in_parallel_counts_once,
     an_order_of_a_forgotten_account_names_it_no_more,

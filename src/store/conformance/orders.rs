@@ -110,9 +110,31 @@ pub(super) fn only_who_was_accepted_has_an_order(make: impl Fn(Limits) -> Store)
         bought(&store, id, NOON, 2, 1, outcome);
     }
     assert_eq!(conclude(&store, 1, false, secs(60)), Concluded::Counted(of(1)));
-    // A later attempt that is accepted under the same number is the one that counts.
-    bought(&store, 5, NOON, 3, 1, Outcome::Pending);
-    assert_eq!(conclude(&store, 1, false, secs(60)), Concluded::Counted(of(5)));
+}
+
+pub(super) fn who_was_accepted_first_keeps_the_order(make: impl Fn(Limits) -> Store) {
+    let store = make(limits());
+    bought(&store, 1, NOON, 1, 1, Outcome::Failed);
+    bought(&store, 2, NOON, 2, 1, Outcome::Pending);
+    // Whoever posts the number again, with another card and from elsewhere, takes no word away and none upon them.
+    for (id, outcome) in [(3, Outcome::Pending), (4, Outcome::Succeeded)] {
+        bought(&store, id, NOON, 3, 1, outcome);
+    }
+    assert_eq!(conclude(&store, 1, false, secs(60)), Concluded::Counted(of(2)));
+    assert_eq!(answers(&store), ([2.0, 1.0], 2), "one declined at once, one reversed, and one of the order's no more");
+    // Nor after it was said: a word about the first is none about anybody who comes then.
+    bought(&store, 5, NOON, 4, 1, Outcome::Pending);
+    assert_eq!(conclude(&store, 1, false, secs(61)), Concluded::Again(of(2)));
+    assert_eq!(conclude(&store, 1, true, secs(62)), Concluded::Counted(of(2)));
+    // Posting it again keeps it no longer: a week after the first it is anybody's.
+    let day = secs(6 * DAYS);
+    attempted(&store, 6, day, 5);
+    answered(&store, 6, day, 1, Outcome::Pending);
+    let week = secs(7 * DAYS);
+    attempted(&store, 7, week, 6);
+    answered(&store, 7, week, 1, Outcome::Pending);
+    let later = Bought { id: AttemptId(7), at: week };
+    assert_eq!(conclude(&store, 1, false, secs(7 * DAYS + 1)), Concluded::Counted(later));
 }
 
 pub(super) fn an_order_is_forgotten_after_a_week(make: impl Fn(Limits) -> Store) {

@@ -52,11 +52,13 @@ impl OrderEntry {
         }
     }
 
-    /// An attempt was accepted with it. What is to be moved, if something had been said already.
+    /// An attempt was accepted with it. What is to be moved, if it is the first and something had been said already.
     fn accept(&mut self, id: AttemptId, open: Open, at: Timestamp) -> Option<Moved> {
         self.advance(at);
-        // A word about an earlier attempt is none about this one.
-        let early = self.said.take().filter(|_| self.accepted.is_none());
+        if self.accepted.is_some() {
+            return None;
+        }
+        let early = self.said.take();
         self.until = at.after(order::REMEMBERED);
         self.accepted = Some(Box::new(Accepted { id, open }));
         early.and_then(|paid| self.say(paid))

@@ -18,8 +18,11 @@ impl Model {
     pub(super) fn accept(&mut self, order: Option<Pseudonym>, place: usize, outcome: Outcome, present: Timestamp) {
         let Some(order) = order.filter(|_| is_accepted(outcome)) else { return };
         self.attempts[place].ordered = true;
-        let before = self.orders.remove(&order).filter(|known| known.until > present);
-        let early = before.filter(|known| known.place.is_none()).and_then(|known| known.said);
+        let before = self.orders.get(&order).filter(|known| known.until > present);
+        if before.is_some_and(|known| known.place.is_some()) {
+            return;
+        }
+        let early = before.and_then(|known| known.said);
         self.orders.insert(order, Order { until: present.after(REMEMBERED), said: early, place: Some(place) });
         if let Some(paid) = early {
             self.count_as(place, paid);

@@ -13,7 +13,9 @@ if kept and struct.unpack('<I8', kept, 2) <= tonumber(ARGV[2]) then kept = false
 local until_when = struct.pack('<I8', tonumber(ARGV[3]))
 
 if ARGV[1] == 'accept' then
-  local early = kept and #kept == HEAD and string.sub(kept, 1, 1) or '-'
+  -- Whoever was accepted first keeps the order.
+  if kept and #kept > HEAD then return false end
+  local early = kept and string.sub(kept, 1, 1) or '-'
   redis.call('SET', KEYS[1], early .. until_when .. ARGV[5], 'PX', ARGV[4])
   return early ~= '-' and early
 end
