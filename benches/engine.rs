@@ -87,16 +87,17 @@ fn population(criterion: &mut Criterion) {
     let look = |number: u64, standing: Standing| Look {
         id: AttemptId(number.into()),
         at: Timestamp::from_secs(1_795_309_323 + number / 10),
+        network: number,
         fingerprint: number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52,
         asn: Some((number % 500) as u32),
         standing,
         account: (number.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32,
         password: Some(number.wrapping_mul(0xd1b5_4a32_d192_ed03)),
     };
-    let stranger = Standing::Strange(Class { seen: false, fresh: false });
+    let stranger = Standing::Strange(Class { seen: false, fresh: false, in_vain: false });
     let mut population = Population::new();
     for number in 0..1_000 {
-        population.note(&look(number, Standing::Usual { proven: true }), Became::Succeeded, None, true);
+        population.note(&look(number, Standing::Usual { proven: true, settled: true }), Became::Succeeded, None, true);
     }
     for number in 1_000..40_000 {
         population.note(&look(number, stranger), Became::Failed, None, true);

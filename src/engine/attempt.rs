@@ -155,7 +155,7 @@ pub struct Attempt {
     pub device: Device,
     pub identity: Identity,
     pub form: FormFacts,
-    /// Fields that the route maps and the request did not bring.
+    /// Fields that the route maps and the request did not bring, or filled with what is no such thing.
     pub missing: Vec<Field>,
     /// Where the gate and the application could read the request differently.
     pub ambiguities: Vec<Ambiguity>,

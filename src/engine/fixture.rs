@@ -211,23 +211,23 @@ fn campaigns_after(strangers: u32, change: impl Fn(&mut Look, u32)) -> Arc<Site>
         id: AttemptId(0),
         at,
         fingerprint: 1,
+        network: 0,
         asn: None,
         standing: Standing::Usual { proven: true, settled: true },
         account: (nth + 1_000) * 2,
-        network: (nth + 1_000) * 2,
         password: None,
     };
     (0..100).for_each(|nth| _ = population.note(&owner(nth), Became::Succeeded, None, true));
     for nth in 0..strangers {
-        let class = Class { seen: true, fresh: false };
+        let class = Class { seen: true, fresh: false, in_vain: false };
         let mut look = Look {
             id: AttemptId(u128::from(nth) + 1),
             at,
             fingerprint: 0,
+            network: u64::from(nth) << 32 | 1,
             asn: None,
             standing: Standing::Strange(class),
             account: (nth + 1) * 2,
-            network: (nth + 1) * 2,
             password: None,
         };
         change(&mut look, nth);

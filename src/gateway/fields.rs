@@ -329,6 +329,18 @@ fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
         // Kept whatever it looks like: many orders' numbers are as long, and nothing of it is ever shown but the hash.
         order: found.of(Field::Order).map(|order| keys.order(order)),
     };
+    let read = &captured.form;
+    // What was sent and is no such thing is as good as not sent, and an operator should see it.
+    let unread = [
+        (Field::Amount, read.amount.is_none()),
+        (Field::Currency, read.currency.is_none()),
+        (Field::CardBin, bin.is_none()),
+        (Field::CardLast4, last4.is_none()),
+        (Field::Phone, read.phone.is_none()),
+    ];
+    captured
+        .missing
+        .extend(unread.into_iter().filter(|(field, none)| *none && found.of(*field).is_some()).map(|(field, _)| field));
     captured.raw.card_bin = bin.unwrap_or_default();
     if let Some(password) = found.of(Field::Password) {
         let trimmed = Some(passwords::trimmed(password)).filter(|trimmed| *trimmed != password);

@@ -213,6 +213,8 @@ async fn posting_an_order_again_takes_no_word_away_from_who_was_accepted_with_it
     let told = desk.post("/api/v1/settlements", &json!({ "settlements": settlements })).await.json();
     let ids: Vec<&Value> = told["results"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
     assert_eq!(ids, tried.iter().collect::<Vec<_>>(), "{told}");
+    // Two of each attempt, and one of each word, before the next is asked for.
+    gate.records(2 * 8 + 4).await;
     let fifth = pay(gate, "203.0.113.9", &card(4), "email=b4%40example.com&total=3.00&currency=EUR&order=C-4").await;
     assert_eq!(fifth[0]["policy"]["rule"], "card-testing", "{}", fifth[0]);
     // And nothing is left with whoever posted last.

@@ -40,7 +40,7 @@ fn guarded(yaml: &str) -> String {
 fn careful() -> String {
     shop_with(&[(
         "    otherwise: allow",
-        "    on_success:\n      - { name: takeover, when: account_takeover >= 15, action: challenge, challenge: proof_of_work }\n    otherwise: allow",
+        "    on_success:\n      - { name: takeover, when: account_takeover >= 30, action: challenge, challenge: proof_of_work }\n    otherwise: allow",
     )])
 }
 

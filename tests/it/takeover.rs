@@ -17,7 +17,7 @@ const LOGIN: &str = "login=anna&password=right-as-only-anna-has-it";
 fn careful() -> String {
     SHOP.replace(
         "    otherwise: allow",
-        "    on_success:\n      - { name: takeover, when: account_takeover >= 15, action: challenge, challenge: proof_of_work }\n    otherwise: allow",
+        "    on_success:\n      - { name: takeover, when: account_takeover >= 25, action: challenge, challenge: proof_of_work }\n    otherwise: allow",
     )
 }
 
@@ -179,7 +179,7 @@ async fn two_successes_at_once_from_two_continents_see_each_other() {
 #[tokio::test]
 async fn a_success_that_ends_a_burst_of_failures_is_told_and_not_learnt() {
     let origin = Origin::shop().await;
-    let gate = Gate::start(&careful().replace("account_takeover >= 15", "fired.takeover_success"), &origin).await;
+    let gate = Gate::start(&careful().replace("account_takeover >= 25", "fired.takeover_success"), &origin).await;
     let wrong = format!("{BROWSER}{FROM_VIETNAM}");
     for _ in 0..10 {
         assert_eq!(

@@ -157,7 +157,10 @@ impl Said {
             let at = domain.map_or_else(String::new, |domain| format!(", an address at {domain}{relay}"));
             self.line(&format!("  for the account {user}{at}"));
         }
-        for (key, words) in [("missing", "fields that were not sent"), ("degraded", "parts that could not be asked")] {
+        for (key, words) in [
+            ("missing", "fields that were not sent, or could not be read"),
+            ("degraded", "parts that could not be asked"),
+        ] {
             let names = texts(&record[key]);
             if !names.is_empty() {
                 self.line(&in_colour(WARN, &format!("  {words}: {}", names.join(", "))));
@@ -360,7 +363,7 @@ mod tests {
             "risk 93.30 (93.30 to 96.60, by what was blind)",
             "decided: challenge (proof_of_work) by the rule `automated` of the policy `login`",
             "forwarded, because the mode is monitor (enforcing would: challenge)",
-            "fields that were not sent: account",
+            "fields that were not sent, or could not be read: account",
         ] {
             assert!(said.contains(words), "`{words}` is not in\n{said}");
         }

@@ -204,7 +204,7 @@ pub static VARIABLES: &[Variable] = &[
     variable!(
         "missing",
         Kind::List(List::Missing, Domain::Field),
-        "Fields that the route maps and the request left out."
+        "Fields that the route maps and the request left out, or filled with what cannot be read."
     ),
     variable!(
         "cleared",

@@ -5,6 +5,7 @@
 //! two look-ups in a table, and nothing at all while there is no campaign.
 
 use super::look::{Class, Look, Standing};
+use super::networks::Networks;
 use super::sweep::Swept;
 use crate::engine::attempt::AttemptId;
 use crate::engine::time::Timestamp;
@@ -123,11 +124,17 @@ pub struct Campaigns {
     /// And of any other.
     pub(super) others: Cells,
     pub(super) passwords: BTreeMap<u64, (u16, f32)>,
+    pub(super) networks: Networks,
 }
 
 impl Campaigns {
     pub fn is_empty(&self) -> bool {
         self.active.is_empty()
+    }
+
+    /// Whether other accounts were tried from this network (its bits [mixed](super::look::mixed)), and nobody got in since.
+    pub fn is_in_vain(&self, network: u64, account: u32, at: Timestamp) -> bool {
+        self.networks.is_in_vain(network, account, at)
     }
 
     /// The campaign of many sources that the attempt is a member of.

@@ -10,6 +10,8 @@ use super::watch::{FAST, HALF};
 use crate::engine::time::Timestamp;
 use std::collections::BTreeMap;
 
+/// A cluster with this share of all that fails is a campaign of its own beside the strangers'.
+const CONCENTRATED: f64 = 1.0 / 3.0;
 /// Persons that a cluster tells apart.
 const TOLD_APART: usize = 64;
 
@@ -52,6 +54,18 @@ impl Cluster {
 
     pub fn all(&self) -> Tally {
         self.classes.iter().fold(Tally::default(), |sum, tally| sum.plus(*tally))
+    }
+
+    /// A campaign from now on; what it did so far: its people, and those who failed lately.
+    pub fn begin(&mut self) -> ([Tally; Class::COUNT], f64) {
+        self.is_campaign = true;
+        self.calms = Cusum::default();
+        (self.classes, self.failing)
+    }
+
+    /// Whether much of what fails, of so many lately, is its own.
+    pub fn is_concentrated(&self, all: f64) -> bool {
+        self.failing >= 5.0 && self.failing >= CONCENTRATED * all
     }
 
     /// Back at its level: as if only these had come.

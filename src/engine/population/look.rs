@@ -15,12 +15,12 @@ pub struct Look {
     pub id: AttemptId,
     pub at: Timestamp,
     pub fingerprint: u64,
+    /// The network's bits, [mixed](mixed).
+    pub network: u64,
     pub asn: Option<u32>,
     pub standing: Standing,
     /// Of the account's pseudonym, enough to tell some dozens apart; never zero.
     pub account: u32,
-    /// Of the client's network, as much.
-    pub network: u32,
     /// The password's tag of this process.
     pub password: Option<u64>,
 }
@@ -50,19 +50,25 @@ pub struct Class {
     pub seen: bool,
     /// Whether a cookie of the gate came with it, with which nobody logged in yet: the form's page was asked for first.
     pub fresh: bool,
+    /// Whether other accounts were tried from their network within a week, and nobody got in since.
+    pub in_vain: bool,
 }
 
 impl Class {
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 8;
     pub const ALL: [Class; Class::COUNT] = [
-        Class { seen: false, fresh: false },
-        Class { seen: false, fresh: true },
-        Class { seen: true, fresh: false },
-        Class { seen: true, fresh: true },
+        Class { seen: false, fresh: false, in_vain: false },
+        Class { seen: false, fresh: true, in_vain: false },
+        Class { seen: true, fresh: false, in_vain: false },
+        Class { seen: true, fresh: true, in_vain: false },
+        Class { seen: false, fresh: false, in_vain: true },
+        Class { seen: false, fresh: true, in_vain: true },
+        Class { seen: true, fresh: false, in_vain: true },
+        Class { seen: true, fresh: true, in_vain: true },
     ];
 
     pub fn place(self) -> usize {
-        usize::from(self.seen) * 2 + usize::from(self.fresh)
+        usize::from(self.in_vain) * 4 + usize::from(self.seen) * 2 + usize::from(self.fresh)
     }
 }
 
@@ -88,32 +94,42 @@ impl Look {
         let knows_device = evidence.knows_device();
         let seen = history.account.owned;
         let lives_here = |holder: &Holder| holder.logged_in && holder.days >= 2 && history.device.accounts <= HOUSEHOLD;
+        let [a, b, c, d, ..] = account.0;
+        // Of the pseudonym; zero is nobody.
+        let account = u32::from_be_bytes([a, b, c, d]).max(1);
+        let network = mixed(attempt.client.network.bits());
         let standing = if knows_device || history.account.known_source {
             Standing::Usual { proven: knows_device, settled: history.account.usual.days > 0.0 }
         } else if evidence.holder().is_some_and(lives_here) {
             Standing::Elsewhere { seen }
         } else {
-            Standing::Strange(Class { seen, fresh: attempt.device.id.is_some() })
+            let in_vain = evidence.site.campaigns.is_in_vain(network, account, attempt.at);
+            Standing::Strange(Class { seen, fresh: attempt.device.id.is_some(), in_vain })
         };
-        let [a, b, c, d, ..] = account.0;
         Some(Look {
             id: attempt.id,
             at: attempt.at,
             fingerprint: attempt.device.fingerprint,
+            network,
             asn: evidence.intel.asn,
             standing,
-            account: u32::from_be_bytes([a, b, c, d]).max(1),
-            network: folded(attempt.client.network.bits()),
+            account,
             password: attempt.form.password.map(|password| password.tag),
         })
     }
 }
 
-/// Some bits of a network, enough to tell some dozens apart. Networks that are made to look like one count as one, which
-/// speaks for nobody.
-fn folded(bits: u128) -> u32 {
-    let halves = (bits >> 64) as u64 ^ bits as u64;
-    ((halves >> 32) as u32 ^ halves as u32).wrapping_mul(0x9e37_79b1).max(1)
+/// A number of 64 bits of each of which every bit of a network's has a share: Stafford's thirteenth variant of the finaliser of
+/// MurmurHash3, over both halves.
+pub(super) fn mixed(bits: u128) -> u64 {
+    let mut mixed = (bits >> 64) as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    for half in [bits as u64, 0] {
+        mixed ^= half;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+    }
+    mixed
 }
 
 #[cfg(test)]
@@ -134,10 +150,10 @@ mod tests {
         history.account.owned = true;
         let standing = |evidence: &Evidence| Look::of(evidence).map(|look| look.standing);
         assert_eq!(standing(&owner), Some(Standing::Usual { proven: true, settled: false }));
-        let mut old = owner.clone();
+        let mut old = owner;
         old.history.as_mut().unwrap().account.usual.days = 0.5;
         assert_eq!(standing(&old), Some(Standing::Usual { proven: true, settled: true }));
-        assert_eq!(standing(&stranger), Some(Standing::Strange(Class { seen: true, fresh: false })));
+        assert_eq!(standing(&stranger), Some(Standing::Strange(Class { seen: true, fresh: false, in_vain: false })));
 
         let mut at_home = stranger.clone();
         at_home.history.as_mut().unwrap().account.known_source = true;
@@ -161,7 +177,11 @@ mod tests {
         let copied = crate::engine::holder::Holder { copied: true, ..fixture::used_by_its_owner() };
         flatmate.attempt.device.id = Some(crate::engine::attempt::Pseudonym([1; 16]));
         flatmate.history.as_mut().unwrap().holder = Some(copied);
-        assert_eq!(standing(&flatmate), Some(Standing::Strange(Class { seen: true, fresh: true })), "a stolen cookie");
+        assert_eq!(
+            standing(&flatmate),
+            Some(Standing::Strange(Class { seen: true, fresh: true, in_vain: false })),
+            "a stolen cookie"
+        );
     }
 
     #[test]

@@ -9,8 +9,9 @@
 //! People log in where they logged in before. Their attempts (a [`Usual`](Standing::Usual) device or network of the account,
 //! which got in on an earlier day as well) are the *control group*: no thief can be among them in any number, so what they do tells how the application answers
 //! honest people today: how many fail, how many mistype an account's name into one that nobody has. Everybody else is a
-//! [`Strange`](Standing::Strange) one, in four [classes](Class) by what a stranger cannot choose freely: whether anybody ever
-//! logged in to that account, and whether they brought a cookie. Among strangers the *successes* tell how many are honest
+//! [`Strange`](Standing::Strange) one, in eight [classes](Class) by what a stranger cannot choose freely: whether anybody ever
+//! logged in to that account, whether they brought a cookie, and whether other accounts were tried from their [network](networks)
+//! in the last week and nobody got in since. Among strangers the *successes* tell how many are honest
 //! (for honest people mostly get in, and guesses mostly do not), so that the rest of a cell, [`Population`]'s *excess*, is the
 //! share of it that are no customers:
 //!
@@ -38,22 +39,24 @@
 //! What is found is a [`Campaign`]. An attempt is a member if it is a stranger's and its cell (class and fingerprint) is nearly
 //! all excess ([`MEMBER`](campaign::MEMBER)): a customer with the same popular browser in the same network, where they always logged in, is
 //! none, and neither are strangers with a browser whose strangers get in. A cell that is in stays in until it is clearly out,
-//! and a campaign ends when the same test, turned round, says that its cluster is at its level again, or nothing of it was
+//! and a campaign ends when the same test, turned round, says that its cluster is at its level again (of strangers: each class
+//! of them, for a list may come to other accounts, and its bots come back), or nothing of it was
 //! seen for [six hours](watch::IDLE): so neither oscillates. What the gate refuses and nobody solves counts as a person who did not
 //! get in, or a campaign that is stopped would look as if it had ended. An application that refuses everybody says
 //! nothing about anybody: while the control group fails, and before some dozens of people got in at all, nothing is counted.
 //!
 //! # Bounds
-//! Everything is bounded: clusters, passwords, campaigns, persons that are told apart. Who floods the gate with fingerprints pushes out
+//! Everything is bounded: clusters, passwords, campaigns, networks, persons that are told apart. Who floods the gate with fingerprints pushes out
 //! those of which least was seen, and is counted by class all the same. Nothing here is written down: after a restart it
 //! takes the time of a new detection. One gate sees what it judges itself; each gate of a fleet finds campaigns in its own
 //! share of the traffic, after as many attempts as one alone, which is as many times more of the whole. Only logins are looked at.
 //!
 //! Who has many accounts of their own can make strangers' successes, one per account and some dozens of others: it takes a
-//! fifth of them among the guesses to hide in one cell. And whoever guesses with a customer's cookie, or from their network, is
-//! no stranger; they are one source, and `credential_stuffing` counts those. A cookie on which one's own account got in is as
-//! good as none on its first day, and on each day for the fourth account that is tried with it within two hours; accounts of
-//! one's own that fail on purpose, so that the application looks broken, count from their second day on, and one for each network.
+//! fifth of them among the guesses to hide in one cell; a network is clean when one account logged in from it. And whoever
+//! guesses with a customer's cookie, or from their network, is no stranger; they are one source, and `credential_stuffing`
+//! counts those. A cookie on which one's own account got in is as good as none on its first day, and on each day for the
+//! fourth account that is tried with it within two hours; accounts of one's own that fail on purpose, so that the application
+//! looks broken, count from their second day on, and one for each network.
 //!
 //! Pure: no clock, no lock, no randomness. [`Population`] is told what became of attempts, and publishes [`Campaigns`], which
 //! evidence carries.
@@ -62,6 +65,7 @@ pub mod campaign;
 mod cluster;
 mod honest;
 mod look;
+mod networks;
 mod passwords;
 mod sweep;
 mod tally;

@@ -29,8 +29,8 @@ impl Chance {
 }
 
 const START: Timestamp = Timestamp(1_795_000_000_000);
-const UNSEEN: Class = Class { seen: false, fresh: false };
-const SEEN: Class = Class { seen: true, fresh: false };
+const UNSEEN: Class = Class { seen: false, fresh: false, in_vain: false };
+const SEEN: Class = Class { seen: true, fresh: false, in_vain: false };
 
 /// A site with its visitors, and what is published of it.
 struct Site {
@@ -59,8 +59,8 @@ impl Site {
         self.attempts += 1;
         let account = self.chance.draw() as u32;
         let asn = Some(64_500 + self.chance.below(40) as u32);
-        let network = self.chance.draw() as u32;
-        Look { id: AttemptId(self.attempts), at: self.at, fingerprint, asn, standing, account, network, password: None }
+        let (id, network) = (AttemptId(self.attempts), self.chance.draw());
+        Look { id, at: self.at, fingerprint, network, asn, standing, account, password: None }
     }
 
     /// Tells of an attempt; whether it was a member of a campaign. What is a member is withheld, unless somebody solves.
@@ -93,11 +93,11 @@ impl Site {
                 85..=86 => (Standing::Elsewhere { seen: false }, false),
                 87..=97 => {
                     let fresh = self.chance.hit(0.7);
-                    (Standing::Strange(Class { seen: true, fresh }), self.chance.hit(0.87))
+                    (Standing::Strange(Class { seen: true, fresh, in_vain: false }), self.chance.hit(0.87))
                 }
                 _ => {
                     let fresh = self.chance.hit(0.85);
-                    (Standing::Strange(Class { seen: false, fresh }), self.chance.hit(0.7))
+                    (Standing::Strange(Class { seen: false, fresh, in_vain: false }), self.chance.hit(0.7))
                 }
             };
             let look = self.look(standing, fingerprint);
@@ -200,6 +200,69 @@ fn what_is_spread_over_all_tools_is_found_as_strangers() {
 }
 
 #[test]
+fn who_comes_back_to_where_they_tried_in_vain_is_told_by_it_whatever_browser_they_have() {
+    let mut site = Site::new(17);
+    let bots: Vec<u64> = (0..300).map(|_| site.chance.draw()).collect();
+    let (mut stopped, mut hit) = ([0; 4], 0);
+    for stopped in &mut stopped {
+        for &network in &bots {
+            hit += site.ordinary(19, Duration::from_secs(5));
+            let seen = site.chance.hit(0.25);
+            let account = site.chance.draw() as u32;
+            let in_vain = site.published.is_in_vain(network, account, site.at);
+            let browser = 1 + site.chance.below(60).min(site.chance.below(60));
+            let look = site.look(Standing::Strange(Class { seen, fresh: false, in_vain }), browser);
+            let succeeds = seen && site.chance.hit(0.03);
+            *stopped += u64::from(site.play(&Look { network, account, ..look }, succeeds, false));
+        }
+    }
+    assert!(stopped[3] >= 265, "{stopped:?} of 300 each");
+    assert!(hit <= 23, "{hit} of 22,800 people");
+}
+
+#[test]
+fn people_at_networks_where_others_failed_show_by_their_successes_that_they_are_people() {
+    let mut site = Site::new(19);
+    let tools: Vec<u64> = (1..=20).collect();
+    let mut hit = 0;
+    for _ in 0..300 {
+        site.list(5, Duration::from_secs(30), &tools);
+        site.ordinary(90, Duration::from_secs(3));
+        for _ in 0..5 {
+            let browser = 1 + site.chance.below(20);
+            let look = site.look(Standing::Strange(Class { seen: true, fresh: false, in_vain: true }), browser);
+            let succeeds = site.chance.hit(0.8);
+            hit += u64::from(site.play(&look, succeeds, true));
+        }
+    }
+    assert!(site.active().contains(&Pattern::Strangers), "{:?}", site.active());
+    assert!(hit <= 15, "{hit} of 1,500");
+}
+
+#[test]
+fn strangers_are_a_campaign_while_any_class_of_them_is() {
+    let mut site = Site::new(18);
+    let strangers = |site: &mut Site, rounds: u64, class: Class| {
+        for _ in 0..rounds {
+            site.ordinary(95, Duration::from_secs(3));
+            for _ in 0..4 {
+                let browser = 1 + site.chance.below(60).min(site.chance.below(60));
+                let look = site.look(Standing::Strange(class), browser);
+                site.play(&look, false, false);
+            }
+        }
+    };
+    strangers(&mut site, 100, UNSEEN);
+    let of_strangers =
+        |site: &Site| site.published.active.iter().find(|known| known.pattern == Pattern::Strangers).cloned();
+    let id = of_strangers(&site).map(|campaign| campaign.id);
+    assert!(id.is_some(), "{:?}", site.active());
+    // The list has come to accounts that are somebody's: where it began, all is calm.
+    strangers(&mut site, 300, SEEN);
+    assert_eq!(of_strangers(&site).map(|campaign| campaign.id), id);
+}
+
+#[test]
 fn an_attack_that_was_there_first_is_not_the_level() {
     let mut site = Site {
         population: Population::new(),
@@ -247,7 +310,7 @@ fn an_application_that_refuses_everybody_is_no_attack() {
     for _ in 0..3_000 {
         site.at = site.at.after(SECOND);
         let standing = match site.chance.below(5) {
-            0 => Standing::Strange(Class { seen: site.chance.hit(0.8), fresh: site.chance.hit(0.5) }),
+            0 => Standing::Strange(Class { seen: site.chance.hit(0.8), fresh: site.chance.hit(0.5), in_vain: false }),
             _ => Standing::Usual { proven: true, settled: true },
         };
         let fingerprint = site.chance.below(60);
@@ -264,7 +327,7 @@ fn own_accounts_that_fail_on_purpose_do_not_make_it_look_so() {
         let mut site = Site::new(14);
         let fail = |site: &mut Site, nth: u32, settled| {
             let look = site.look(Standing::Usual { proven: true, settled }, 3);
-            site.play(&Look { network: 1 + nth % 12, ..look }, false, false);
+            site.play(&Look { network: u64::from(1 + nth % 12), ..look }, false, false);
         };
         (site.ordinary(200, SECOND), fail, site)
     };
@@ -286,10 +349,10 @@ fn a_gate_that_never_saw_a_success_says_nothing() {
             id: AttemptId(nth.into()),
             at: START,
             fingerprint: 1,
+            network: u64::from(nth),
             asn: None,
             standing: Standing::Strange(UNSEEN),
             account: nth * 2,
-            network: nth * 2,
             password: Some(7),
         };
         assert!(!population.note(&look, Became::Failed, None, true));
@@ -336,7 +399,7 @@ fn whatever_is_thrown_at_it_memory_is_bounded() {
     let mut chance = Chance(15);
     let mut largest = 0;
     for nth in 0..60_000u64 {
-        let class = Class { seen: chance.hit(0.5), fresh: chance.hit(0.5) };
+        let class = Class { seen: chance.hit(0.5), fresh: chance.hit(0.5), in_vain: false };
         let standing =
             if chance.hit(0.1) { Standing::Usual { proven: true, settled: true } } else { Standing::Strange(class) };
         let became = [Became::Failed, Became::Withheld, Became::Succeeded][chance.below(3) as usize];
@@ -344,10 +407,11 @@ fn whatever_is_thrown_at_it_memory_is_bounded() {
             id: AttemptId(nth.into()),
             at: Timestamp(START.0 + chance.below(100_000_000)),
             fingerprint: chance.draw() >> chance.below(64),
+            network: chance.draw() >> chance.below(64),
             asn: chance.hit(0.8).then(|| chance.draw() as u32),
             standing,
             account: chance.draw() as u32,
-            network: chance.draw() as u32,
+
             password: chance.hit(0.8).then(|| chance.draw() >> chance.below(64)),
         };
         population.note(&look, became, None, true);

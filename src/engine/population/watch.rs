@@ -5,6 +5,7 @@ use super::campaign::{Campaign, Campaigns, MEMBER, Numbers, Pattern, STAYS};
 use super::cluster::{Cluster, Clusters};
 use super::honest::{PRESUMED_CELL, Rates, Shares, cells};
 use super::look::{Became, Class, Look, Standing};
+use super::networks::Networks;
 use super::passwords::{self, Passwords};
 use super::sweep::Sweep;
 use super::tally::{Counted, Cusum, Recent, Tally, left};
@@ -45,8 +46,6 @@ const PRESUMED_LEVEL: (f64, f64) = (0.003, 200.0);
 const BROKEN: f64 = 0.5;
 /// Before so many people got in, nobody knows whether this gate understands what the application answers.
 const UNDERSTOOD: u64 = 50;
-/// A cluster with this share of all that fails is a campaign of its own beside the strangers'.
-const CONCENTRATED: f64 = 1.0 / 3.0;
 /// A wide cluster with this share of what fails in one autonomous system is one there.
 const NARROW: f64 = 0.8;
 
@@ -85,7 +84,7 @@ pub struct Population {
     /// The same right now, network by network: a hundred accounts that fail in one place are no sign that the application is
     /// broken.
     control_now: Tally,
-    networks: Recent,
+    here: Recent,
     /// On devices with a proven cookie: people, and those whose account nobody ever logged in to.
     proven: f64,
     mistyped: f64,
@@ -100,6 +99,7 @@ pub struct Population {
     fingerprints: Clusters<u64>,
     in_asn: Clusters<(u64, u32)>,
     passwords: Passwords,
+    networks: Networks,
     active: Vec<Active>,
     ignored: Vec<(Pattern, Timestamp)>,
     found: [u64; Pattern::KINDS.len()],
@@ -109,9 +109,8 @@ pub struct Population {
 #[derive(Debug)]
 struct Active {
     campaign: Campaign,
-    /// Of [`Pattern::Strangers`]: the class that gave it away, and its test turned round.
-    class: usize,
-    calms: Cusum,
+    /// Of [`Pattern::Strangers`]: the test turned round, class by class.
+    calms: [Cusum; Class::COUNT],
     members: [bool; Class::COUNT],
 }
 
@@ -129,17 +128,18 @@ impl Population {
             at: Timestamp::default(),
             control: Tally::default(),
             control_now: Tally::default(),
-            networks: Recent::new(256),
+            here: Recent::new(256),
             proven: 0.0,
             mistyped: 0.0,
             recent: Recent::new(1_024),
-            classes: [class(), class(), class(), class()],
+            classes: std::array::from_fn(|_| class()),
             level: 0.0,
             succeeded: 0,
             failing: 0.0,
             fingerprints: Clusters::new(MOST_FINGERPRINTS),
             in_asn: Clusters::new(MOST_IN_ASN),
             passwords: Passwords::new(),
+            networks: Networks::default(),
             active: Vec::new(),
             ignored: Vec::new(),
             found: [0; Pattern::KINDS.len()],
@@ -152,6 +152,9 @@ impl Population {
     pub fn note(&mut self, look: &Look, became: Became, matched: Option<AttemptId>, teaches: bool) -> bool {
         self.advance(look.at);
         let before = (self.active.len(), self.found);
+        if became == Became::Succeeded {
+            self.networks.succeeded(look.network, look.at);
+        }
         match look.standing {
             Standing::Usual { proven, settled } => self.usual(look, became, proven, settled),
             Standing::Elsewhere { seen } => self.elsewhere(look, became, seen),
@@ -192,8 +195,9 @@ impl Population {
         }
         if settled {
             self.control.count(counted);
-            let here = self.networks.see(look.network, succeeded);
-            self.control_now.count(here);
+            // Half of a network's number tells some hundreds apart.
+            let counted = self.here.see(look.network as u32, succeeded);
+            self.control_now.count(counted);
         }
         self.tick(counted, look.at);
     }
@@ -226,7 +230,9 @@ impl Population {
         }
         match self.active.iter_mut().find(|active| active.campaign.pattern == Pattern::Strangers) {
             None => self.level += 1.0,
-            Some(active) => active.calms.add(tests[active.class].1, H_CALM, at),
+            Some(active) => {
+                active.calms.iter_mut().zip(tests).for_each(|(calms, (_, tick))| calms.add(tick, H_CALM, at));
+            }
         }
         self.end_the_calm(None);
     }
@@ -251,6 +257,9 @@ impl Population {
             let counted = self.classes[class.place()].recent.see(look.account, succeeded);
             return self.tick(counted, at);
         }
+        if !succeeded {
+            self.networks.failed(look.network, look.account, at);
+        }
         let key = look.asn.map(|asn| (look.fingerprint, asn));
         let spread = matched.is_some_and(|id| self.is_spread(id));
 
@@ -260,12 +269,12 @@ impl Population {
         if let Some(key) = key {
             let all = self.failing;
             let cluster = self.in_asn.at(key, at);
-            let fed = !by_wide && (!spread || is_concentrated(cluster, all));
+            let fed = !by_wide && (!spread || cluster.is_concentrated(all));
             let alarm = see(cluster, look.account, succeeded, class, fed, at);
             explained |= cluster.is_campaign;
             if alarm {
                 let since = cluster.rises.since;
-                explained |= self.open(look, Pattern::FingerprintInAsn(key.0, key.1), since, class);
+                explained |= self.open(look, Pattern::FingerprintInAsn(key.0, key.1), since);
             }
         }
         let by_narrow = explained && !by_wide;
@@ -273,7 +282,7 @@ impl Population {
             let all = self.failing;
             self.sweep.touch(look.fingerprint);
             let cluster = self.fingerprints.at(look.fingerprint, at);
-            let fed = !spread || is_concentrated(cluster, all);
+            let fed = !spread || cluster.is_concentrated(all);
             let alarm = see(cluster, look.account, succeeded, class, fed, at);
             if alarm {
                 let (since, wide) = (cluster.rises.since, cluster.all());
@@ -285,7 +294,7 @@ impl Population {
                     }
                     _ => Pattern::Fingerprint(look.fingerprint),
                 };
-                explained |= self.open(look, pattern, since, class);
+                explained |= self.open(look, pattern, since);
             }
         }
         if !explained {
@@ -295,7 +304,7 @@ impl Population {
             self.failing += 1.0;
         }
         if let Some(tag) = look.password {
-            self.password(look, tag, became, class);
+            self.password(look, tag, became);
         }
         self.end_the_calm(Some(look));
     }
@@ -318,27 +327,26 @@ impl Population {
         }
         let (alarm, since) = (of_site.rises.sum >= H_SITE, of_site.rises.since);
         match self.active.iter_mut().find(|active| active.campaign.pattern == Pattern::Strangers) {
-            Some(active) if active.class == place => active.calms.add(-news * failed, H_CALM, at),
-            Some(_) => {}
+            Some(active) => active.calms[place].add(-news * failed, H_CALM, at),
             None => {
                 // A rise of which most could still be customers is none.
                 let most = 1.0 - self.honest_of_site()[place] / self.classes[place].tally.people.max(1.0);
                 // One tool's burst is that tool's, which a few more of it will show.
                 let burst = self.fingerprints.find(&look.fingerprint);
-                let burst = burst.is_some_and(|cluster| is_concentrated(cluster, self.failing));
+                let burst = burst.is_some_and(|cluster| cluster.is_concentrated(self.failing));
                 if alarm && most >= 0.5 && !burst {
-                    self.open(look, Pattern::Strangers, since, class);
+                    self.open(look, Pattern::Strangers, since);
                 }
             }
         }
         self.tick(counted, at);
     }
 
-    fn password(&mut self, look: &Look, tag: u64, became: Became, class: Class) {
+    fn password(&mut self, look: &Look, tag: u64, became: Became) {
         let Some(known) = self.passwords.note(tag, look.account, became, look.at) else { return };
         if !known.is_campaign && known.rises.sum >= passwords::H {
             let since = known.rises.since;
-            self.open(look, Pattern::Password(tag), since, class);
+            self.open(look, Pattern::Password(tag), since);
         }
     }
 
@@ -358,7 +366,7 @@ impl Population {
     }
 
     /// Begins a campaign, unless it is there or to be ignored.
-    fn open(&mut self, look: &Look, pattern: Pattern, since: Timestamp, class: Class) -> bool {
+    fn open(&mut self, look: &Look, pattern: Pattern, since: Timestamp) -> bool {
         let at = look.at;
         self.ignored.retain(|(_, until)| *until > at);
         let ignored = self.ignored.iter().any(|(known, _)| *known == pattern);
@@ -378,17 +386,16 @@ impl Population {
         }
         let numbers = Numbers::default();
         let campaign = Campaign { id, pattern, numbers, started: since, found: at, seen: at, attempts: 0, withheld: 0 };
-        let (calms, members) = (Cusum::default(), Default::default());
-        self.active.push(Active { campaign, class: class.place(), calms, members });
+        self.active.push(Active { campaign, calms: Default::default(), members: Default::default() });
         self.found[pattern.place()] += 1;
         self.sweep.start_anew();
         match pattern {
             Pattern::Fingerprint(key) => {
-                let cluster = begin(self.fingerprints.at(key, at));
+                let cluster = self.fingerprints.at(key, at).begin();
                 self.explain(cluster);
             }
             Pattern::FingerprintInAsn(key, asn) => {
-                let cluster = begin(self.in_asn.at((key, asn), at));
+                let cluster = self.in_asn.at((key, asn), at).begin();
                 self.explain(cluster);
             }
             Pattern::Strangers => {}
@@ -419,7 +426,7 @@ impl Population {
     /// Ends what is at its level again: of one attempt's patterns, and the strangers'.
     fn end_the_calm(&mut self, seen: Option<&Look>) {
         let over = |active: &Active, population: &Population| match active.campaign.pattern {
-            Pattern::Strangers => active.calms.sum >= H_CALM,
+            Pattern::Strangers => active.calms.iter().all(|calms| calms.sum >= H_CALM),
             Pattern::Fingerprint(key) => {
                 seen.is_some_and(|look| look.fingerprint == key)
                     && population.fingerprints.find(&key).is_some_and(|cluster| cluster.calms.sum >= H_CALM)
@@ -524,7 +531,7 @@ impl Population {
         {
             self.close(id);
         }
-        let mut published = Campaigns::default();
+        let mut published = Campaigns { networks: self.networks.clone(), ..Campaigns::default() };
         if self.active.is_empty() {
             return published;
         }
@@ -569,17 +576,6 @@ impl Population {
         self.active = active;
         published
     }
-}
-
-/// What it did so far: its people, and those who failed lately.
-fn begin(cluster: &mut Cluster) -> ([Tally; Class::COUNT], f64) {
-    cluster.is_campaign = true;
-    cluster.calms = Cusum::default();
-    (cluster.classes, cluster.failing)
-}
-
-fn is_concentrated(cluster: &Cluster, all: f64) -> bool {
-    cluster.failing >= 5.0 && cluster.failing >= CONCENTRATED * all
 }
 
 /// One more attempt of a cluster; whether it is to be a campaign.

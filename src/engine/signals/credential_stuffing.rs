@@ -16,10 +16,10 @@
 //! can tell a stranger to the account from an account that is new to the gate.
 //! And, where no source of the attempt shows anything, the campaign that the attempt is a member of (`site.campaigns`, found by
 //! [`population`](crate::engine::population)): a login from where the account never logged in, in a cell of a fingerprint and a
-//! kind of stranger that is nearly all guesses. Who logs in from a device or a network that the account knows is no member.
-//! A campaign says what most of its cell are, and nothing of this sender: it counts for `campaign_share` of the weight, so that
-//! together with a rented address it is a proof of work and no refusal, and of those who knew the password, most of whom are
-//! customers even there, it makes no thieves.
+//! kind of stranger (is the account somebody's, came a cookie, was the network in vain) that is nearly all guesses. Who logs in
+//! from a device or a network that the account knows is no member. A campaign says what most of its cell are, and nothing of
+//! this sender: it counts for `campaign_share` of the weight, so that together with a rented address it is a proof of work and
+//! no refusal, and of those who knew the password, most of whom are customers even there, it makes no thieves.
 //!
 //! # How long it holds
 //! Attempts that the gate refused are answered by nobody, so they neither dilute the share nor raise it. Once fired, it fires

@@ -31,7 +31,7 @@ const COUNTRY: usize = 2;
 pub static SIGNAL: Signal = Signal {
     name: "new_location",
     summary: "the account succeeded from a country that it never succeeded from before",
-    weights: Weights { bot: 0.0, account_takeover: 2.0, account_abuse: 0.0 },
+    weights: Weights { bot: 0.0, account_takeover: 1.2, account_abuse: 0.0 },
     parameters: &[Parameter {
         name: "own_device",
         summary: "share of the weight on a device of the account's, by its cookie",

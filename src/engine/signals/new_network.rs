@@ -19,6 +19,10 @@
 //! A password travels, the line that it is typed on does not. That a machine stands in the victim's country costs a thief a VPN; that
 //! it stands in the victim's provider's network costs somebody's home.
 //!
+//! Yet it says less than it seems to. Most who are new on a network are customers on their way, on a device of theirs; and
+//! a thief who takes care comes from the victim's provider. By its weight it decides between those of whom the device says
+//! something already.
+//!
 //! # Who trips it innocently
 //! The telephone on its way for the first time, a hotel, a new provider, a VPN that was switched on.
 //!
@@ -37,7 +41,7 @@ const COUNTRY: usize = 2;
 pub static SIGNAL: Signal = Signal {
     name: "new_network",
     summary: "the account succeeded from a network that it never succeeded from before",
-    weights: Weights { bot: 0.0, account_takeover: 2.5, account_abuse: 0.0 },
+    weights: Weights { bot: 0.0, account_takeover: 1.0, account_abuse: 0.0 },
     parameters: &[
         Parameter {
             name: "rare",

@@ -11,7 +11,7 @@ const MAX_LENGTH: usize = 40;
 /// A decimal amount in the currency's own units: `1234.5`, `1,234.50`, `1.234,50`, `12,5`, `1 234,50 €`, `$9.99`.
 ///
 /// With both separators the last one is the decimal one. A single comma before exactly three digits groups thousands, a
-/// single point does not: machines write points. `12,-` has no cents.
+/// single point does not: machines write points. `12,-` has no cents. Below zero there is no sum.
 pub(super) fn amount(text: &str) -> Option<f64> {
     let unit = |c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+'));
     let text = text.trim_matches(unit);
@@ -45,7 +45,7 @@ pub(super) fn amount(text: &str) -> Option<f64> {
             _ => return None,
         }
     }
-    plain.parse().ok().filter(|amount: &f64| amount.abs() <= MAX_AMOUNT)
+    plain.parse().ok().filter(|amount: &f64| (0.0..=MAX_AMOUNT).contains(amount))
 }
 
 /// The code of ISO 4217, upper case; `None` for what is no currency.
@@ -74,7 +74,8 @@ mod tests {
             ("1 234,50 €", Some(1234.5)),
             ("$9.99", Some(9.99)),
             ("EUR 1'234.50", Some(1234.5)),
-            ("-5", Some(-5.0)),
+            ("-5", None),
+            ("-0.01", None),
             ("0", Some(0.0)),
             ("free", None),
             ("-", None),

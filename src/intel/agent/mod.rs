@@ -293,6 +293,8 @@ mod tests {
             ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", crawler("Googlebot")),
             ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", crawler("bingbot")),
             ("Mozilla/5.0 (compatible; NobodyKnows/1.0; +https://nobody.example/)", crawler("declared crawler")),
+            ("Mozilla/5.0 (compatible; NobodysSpider/0.9)", crawler("declared crawler")),
+            ("nobodysbot/2.0", crawler("declared crawler")),
         ] {
             assert_eq!(recognize(header).kind, kind, "{header}");
         }

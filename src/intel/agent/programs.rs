@@ -55,7 +55,7 @@ impl Row {
 }
 
 /// What the embedded list lacks: common HTTP stacks that name themselves, tools for load and for guessing passwords, and
-/// the convention that a robot gives its address after a plus sign.
+/// the conventions that a robot gives its address after a plus sign, and that its name ends in what it is, before its version.
 const OWN: &[(&str, &str, &str, &str)] = &[
     ("automation", "in", "Electron-Nightmare", "Nightmare"),
     ("automation", "word", "Cypress/", "Cypress"),
@@ -68,6 +68,12 @@ const OWN: &[(&str, &str, &str, &str)] = &[
     ("contact", "in", "+http://", "declared crawler"),
     ("contact", "in", "+https://", "declared crawler"),
     ("contact", "in", "+www.", "declared crawler"),
+    ("contact", "in", "Bot/", "declared crawler"),
+    ("contact", "in", "Crawler/", "declared crawler"),
+    ("contact", "in", "Spider/", "declared crawler"),
+    ("contact", "in", "bot/", "declared crawler"),
+    ("contact", "in", "crawler/", "declared crawler"),
+    ("contact", "in", "spider/", "declared crawler"),
     ("library", "regex", "^node(?:$|[/ ]|js)", "Node.js"),
     ("library", "regex", "^undici(?:$|[/ ])", "undici"),
     ("library", "regex", "^(?i:ruby)(?:$|[/ ])", "Ruby"),

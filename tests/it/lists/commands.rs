@@ -77,7 +77,7 @@ async fn an_operator_adds_shows_and_removes() {
         (&["add", "blokced", VISITOR], 1, "did you mean `blocked`?"),
         (&["add", "../../secret", VISITOR], 1, "there is no list"),
         (&["add", "blocked", "nonsense"], 1, "neither an address nor a CIDR range"),
-        (&["add", "blocked", VISITOR, "--for", "15"], 64, "write `15s` or `15m`"),
+        (&["add", "blocked", VISITOR, "--for", "15"], 64, "write `15ms`, `15s` or `15m`"),
         (&["add", "blocked", VISITOR, "--until", "soon"], 64, "write `2026-12-01`"),
         (&["add", "blocked", VISITOR, "--for", "1h", "--until", "2030-01-01"], 64, "cannot be used with"),
         (&["show", "nothing"], 1, "there is no list `nothing`"),
