@@ -9,8 +9,8 @@
 //! The crates for this (linfa, smartcore) know neither a prior other than zero, nor weights of rows, nor bounds; what is left
 //! of the problem is Newton's method on at most a hundred columns, of which the linear algebra is nalgebra's. Bounds are
 //! kept as Bertsekas (1982) does: a coefficient that stands at its bound and wants beyond it is left out of the step, the
-//! others' step is cut at their bounds, and shortened until the objective rises by a share of what it promised, which his
-//! proof says it must.
+//! others' step is cut at their bounds, and shortened until the objective rises by a share of what it promised. Where a bound
+//! cuts a common step to nothing, which his proof excludes only for steps that keep away from bounds, each goes on by itself.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
@@ -74,8 +74,15 @@ pub fn fit(priors: &[Prior], cells: &[Cell]) -> Fit {
                 break at.clone();
             }
         };
-        let moved = at.iter().zip(&next).map(|(here, there)| (there - here).abs()).fold(0.0, f64::max);
+        let mut moved = farthest(&at, &next);
         at = next;
+        if moved < SMALL {
+            // At the top; or a step that all take together runs into a bound of one of them, and is cut to nothing. One by one
+            // they get on.
+            let next = one_by_one(priors, cells, &at);
+            moved = farthest(&at, &next);
+            at = next;
+        }
         if moved < SMALL {
             converged = true;
             break;
@@ -90,6 +97,29 @@ pub fn fit(priors: &[Prior], cells: &[Cell]) -> Fit {
         }
     }
     Fit { coefficients: at, errors, converged }
+}
+
+fn farthest(from: &[f64], to: &[f64]) -> f64 {
+    from.iter().zip(to).map(|(from, to)| (to - from).abs()).fold(0.0, f64::max)
+}
+
+/// Each coefficient's own step of Newton's within its bounds, one after the other. Of a single one it always leads up.
+fn one_by_one(priors: &[Prior], cells: &[Cell], at: &[f64]) -> Vec<f64> {
+    let mut at = at.to_vec();
+    for (place, prior) in priors.iter().enumerate() {
+        let (gradient, curvature) = slope(priors, cells, &at);
+        let (here, start) = (objective(priors, cells, &at), at[place]);
+        let mut step = gradient[place] / curvature[(place, place)];
+        while step.abs() > SMALL / 10.0 {
+            at[place] = (start + step).clamp(prior.low, prior.high);
+            if objective(priors, cells, &at) >= here + 1e-4 * gradient[place] * (at[place] - start) {
+                break;
+            }
+            at[place] = start;
+            step /= 2.0;
+        }
+    }
+    at
 }
 
 /// The probability of being bad.
@@ -201,6 +231,27 @@ mod tests {
         let kept = fit(&[prior(0.0), Prior { low: 0.0, ..prior(2.0) }], &cells);
         assert_eq!((kept.coefficients[1], kept.errors[1]), (0.0, None));
         assert!(fit(&[prior(0.0), prior(2.0)], &cells).coefficients[1] < -1.0, "unless it may");
+    }
+
+    #[test]
+    fn a_bound_that_cuts_a_common_step_to_nothing_is_no_top() {
+        // Found by the property below.
+        let prior = |mean, spread, high| Prior { mean, spread, low: mean, high };
+        let priors = [
+            prior(0.3683739635339635, 1.9254138020863059, 0.42679700438333856),
+            prior(-3.4796986149339797, 4.077386169807051, -2.769866774223364),
+            prior(2.0076950133604936, 4.641415849142763, 3.7074195235453296),
+            prior(-3.3801985273020394, 3.7372270128903358, -0.4855144002678724),
+            prior(-2.4997522940323718, 1.2223494354647755, -1.382749248252087),
+        ];
+        let seen = |columns: &[usize], offset, good, bad| Cell { offset, ..cell(columns, good, bad) };
+        let cells = [
+            seen(&[0, 4], 1.075624914688822, 12.696480844149011, 24.867701981249926),
+            seen(&[0, 1, 2, 3, 4], 1.1621771170571524, 193.4921638854956, 99.11586782021324),
+        ];
+        let fit = fit(&priors, &cells);
+        let (gradient, _) = slope(&priors, &cells, &fit.coefficients);
+        assert!(fit.converged && gradient[3].abs() < 1e-4, "{fit:?} {gradient}");
     }
 
     /// A cell for every set of up to five columns; some are empty.
