@@ -29,16 +29,9 @@ const BUCKETS: usize = 64;
 type Block = [u64; BUCKETS * BUCKET];
 
 /// By buckets: a tag of the network (32 bits), of the account that was tried last (15), whether there were several, and when.
-#[derive(Clone)]
+/// Empty until something is remembered: evidence begins with one that nobody has written to.
+#[derive(Clone, Default)]
 pub(super) struct Networks(Arc<Vec<Arc<Block>>>);
-
-impl Default for Networks {
-    fn default() -> Networks {
-        // One block of nothing, until something is written to it.
-        let nothing = Arc::new([0; BUCKETS * BUCKET]);
-        Networks(Arc::new(std::iter::repeat_n(nothing, BLOCKS).collect()))
-    }
-}
 
 #[derive(Clone, Copy)]
 struct Entry(u64);
@@ -78,7 +71,7 @@ fn place(network: u64) -> (usize, usize) {
 impl Networks {
     fn find(&self, network: u64, now: u16) -> Option<(usize, Entry)> {
         let (block, first) = place(network);
-        let bucket = &self.0[block][first..first + BUCKET];
+        let bucket = &self.0.get(block)?[first..first + BUCKET];
         let found = bucket.iter().position(|entry| *entry != 0 && Entry(*entry).is_of(network))?;
         let entry = Entry(bucket[found]);
         (entry.age(now) <= KEPT).then_some((found, entry))
@@ -103,6 +96,10 @@ impl Networks {
             Some((_, entry)) if entry.age(now) < SETTLED => return,
             Some((nth, entry)) => (nth, entry.is_several() || !entry.is_on(account)),
             None => {
+                if self.0.is_empty() {
+                    // One block of nothing, until something is written to it.
+                    self.0 = Arc::new(std::iter::repeat_n(Arc::new([0; BUCKETS * BUCKET]), BLOCKS).collect());
+                }
                 let (block, first) = place(network);
                 let bucket = self.0[block][first..first + BUCKET].iter().enumerate();
                 // Nothing is older than anything; an old entry of its own goes first.
