@@ -5,6 +5,7 @@
 //! can know it: of a peer that is a proxy of the operator's nothing is concluded from order, case or forwarding headers,
 //! because they are that proxy's; and where some other proxy names itself (`Via`), the writing is not the client's either.
 
+use super::headers::ADDRESS_HEADERS;
 use crate::engine::appearance::{Accept, Appearance, Encodings, Fetch, FetchMode, Forwarding, Hints, System, Writing};
 use http::{HeaderMap, HeaderName, Method, Version, header};
 use std::net::IpAddr;
@@ -224,25 +225,6 @@ fn note(brand: &[u8], version: u16, found: &mut Hints) {
     }
 }
 
-/// Headers in which proxies and balancers name the address that they forward for.
-const ADDRESS_HEADERS: [&str; 15] = [
-    "x-forwarded-for",
-    "forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "fastly-client-ip",
-    "x-originating-ip",
-    "x-remote-ip",
-    "x-remote-addr",
-    "x-forwarded",
-    "forwarded-for",
-    "x-azure-clientip",
-];
-
 fn forwarding(headers: &HeaderMap, ip: IpAddr) -> Forwarding {
     let mut found = Forwarding {
         via: headers.contains_key(header::VIA) || headers.contains_key("proxy-connection"),
@@ -251,7 +233,7 @@ fn forwarding(headers: &HeaderMap, ip: IpAddr) -> Forwarding {
     for name in headers.keys() {
         let name = name.as_str();
         // Nearly no request has one: the first letters tell most others apart.
-        if !name.starts_with(['x', 'f', 't', 'c']) || !ADDRESS_HEADERS.contains(&name) {
+        if !name.starts_with(['x', 'f', 't', 'c']) || !(name == "x-forwarded-for" || ADDRESS_HEADERS.contains(&name)) {
             continue;
         }
         found.addresses = found.addresses.saturating_add(1);

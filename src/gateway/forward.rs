@@ -6,6 +6,7 @@
 //! stranger says of their own address; `X-Forwarded-*` is written by us; the gate's own cookies are taken out of `Cookie`, and what HTTP/2 sent of it in
 //! pieces is put together; a body gets one plain length. Hop-by-hop headers are Pingora's doing.
 
+use super::headers::ADDRESS_HEADERS;
 use super::recognize::{headers_to_remove, is_spelt};
 use crate::engine::assessment::Scores;
 use crate::engine::decision::Decision;
@@ -113,28 +114,15 @@ fn score_text(score: f64) -> HeaderValue {
     HeaderValue::from_bytes(&text[from..]).unwrap_or_else(|_| HeaderValue::from_static("0.00"))
 }
 
-/// Besides `X-Forwarded-*`: where proxies write a visitor's address, and frameworks look for it. From anybody but a
-/// trusted proxy they are claims, and some frameworks (Spring is one) prefer `Forwarded` to what the gate writes.
-const ADDRESS_HEADERS: [&str; 18] = [
-    "forwarded",
-    "x-real-ip",
-    "x-client-ip",
-    "client-ip",
-    "x-cluster-client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "fastly-client-ip",
-    "fly-client-ip",
-    "remote-user",
-    "x-appengine-user-ip",
-    "x-azure-clientip",
-    "x-envoy-external-address",
-    "x-forwarded",
-    "x-original-forwarded-for",
-    "x-originating-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-];
+/// Besides `X-Forwarded-*` and [`ADDRESS_HEADERS`]: where proxies write who a visitor is, and frameworks look for it. From
+/// anybody but a trusted proxy they are claims, and some frameworks (Spring is one) prefer `Forwarded` to what the gate writes.
+const MORE_CLAIMS: [&str; 5] =
+    ["fly-client-ip", "remote-user", "x-appengine-user-ip", "x-envoy-external-address", "x-original-forwarded-for"];
+
+/// All that only a trusted proxy may say of a visitor.
+fn claims() -> impl Iterator<Item = &'static str> {
+    ADDRESS_HEADERS.into_iter().chain(MORE_CLAIMS)
+}
 
 /// Whether a name can be one of them: nearly every header is told apart by its first letters.
 fn may_tell_address(name: &str) -> bool {
@@ -150,7 +138,7 @@ fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted
         starts_with(name, "x-tollgate-")
             || (starts_with(name, "x-forwarded-")
                 && (!peer_is_trusted || name.contains(|c: char| c != '-' && !c.is_ascii_alphanumeric())))
-            || (!peer_is_trusted && may_tell_address(name) && ADDRESS_HEADERS.iter().any(|known| is_spelt(name, known)))
+            || (!peer_is_trusted && may_tell_address(name) && claims().any(|known| is_spelt(name, known)))
     };
     // Usually there is nothing to remove, and then nothing is allocated.
     let ours = header.headers.keys().filter(|name| refused(name.as_str()));
@@ -279,7 +267,7 @@ mod tests {
 
     #[test]
     fn what_a_stranger_says_of_their_address_goes_in_every_spelling() {
-        for name in ADDRESS_HEADERS {
+        for name in claims() {
             assert!(may_tell_address(name), "{name}");
             for spelt in [name.to_owned(), name.replace('-', "_"), name.replace('-', "~")] {
                 let mut header = RequestHeader::build("POST", b"/login", None).unwrap();

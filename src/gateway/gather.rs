@@ -12,7 +12,7 @@ use crate::config::settings::Route;
 use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Collected, Device, Network, RequestFacts};
 use crate::engine::clearance::Clearance;
 use crate::engine::event::Event;
-use crate::engine::evidence::{Evidence, Intel, Known, Moment};
+use crate::engine::evidence::{Evidence, Intel, Known, Moment, Site};
 use crate::engine::money;
 use crate::engine::ownership::{Login, NetworkKind, Ownership, Traits, Whence, device_kind};
 use crate::engine::time::Timestamp;
@@ -28,13 +28,15 @@ use std::sync::Arc;
 /// thief cannot make them few again; where the rules do not fit the application there are none at all.
 const SUCCESSES_THAT_TELL: u64 = 10;
 
-/// Who asks, and when.
+/// Who asks, when, and what the site was like then.
 pub struct Visitor {
     pub id: AttemptId,
     pub at: Timestamp,
     pub ip: IpAddr,
     /// Length of the body.
     pub bytes: usize,
+    /// What the whole site saw, as it was published last.
+    pub site: Arc<Site>,
 }
 
 /// A request's head, wherever it was read from.
@@ -170,8 +172,6 @@ pub async fn evidence(
         missing,
         ambiguities,
     };
-    // What the whole site sees is published beside the requests, by whoever serves them.
-    let site = Arc::default();
     Evidence {
         attempt,
         moment: Moment::Before,
@@ -179,7 +179,7 @@ pub async fn evidence(
         history,
         login,
         owner: None,
-        site,
+        site: visitor.site,
         clearance: Clearance::NONE,
         degraded,
     }

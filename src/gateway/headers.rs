@@ -13,6 +13,24 @@ use crate::engine::attempt::HeaderFacts;
 use http::{HeaderMap, HeaderName, Version, header};
 use sha2::{Digest, Sha256};
 
+/// Where proxies and balancers name the address that they forward for, besides `X-Forwarded-For`.
+pub const ADDRESS_HEADERS: [&str; 14] = [
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "x-originating-ip",
+    "x-remote-ip",
+    "x-remote-addr",
+    "x-forwarded",
+    "forwarded-for",
+    "x-azure-clientip",
+];
+
 /// Which headers came.
 pub fn facts(headers: &HeaderMap) -> HeaderFacts {
     let present = |name: HeaderName| headers.get(name).is_some_and(|value| !value.is_empty());

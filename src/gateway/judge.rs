@@ -174,7 +174,8 @@ impl Call<'_> {
     }
 
     async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Evidence {
-        let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes };
+        let site = self.gate.site.load_full();
+        let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes, site };
         let raw = raw_head(session);
         let way = Way {
             secure: device::is_secure(&self.live, session),
@@ -186,7 +187,7 @@ impl Call<'_> {
         let mut evidence = gather::evidence(store, keys, &self.live, request, route, captured, visitor).await;
         let forgotten = self.gate.paces.note_attempt(&mut evidence.attempt);
         self.gate.metrics.pace_noted(forgotten);
-        Evidence { site: self.gate.site.load_full(), ..evidence }
+        evidence
     }
 
     /// A solved challenge for this very account and route, burnt by asking.

@@ -266,6 +266,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whether_anybody_can_be_asked_is_told() {
+        let (address, asked) = resolver().await;
+        let there = servers(address, Duration::from_secs(60)).await;
+        assert_eq!(there.answers().await, Ok(()), "a resolver that denies the root is one");
+        assert!(asked.load(Ordering::Relaxed) > 0);
+        // A port that was ours a moment ago, and is nobody's.
+        let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        assert!(servers(nobody, Duration::from_secs(60)).await.answers().await.is_err());
+    }
+
+    #[tokio::test]
     async fn too_many_at_once_go_unanswered() {
         let (address, asked) = resolver().await;
         let servers = servers(address, Duration::from_secs(60)).await;

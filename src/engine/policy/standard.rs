@@ -44,7 +44,7 @@ pub fn standard(event: &Event) -> PolicySource {
     // The password was right, and nearly nothing else is the owner's. Never a refusal: it may be the owner with a new
     // telephone on the first day of a journey, who waits a second for a proof of work, once. It is no second factor (who sits
     // there and means this account waits that second too), but lists of passwords that work are tried by programs. The bar asks
-    // four or five of a thousand owners; a bar of 16 asks twenty, and most thieves who know whom they rob.
+    // four or five of a thousand owners; a bar of 20 asks twenty, and half of the thieves who know whom they rob.
     let on_success = match event {
         Event::Login => vec![rule("step_up", PROOF, "account_takeover >= 60 && !fired.allow_listed")],
         _ => Vec::new(),

@@ -15,9 +15,10 @@
 //! cookies is. `at_home` at an address that the account has used, where a new telephone is first tried. `first_login` where
 //! no login of the account is known within half a year, so that nothing of it can be compared. *Whether the browser was here
 //! before*: `visited` of it where the gate gave it a cookie `visited_hours` ago or longer, though nobody logged in with it, or
-//! where the account was registered on it; all of it by default, for a cookie without a login costs nothing. *Whether it is a place of customers*: `shared_address` of it at an address that
-//! others log in at: a household, an office, a carrier's gateway; never at one that hides whoever wants to be hidden. How
-//! many logins of the account are known plays no part: thieves come to those who log in seldom as often as to others.
+//! where the account was registered on it; all of it by default, for a cookie without a login costs nothing. *Whether it is a
+//! place of customers*: `shared_address` of it at an address that others log in at: a household, an office, a carrier's gateway;
+//! never at one that hides whoever wants to be hidden. How many logins of the account are known plays no part: thieves come to
+//! those who log in seldom as often as to others.
 //!
 //! It is said to have fired where the account has logins and the software is new too: without a cookie nothing else tells
 //! one device from another. Of a first login it never is: there everything is new.

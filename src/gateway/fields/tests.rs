@@ -223,6 +223,22 @@ fn a_checkout_becomes_facts() {
 }
 
 #[test]
+fn what_cannot_be_read_is_missing() {
+    let fields = [
+        (Field::Amount, "total"),
+        (Field::Currency, "currency"),
+        (Field::CardBin, "bin"),
+        (Field::CardLast4, "last4"),
+        (Field::Phone, "phone"),
+    ];
+    let missing = |body: &str| form(&fields, body).missing;
+    let all = fields.map(|(field, _)| field);
+    assert_eq!(missing("total=abc&currency=euros&bin=41&last4=12&phone=x"), all);
+    assert_eq!(missing("total=-5&currency=EUR&bin=411111&last4=1111&phone=%2B491701234567"), [Field::Amount]);
+    assert_eq!(missing(""), all, "and what was not sent, once");
+}
+
+#[test]
 fn a_cards_number_where_none_belongs_is_no_fact() {
     let fields = [
         (Field::Phone, "phone"),

@@ -225,11 +225,11 @@ impl Rehearsal {
         let device = self.live.devices.read(headers, secure, facts.at);
         let way = Way { secure, own_tls: facts.tls, direct: !self.live.trusts(facts.peer) };
         let received = Received { header: &arrived.header, raw: arrived.raw.as_deref(), way, device };
-        let visitor = gather::Visitor { id: new_id(facts.at), at: facts.at, ip, bytes: arrived.body.len() };
+        let (id, bytes, site) = (new_id(facts.at), arrived.body.len(), Arc::default());
+        let visitor = gather::Visitor { id, at: facts.at, ip, bytes, site };
         let mut evidence = gather::evidence(&store, &self.keys, &self.live, received, &route, captured, visitor).await;
         self.tell_the_past(&mut evidence, &facts.history);
         explanation.captured = Some(self.captured(&route, &evidence, account.as_deref(), email.as_deref()));
-
         let mut decision = judgement::decide(&evidence, &route, must_deny);
         if let Action::Challenge(kind) = decision.ruling.action {
             let cookies = own_pages::cookies(headers);

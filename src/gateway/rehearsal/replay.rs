@@ -279,7 +279,8 @@ impl Replay {
         let captured = fields::told(route, |field| attempt.fields.text(field), &self.keys, &disposable);
         let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
         self.count += 1;
-        let visitor = gather::Visitor { id: id(attempt.at.0, self.count), at: attempt.at, ip: attempt.ip, bytes: 0 };
+        let (id, site) = (id(attempt.at.0, self.count), self.site.clone());
+        let visitor = gather::Visitor { id, at: attempt.at, ip: attempt.ip, bytes: 0, site };
         let device = self.brought(attempt).await;
         // The file tells what the client sent; that a page was shown over TLS, the headers tell themselves.
         let way = Way { secure: false, own_tls: false, direct: true };
@@ -288,7 +289,6 @@ impl Replay {
             gather::evidence(&self.store, &self.keys, &self.live, received, route, captured, visitor).await;
         evidence.clearance = Clearance::NONE;
         self.paces.note_attempt(&mut evidence.attempt);
-        evidence.site = self.site.clone();
         blind_where_absent(&mut evidence, &self.absent);
         evidence
     }
