@@ -11,9 +11,11 @@
 //! Nothing here has a `Debug` that shows a key, and keys are wiped from memory when dropped.
 
 mod file;
+mod pooled;
 mod token;
 
 pub use file::SecretsError;
+pub use pooled::PooledRandomness;
 pub use token::AdminToken;
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -116,7 +118,9 @@ impl Secrets {
     /// Reads the secret file; makes it first, with mode 0600 and fresh keys, if there is none. Processes that start at
     /// once agree on one file.
     pub fn load_or_create(path: &Path) -> Result<Secrets, SecretsError> {
-        Secrets::load_or_create_with(path, Arc::new(SystemRandomness))
+        // Keys are made by the system itself; what is drawn for each request comes from the pool.
+        let keys = file::load_or_create(path, &SystemRandomness)?;
+        Ok(Secrets::from_keys(keys, Arc::new(PooledRandomness)))
     }
 
     /// The same with another source of randomness.
@@ -138,7 +142,7 @@ impl Secrets {
     /// Reads the secret file and makes nothing: `None` if there is none.
     pub fn load(path: &Path) -> Result<Option<Secrets>, SecretsError> {
         let keys = file::load_existing(path)?;
-        Ok(keys.map(|keys| Secrets::from_keys(keys, Arc::new(SystemRandomness))))
+        Ok(keys.map(|keys| Secrets::from_keys(keys, Arc::new(PooledRandomness))))
     }
 
     /// Keys that live as long as the process, for tools and tests that have no file.
