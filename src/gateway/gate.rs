@@ -107,7 +107,7 @@ pub enum Visit {
 pub struct Judged {
     pub live: Arc<Live>,
     pub route: Arc<Route>,
-    pub evidence: Evidence,
+    pub evidence: Box<Evidence>,
     pub decision: Decision,
     pub enforcement: Enforcement,
     pub held: Held,

@@ -141,18 +141,19 @@ impl Call<'_> {
         let headers = &session.req_header().headers;
         let (mut captured, must_deny) =
             judgement::capture(&self.live, &self.gate.keys, &route, ambiguities, values, headers);
-        self.gate.metrics.passed(Stage::Capture, self.began.elapsed());
+        let captured_at = Instant::now();
+        self.gate.metrics.passed(Stage::Capture, captured_at - self.began);
         if must_deny {
             self.gate.metrics.ambiguous();
         }
-        let captured_at = Instant::now();
         let asked = leaks::begin(&self.live, &captured);
         if route.event == Event::Register
             && let (Some(servers), Some(email)) = (&self.live.mail, &mut captured.identity.email)
         {
             servers.check(email).await;
         }
-        let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
+        // It is large and handed on several times, in futures that each would have room for it.
+        let mut evidence = Box::new(self.gather(session, &route, captured, held.body().len()).await);
         self.late = leaks::settle(asked, &mut evidence).await;
         if let Some(word) = leaks::word(&evidence) {
             self.gate.metrics.password(word);
@@ -206,7 +207,7 @@ impl Call<'_> {
         self,
         session: &mut Session,
         route: Arc<Route>,
-        evidence: Evidence,
+        evidence: Box<Evidence>,
         mut decision: Decision,
         held: Held,
     ) -> pingora::Result<Visit> {
