@@ -152,6 +152,13 @@ impl Upstream {
     /// The server to ask next, ready to connect to.
     pub fn peer(&self) -> pingora::Result<Box<HttpPeer>> {
         let balancer = &self.pool.balancer;
+        let all = balancer.backends().get_backend();
+        if all.len() == 1
+            && let Some(peer) = all.first().and_then(|only| only.ext.get::<Arc<HttpPeer>>())
+        {
+            // The one there is, is asked whatever its health.
+            return Ok(Box::new(HttpPeer::clone(peer)));
+        }
         let healthy = balancer.select(b"", 16);
         let backend = healthy.or_else(|| balancer.select_with(b"", 16, |_, _| true));
         let peer = backend.as_ref().and_then(|backend| backend.ext.get::<Arc<HttpPeer>>());
