@@ -135,9 +135,10 @@ fn may_tell_address(name: &str) -> bool {
 
 fn remove_what_only_the_gate_may_say(header: &mut RequestHeader, peer_is_trusted: bool) {
     let refused = |name: &str| {
-        starts_with(name, "x-tollgate-")
-            || (starts_with(name, "x-forwarded-")
-                && (!peer_is_trusted || name.contains(|c: char| c != '-' && !c.is_ascii_alphanumeric())))
+        (name.starts_with('x')
+            && (starts_with(name, "x-tollgate-")
+                || (starts_with(name, "x-forwarded-")
+                    && (!peer_is_trusted || name.contains(|c: char| c != '-' && !c.is_ascii_alphanumeric())))))
             || (!peer_is_trusted && may_tell_address(name) && claims().any(|known| is_spelt(name, known)))
     };
     // Usually there is nothing to remove, and then nothing is allocated.

@@ -119,7 +119,7 @@ fn check_raw(raw: &[u8], version: Version) -> Result<(), FramingFault> {
     if memchr::memchr_iter(b'\n', raw).any(|at| at == 0 || raw[at - 1] != b'\r') {
         return Err(FramingFault::LineEnd);
     }
-    let mut lines = raw.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines = lines(raw).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request_line = lines.next().ok_or(FramingFault::RequestLine)?;
     check_request_line(request_line)?;
     let mut framing = Framing::default();
@@ -135,6 +135,17 @@ fn check_raw(raw: &[u8], version: Version) -> Result<(), FramingFault> {
         framing.see(name, value, version)?;
     }
     Ok(())
+}
+
+/// The text between line feeds: found in wide steps, where `split` would look at each byte.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = memchr::memchr(b'\n', text) else { return rest.take() };
+        rest = Some(&text[end + 1..]);
+        Some(&text[..end])
+    })
 }
 
 fn check_request_line(line: &[u8]) -> Result<(), FramingFault> {
@@ -173,6 +184,9 @@ struct Framing {
 impl Framing {
     fn see(&mut self, name: &[u8], value: &[u8], version: Version) -> Result<(), FramingFault> {
         check_text(value)?;
+        if !may_frame(name) {
+            return Ok(());
+        }
         // Only one spelling is right, but behind CGI and WSGI an underscore is a hyphen.
         let is = |known: &http::HeaderName| is_spelt(name, known.as_str().as_bytes());
         let value = value.trim_ascii();
@@ -233,6 +247,13 @@ fn hosts(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(HOST).iter().map(|value| value.as_bytes())
 }
 
+/// Whether a name can be one of those that [`Framing::see`] knows: nearly every header is told apart by its length and first
+/// letter.
+fn may_frame(name: &[u8]) -> bool {
+    let Some(first) = name.first().map(u8::to_ascii_lowercase) else { return false };
+    matches!((name.len(), first), (4 | 14, b'h') | (7, b'u' | b't') | (10 | 14, b'c') | (16, b'p') | (17, b't'))
+}
+
 fn is_spelt(name: &[u8], known: &[u8]) -> bool {
     name.len() == known.len()
         && name.iter().zip(known).all(|(a, b)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-'))
@@ -243,6 +264,16 @@ mod tests {
     use super::*;
     use http::{HeaderName, HeaderValue};
     use proptest::prelude::*;
+
+    #[test]
+    fn every_header_that_frames_is_looked_at_in_every_spelling() {
+        let known = [CONNECTION, CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING, UPGRADE];
+        for name in known.iter().map(HeaderName::as_str).chain(["http2-settings", "proxy-connection"]) {
+            for spelt in [name.to_owned(), name.to_uppercase(), name.replace('-', "_")] {
+                assert!(may_frame(spelt.as_bytes()), "{spelt}");
+            }
+        }
+    }
 
     /// Checks a head by its raw bytes and, leniently parsed, as a parser would hand it over.
     fn verdict(raw: &[u8]) -> Result<(), FramingFault> {

@@ -160,27 +160,20 @@ impl Pairs<'_> {
 pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
     let mut broken = false;
     let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match (first, tail) {
-            (b'+', _) => out.push(b' '),
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    out.push(high << 4 | low);
-                    rest = after;
-                }
-                _ => {
-                    broken = true;
-                    out.push(b'%');
-                }
-            },
-            (b'%', _) => {
-                broken = true;
-                out.push(b'%');
-            }
-            (byte, _) => out.push(*byte),
-        }
+    while let Some(at) = memchr::memchr2(b'+', b'%', rest) {
+        let (plain, coded) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let byte = match coded {
+            [b'+', ..] => Some((b' ', 1)),
+            [_, high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, 3)),
+            _ => None,
+        };
+        broken |= byte.is_none();
+        let (byte, length) = byte.unwrap_or((b'%', 1));
+        out.push(byte);
+        rest = &coded[length..];
     }
+    out.extend_from_slice(rest);
     broken
 }
 
