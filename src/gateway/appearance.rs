@@ -8,7 +8,9 @@
 use super::headers::ADDRESS_HEADERS;
 use crate::engine::appearance::{Accept, Appearance, Encodings, Fetch, FetchMode, Forwarding, Hints, System, Writing};
 use http::{HeaderMap, HeaderName, Method, Version, header};
+use memchr::memmem::Finder;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// How the request came, as far as its headers do not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,17 @@ pub struct Way {
 
 /// Longest value that is looked at, bytes; hints of real browsers have about 120, `Accept` of some 180.
 const LONGEST: usize = 512;
+
+// Names that are parsed once and not for each request.
+static REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+static FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+static FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+static FETCH_USER: HeaderName = HeaderName::from_static("sec-fetch-user");
+static BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
+static MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
+static PLATFORM: HeaderName = HeaderName::from_static("sec-ch-ua-platform");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// What the request's headers say. `raw_head`: the head of an HTTP/1 request as it was received. `ip`: the visitor's.
 pub fn appearance(
@@ -52,8 +65,8 @@ pub fn appearance(
         own_tls: way.own_tls && way.direct,
         writes: matches!(*method, Method::POST | Method::PUT | Method::PATCH | Method::DELETE),
         content_type: headers.contains_key(header::CONTENT_TYPE),
-        by_script: headers.contains_key("x-requested-with"),
-        upgrade_insecure: headers.contains_key("upgrade-insecure-requests"),
+        by_script: headers.contains_key(&REQUESTED_WITH),
+        upgrade_insecure: headers.contains_key(header::UPGRADE_INSECURE_REQUESTS),
         pragma_alone: headers.contains_key(header::PRAGMA) && !headers.contains_key(header::CACHE_CONTROL),
     }
 }
@@ -68,17 +81,12 @@ fn page_is_secure(headers: &HeaderMap) -> bool {
     [header::ORIGIN, header::REFERER].iter().any(|name| value(headers, name).starts_with(b"https://"))
 }
 
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    memchr::memmem::find(text, word).is_some()
-}
-
 fn accept(value: &[u8]) -> Accept {
-    Accept {
-        html: contains(value, b"text/html"),
-        page: value.starts_with(b"text/html,application/xhtml+xml,"),
-        webp: contains(value, b"image/webp"),
-        signed_exchange: contains(value, b"application/signed-exchange"),
-    }
+    /// To make one takes longer than to look for it.
+    static WORDS: LazyLock<[Finder<'static>; 3]> =
+        LazyLock::new(|| ["text/html", "image/webp", "application/signed-exchange"].map(Finder::new));
+    let [html, webp, signed_exchange] = WORDS.each_ref().map(|word| word.find(value).is_some());
+    Accept { html, page: value.starts_with(b"text/html,application/xhtml+xml,"), webp, signed_exchange }
 }
 
 fn encodings(value: &[u8]) -> Encodings {
@@ -110,8 +118,8 @@ fn second_weight(value: &[u8]) -> u8 {
 
 fn fetch(headers: &HeaderMap) -> Fetch {
     let mut found = Fetch::default();
-    let word = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
-    if let Some(mode) = word("sec-fetch-mode") {
+    let word = |name: &HeaderName| headers.get(name).map(http::HeaderValue::as_bytes);
+    if let Some(mode) = word(&FETCH_MODE) {
         found.mode = match mode {
             b"navigate" => FetchMode::Navigate,
             b"cors" | b"no-cors" | b"same-origin" => FetchMode::Script,
@@ -119,15 +127,15 @@ fn fetch(headers: &HeaderMap) -> Fetch {
         };
         found.invalid |= found.mode == FetchMode::Other && !matches!(mode, b"websocket" | b"webtransport");
     }
-    if let Some(site) = word("sec-fetch-site") {
+    if let Some(site) = word(&FETCH_SITE) {
         found.site = true;
         found.invalid |= !matches!(site, b"none" | b"same-origin" | b"same-site" | b"cross-site");
     }
-    if let Some(dest) = word("sec-fetch-dest") {
+    if let Some(dest) = word(&FETCH_DEST) {
         // New ones come; the empty one stays.
         (found.dest, found.dest_empty) = (true, dest == b"empty");
     }
-    if let Some(user) = word("sec-fetch-user") {
+    if let Some(user) = word(&FETCH_USER) {
         found.user = true;
         found.invalid |= user != b"?1";
     }
@@ -137,13 +145,13 @@ fn fetch(headers: &HeaderMap) -> Fetch {
 fn hints(headers: &HeaderMap) -> Hints {
     let mut found = Hints::default();
     // A browser sends each once, and a proxy that joins them joins them into something malformed.
-    let mut only = |name: &str| {
+    let mut only = |name: &HeaderName| {
         let mut all = headers.get_all(name).iter();
         let first = all.next().map(http::HeaderValue::as_bytes)?;
         found.malformed |= all.next().is_some();
         Some(first.trim_ascii())
     };
-    let (brands, mobile, platform) = (only("sec-ch-ua"), only("sec-ch-ua-mobile"), only("sec-ch-ua-platform"));
+    let (brands, mobile, platform) = (only(&BRANDS), only(&MOBILE), only(&PLATFORM));
     if let Some(list) = brands {
         found.malformed |= list.len() > LONGEST || read_brands(list, &mut found).is_none();
     }
@@ -227,7 +235,7 @@ fn note(brand: &[u8], version: u16, found: &mut Hints) {
 
 fn forwarding(headers: &HeaderMap, ip: IpAddr) -> Forwarding {
     let mut found = Forwarding {
-        via: headers.contains_key(header::VIA) || headers.contains_key("proxy-connection"),
+        via: headers.contains_key(header::VIA) || headers.contains_key(&PROXY_CONNECTION),
         ..Forwarding::default()
     };
     for name in headers.keys() {

@@ -228,7 +228,11 @@ fn identify(how: &Reading<'_>, found: &Found, captured: &mut Captured) {
         }
     });
     let email = typed.and_then(|typed| {
-        let address = identity::email(typed, rules)?;
+        // Most accounts are the address, and were read a moment ago.
+        let address = match &account {
+            Some(Identifier::Address(known)) if found.of(Field::Account) == Some(typed) => known.clone(),
+            _ => identity::email(typed, rules)?,
+        };
         let composition = registers.then(|| identity::composition(typed, &address, keys)).flatten();
         let facts = Email {
             key: keys.email(address.as_str()),

@@ -49,7 +49,7 @@ impl Disposable {
             match self.own.get(candidate) {
                 Some(true) => return Some(candidate.into()),
                 Some(false) => return None,
-                None if DISPOSABLE.binary_search(&candidate).is_ok() => return Some(candidate.into()),
+                None if DISPOSABLE.contains(candidate) => return Some(candidate.into()),
                 None => {}
             }
         }

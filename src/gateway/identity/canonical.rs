@@ -26,6 +26,7 @@ pub enum Identifier {
 }
 
 /// A canonical e-mail address.
+#[derive(Clone)]
 pub struct Address {
     text: Zeroizing<String>,
     /// As it was typed, but for its form; empty if there is none.
