@@ -4,13 +4,13 @@
 //! The type is written once, here, for both directions. Reading is line by line and bounded, so that a file of any length
 //! takes the memory of one line; and strict: a key that nobody knows is an error and no attempt without a password, because
 //! a measurement over half-read data looks like any other measurement. Texts are [`Cow`]s: who makes attempts by the million
-//! borrows the headers that they share.
+//! borrows the headers that they share, and who reads them borrows headers from the line.
 
 use crate::engine::attempt::Field;
 use crate::engine::event::Event;
 use crate::engine::outcome::Outcome;
 use crate::engine::time::Timestamp;
-use serde::de::{Error as _, Visitor};
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
@@ -27,10 +27,13 @@ pub const INNOCENT: &str = "innocent";
 /// A text that is borrowed for the life of the program, or owned.
 pub type Text = Cow<'static, str>;
 
+/// Name and value of each header.
+pub type Headers<'t> = Vec<(Cow<'t, str>, Cow<'t, str>)>;
+
 /// One line.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LabelledAttempt {
+pub struct LabelledAttempt<'t> {
     /// When, in seconds since the Unix epoch, to the millisecond.
     #[serde(rename = "t", serialize_with = "write_time", deserialize_with = "read_time")]
     pub at: Timestamp,
@@ -38,7 +41,8 @@ pub struct LabelledAttempt {
     pub event: Event,
     pub ip: IpAddr,
     /// Name and value of each header, in the order and case in which the client sent them, without cookies.
-    pub headers: Vec<(Text, Text)>,
+    #[serde(borrow, deserialize_with = "read_headers")]
+    pub headers: Headers<'t>,
     #[serde(default)]
     pub http: HttpVersion,
     /// What tells one cookie jar from another; none for a client that brought no cookie.
@@ -144,7 +148,7 @@ impl HttpVersion {
     }
 }
 
-impl LabelledAttempt {
+impl LabelledAttempt<'_> {
     pub fn is_innocent(&self) -> bool {
         self.label == INNOCENT
     }
@@ -152,6 +156,13 @@ impl LabelledAttempt {
     /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+    }
+
+    /// The same, of a life of its own.
+    pub fn into_owned(self) -> LabelledAttempt<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let headers = self.headers.into_iter().map(|(name, value)| (owned(name), owned(value)));
+        LabelledAttempt { headers: headers.collect(), ..self }
     }
 
     /// Writes the line.
@@ -162,7 +173,7 @@ impl LabelledAttempt {
 }
 
 /// Without what is in the form: it may be somebody's.
-impl fmt::Debug for LabelledAttempt {
+impl fmt::Debug for LabelledAttempt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} by {} from {}, {}", self.at, self.event, self.label, self.ip, self.outcome.status())
     }
@@ -213,45 +224,74 @@ impl<R: BufRead> Attempts<R> {
         self.line
     }
 
-    /// The next attempt, none at the end.
-    pub fn read(&mut self) -> Result<Option<LabelledAttempt>, AttemptFileError> {
+    /// The next attempt, none at the end. It borrows from the line, which the next call reads over.
+    pub fn read(&mut self) -> Result<Option<LabelledAttempt<'_>>, AttemptFileError> {
+        if self.advance()? { self.attempt().map(Some) } else { Ok(None) }
+    }
+
+    /// Goes to the next line that is not empty; false at the end.
+    pub fn advance(&mut self) -> Result<bool, AttemptFileError> {
         let read = self.read_line();
         read.map_err(|problem| AttemptFileError { file: self.file.clone(), line: self.line, problem })
     }
 
-    fn read_line(&mut self) -> Result<Option<LabelledAttempt>, LineProblem> {
+    /// When the attempt of the present line came, without reading the rest of it.
+    pub fn time(&self) -> Result<Timestamp, AttemptFileError> {
+        #[derive(Deserialize)]
+        struct When {
+            #[serde(rename = "t", deserialize_with = "read_time")]
+            at: Timestamp,
+        }
+        let when: Result<When, _> = serde_json::from_slice(&self.buffer);
+        when.map(|when| when.at).map_err(|error| AttemptFileError {
+            file: self.file.clone(),
+            line: self.line,
+            problem: LineProblem::Json(error),
+        })
+    }
+
+    /// The attempt of the present line.
+    pub fn attempt(&mut self) -> Result<LabelledAttempt<'_>, AttemptFileError> {
+        let Attempts { file, line, buffer, last, .. } = self;
+        let read = read_attempt(buffer, last);
+        read.map_err(|problem| AttemptFileError { file: file.clone(), line: *line, problem })
+    }
+
+    fn read_line(&mut self) -> Result<bool, LineProblem> {
         loop {
             self.line += 1;
             self.buffer.clear();
             let mut bounded = (&mut self.input).take(LONGEST_LINE as u64 + 1);
             if bounded.read_until(b'\n', &mut self.buffer).map_err(LineProblem::Io)? == 0 {
-                return Ok(None);
+                return Ok(false);
             }
             if self.buffer.len() > LONGEST_LINE {
                 return Err(LineProblem::TooLong);
             }
-            let line = self.buffer.trim_ascii();
-            if line.is_empty() {
-                continue;
+            if !self.buffer.trim_ascii().is_empty() {
+                return Ok(true);
             }
-            let attempt: LabelledAttempt = serde_json::from_slice(line).map_err(LineProblem::Json)?;
-            if attempt.headers.len() > MOST_HEADERS {
-                return Err(LineProblem::Headers(attempt.headers.len()));
-            }
-            if attempt.at < self.last {
-                return Err(LineProblem::Disordered(self.last, attempt.at));
-            }
-            self.last = attempt.at;
-            return Ok(Some(attempt));
         }
     }
 }
 
+fn read_attempt<'l>(line: &'l [u8], last: &mut Timestamp) -> Result<LabelledAttempt<'l>, LineProblem> {
+    let attempt: LabelledAttempt<'_> = serde_json::from_slice(line).map_err(LineProblem::Json)?;
+    if attempt.headers.len() > MOST_HEADERS {
+        return Err(LineProblem::Headers(attempt.headers.len()));
+    }
+    if attempt.at < *last {
+        return Err(LineProblem::Disordered(*last, attempt.at));
+    }
+    *last = attempt.at;
+    Ok(attempt)
+}
+
 impl<R: BufRead> Iterator for Attempts<R> {
-    type Item = Result<LabelledAttempt, AttemptFileError>;
+    type Item = Result<LabelledAttempt<'static>, AttemptFileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
+        self.read().map(|attempt| attempt.map(LabelledAttempt::into_owned)).transpose()
     }
 }
 
@@ -271,6 +311,30 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D:
         return Err(D::Error::custom(format!("`t` is {seconds}: it counts seconds since 1970, up to the year 9999")));
     }
     Ok(Timestamp((seconds * 1000.0).round() as u64))
+}
+
+/// Of a line without escapes in them nothing is copied.
+fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Headers<'de>, D::Error> {
+    #[derive(Deserialize)]
+    struct Header<'t>(#[serde(borrow)] Cow<'t, str>, #[serde(borrow)] Cow<'t, str>);
+
+    struct List;
+    impl<'de> Visitor<'de> for List {
+        type Value = Headers<'de>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of headers, each a list of its name and its value")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut headers = Vec::with_capacity(24);
+            while let Some(Header(name, value)) = list.next_element()? {
+                headers.push((name, value));
+            }
+            Ok(headers)
+        }
+    }
+    deserializer.deserialize_seq(List)
 }
 
 fn write_event<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
@@ -372,7 +436,7 @@ mod tests {
 
     const LINE: &str = r#"{"t":1763773323.456,"event":"login","ip":"203.0.113.7","headers":[["User-Agent","curl/8"],["accept","*/*"]],"http":"1.1","device":null,"fields":{"account":"anna@example.com","password":"secret"},"outcome":"failed","label":"bulk_stuffing","actor":"c1","persona":"bulk"}"#;
 
-    fn read(text: &str) -> Result<Vec<LabelledAttempt>, AttemptFileError> {
+    fn read(text: &str) -> Result<Vec<LabelledAttempt<'static>>, AttemptFileError> {
         Attempts::new("a.jsonl", text.as_bytes()).collect()
     }
 

@@ -233,7 +233,7 @@ fn campaigns_after(strangers: u32, change: impl Fn(&mut Look, u32)) -> Arc<Site>
         change(&mut look, nth);
         population.note(&look, Became::Failed, None, true);
     }
-    Arc::new(Site { at, campaigns: Arc::new(population.publish(at)), ..Site::default() })
+    Arc::new(Site { at, campaigns: population.publish(at), ..Site::default() })
 }
 
 /// A browser with the gate's cookie for some months.

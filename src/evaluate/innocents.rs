@@ -68,7 +68,7 @@ pub struct Innocents {
 }
 
 impl Innocents {
-    pub fn add(&mut self, attempt: &LabelledAttempt, verdict: &Verdict, file: usize, line: u64) {
+    pub fn add(&mut self, attempt: &LabelledAttempt<'_>, verdict: &Verdict, file: usize, line: u64) {
         self.all.add(verdict);
         let persona = attempt.persona.as_deref().unwrap_or("(unknown)");
         self.personas.of(persona).add(verdict);

@@ -153,19 +153,19 @@ async fn play(
     };
     let accounts = kinds(&replay).find(|kind| kind.kind == "account").map_or(0, |kind| kind.capacity);
     let mut tally = Tally::new(counted_from, usize::try_from(accounts).unwrap_or(usize::MAX));
+    let names: Vec<String> = (0..asked.files.len()).map(|file| traffic.name(file).to_owned()).collect();
     while let Some(Arrival { attempt, file, line }) = traffic.read()? {
         tally.arrived(&attempt);
         let solves = |kind| asked.solvers.solves(&attempt, kind);
         let replayed = replay.play(&attempt, &solves).await;
-        let replayed =
-            replayed.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", traffic.name(file))))?;
+        let replayed = replayed.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", names[file])))?;
         let verdict = replayed.as_ref().map(Verdict::of);
         match replayed.as_ref().zip(verdict.as_ref()) {
             Some((replayed, verdict)) => tally.add(&attempt, replayed, verdict, (file, line)),
             None => tally.unprotected(&attempt.event),
         }
         if let Some((out, path)) = &mut verdicts {
-            let named = (asked.files.len() > 1).then(|| traffic.name(file));
+            let named = (asked.files.len() > 1).then(|| &*names[file]);
             let place = Place { file: named, line, warm_up: tally.is_warm_up(attempt.at) };
             verdicts::write(out, verdict.as_ref(), &place).map_err(|error| failed(path, &error))?;
         }
@@ -173,7 +173,7 @@ async fn play(
     if let Some((mut out, path)) = verdicts {
         out.flush().map_err(|error| failed(path, &error))?;
     }
-    let names = |file: usize| traffic.name(file).to_owned();
+    let names = |file: usize| names[file].clone();
     Ok(report(&tally, input(asked, &tally, &replay, &names), configuration, &names))
 }
 

@@ -93,7 +93,7 @@ impl Reauthentication {
     }
 
     /// One attempt; `counts`: whether it is counted, or only learned from.
-    pub fn add(&mut self, attempt: &LabelledAttempt, replayed: &Replayed, verdict: &Verdict, counts: bool) {
+    pub fn add(&mut self, attempt: &LabelledAttempt<'_>, replayed: &Replayed, verdict: &Verdict, counts: bool) {
         if attempt.event != Event::Login || attempt.outcome != Outcome::Succeeded {
             return;
         }

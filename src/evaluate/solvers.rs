@@ -59,7 +59,7 @@ impl Solvers {
     }
 
     /// Whether the sender of an attempt solves a challenge.
-    pub fn solves(&self, attempt: &LabelledAttempt, kind: ChallengeKind) -> bool {
+    pub fn solves(&self, attempt: &LabelledAttempt<'_>, kind: ChallengeKind) -> bool {
         let share = self.share(&attempt.label, kind);
         if share >= 1.0 || share <= 0.0 {
             return share >= 1.0;
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::attempt_file::Attempts;
 
-    fn attempts(label: &str) -> Vec<LabelledAttempt> {
+    fn attempts(label: &str) -> Vec<LabelledAttempt<'static>> {
         let line = |t: u64| {
             format!(
                 r#"{{"t":{t},"event":"login","ip":"192.0.2.1","headers":[],"outcome":"failed","label":"{label}","actor":"a"}}"#

@@ -188,7 +188,7 @@ impl Tally {
     }
 
     /// An attempt arrived, judged or not.
-    pub fn arrived(&mut self, attempt: &LabelledAttempt) {
+    pub fn arrived(&mut self, attempt: &LabelledAttempt<'_>) {
         self.attempts += 1;
         self.first.get_or_insert(attempt.at);
         self.last = attempt.at;
@@ -207,7 +207,7 @@ impl Tally {
     }
 
     /// Counts what became of an attempt. `place`: the number of its file, and the line.
-    pub fn add(&mut self, attempt: &LabelledAttempt, replayed: &Replayed, verdict: &Verdict, place: (usize, u64)) {
+    pub fn add(&mut self, attempt: &LabelledAttempt<'_>, replayed: &Replayed, verdict: &Verdict, place: (usize, u64)) {
         let counts = !self.is_warm_up(attempt.at);
         self.reauthentication.add(attempt, replayed, verdict, counts);
         if !counts {

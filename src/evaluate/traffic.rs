@@ -24,18 +24,21 @@ pub enum TrafficError {
 /// See the module.
 pub struct Traffic {
     files: Vec<Next>,
+    /// The file, of several, whose line was read last: the next one is looked at when it is needed, since who reads borrows
+    /// from the line.
+    read: Option<usize>,
 }
 
 struct Next {
     attempts: Attempts<BufReader<Box<dyn Read>>>,
     name: String,
-    /// The next one, with its line.
-    next: Option<(LabelledAttempt, u64)>,
+    /// When its next attempt came; none at its end. Of a file that is alone nobody asks.
+    next: Option<Timestamp>,
 }
 
 /// The next attempt, and where it stands.
-pub struct Arrival {
-    pub attempt: LabelledAttempt,
+pub struct Arrival<'t> {
+    pub attempt: LabelledAttempt<'t>,
     /// Number of the file, from 0.
     pub file: usize,
     pub line: u64,
@@ -49,27 +52,51 @@ impl Traffic {
                 true => Box::new(io::stdin()),
                 false => Box::new(File::open(path).map_err(|error| TrafficError::Io(name.clone(), error))?),
             };
-            let mut attempts = Attempts::new(name.clone(), BufReader::with_capacity(1 << 20, input));
-            let next = attempts.read()?.map(|attempt| (attempt, attempts.line()));
-            Ok(Next { attempts, name, next })
+            let attempts = Attempts::new(name.clone(), BufReader::with_capacity(1 << 20, input));
+            Ok(Next { attempts, name, next: None })
         };
-        Ok(Traffic { files: paths.iter().map(open).collect::<Result<_, TrafficError>>()? })
+        let mut files: Vec<Next> = paths.iter().map(open).collect::<Result<_, TrafficError>>()?;
+        if files.len() > 1 {
+            files.iter_mut().try_for_each(Next::look_ahead)?;
+        }
+        Ok(Traffic { files, read: None })
     }
 
     /// The earliest attempt that was not read yet.
-    pub fn read(&mut self) -> Result<Option<Arrival>, TrafficError> {
-        let waiting = self.files.iter().enumerate();
-        let waiting = waiting.filter_map(|(file, next)| next.next.as_ref().map(|(attempt, _)| (attempt.at, file)));
-        let Some((_, file)) = waiting.min() else { return Ok(None) };
-        let Next { attempts, next, .. } = &mut self.files[file];
-        let following = attempts.read()?.map(|attempt| (attempt, attempts.line()));
-        let arrived = std::mem::replace(next, following);
-        Ok(arrived.map(|(attempt, line)| Arrival { attempt, file, line }))
+    pub fn read(&mut self) -> Result<Option<Arrival<'_>>, TrafficError> {
+        let Traffic { files, read } = self;
+        let file = match &mut files[..] {
+            [alone] => {
+                if !alone.attempts.advance()? {
+                    return Ok(None);
+                }
+                0
+            }
+            several => {
+                if let Some(last) = read.take() {
+                    several[last].look_ahead()?;
+                }
+                let waiting = several.iter().enumerate().filter_map(|(file, next)| Some((next.next?, file)));
+                let Some((_, file)) = waiting.min() else { return Ok(None) };
+                *read = Some(file);
+                file
+            }
+        };
+        let attempts = &mut files[file].attempts;
+        let line = attempts.line();
+        Ok(Some(Arrival { attempt: attempts.attempt()?, file, line }))
     }
 
     /// What messages call a file.
     pub fn name(&self, file: usize) -> &str {
         self.files.get(file).map_or("", |next| &next.name)
+    }
+}
+
+impl Next {
+    fn look_ahead(&mut self) -> Result<(), AttemptFileError> {
+        self.next = if self.attempts.advance()? { Some(self.attempts.time()?) } else { None };
+        Ok(())
     }
 }
 
@@ -87,7 +114,8 @@ pub fn span(paths: &[PathBuf]) -> Result<Option<(Timestamp, Timestamp)>, Traffic
         let name = name_of(path);
         let at_end = |error| TrafficError::Io(name.clone(), error);
         let mut file = File::open(path).map_err(at_end)?;
-        let Some(first) = Attempts::new(name.clone(), BufReader::new(&file)).read()? else { continue };
+        let mut attempts = Attempts::new(name.clone(), BufReader::new(&file));
+        let Some(first) = attempts.read()?.map(|attempt| attempt.at) else { continue };
         let length = file.seek(SeekFrom::End(0)).map_err(at_end)?;
         // Twice the longest line holds a whole one, whatever precedes it.
         let tail = length.saturating_sub(2 * LONGEST_LINE as u64);
@@ -97,10 +125,10 @@ pub fn span(paths: &[PathBuf]) -> Result<Option<(Timestamp, Timestamp)>, Traffic
         let lines = end.split(|byte| *byte == b'\n').rev();
         // What is wrong with the last line is told when it is played, with its number.
         let last = lines.map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
-        let last = last.and_then(|line| serde_json::from_slice::<LabelledAttempt>(line).ok());
-        let last = last.map_or(first.at, |attempt| attempt.at.max(first.at));
-        let (from, until) = span.unwrap_or((first.at, last));
-        span = Some((from.min(first.at), until.max(last)));
+        let last = last.and_then(|line| serde_json::from_slice::<LabelledAttempt<'_>>(line).ok());
+        let last = last.map_or(first, |attempt| attempt.at.max(first));
+        let (from, until) = span.unwrap_or((first, last));
+        span = Some((from.min(first), until.max(last)));
     }
     Ok(span)
 }

@@ -34,14 +34,14 @@ pub struct Counts {
 
 impl Keeper {
     /// What became of an attempt. Campaigns to publish, if one began or ended with it.
-    pub fn note(&self, evidence: &Evidence, became: Became, teaches: bool) -> Option<Campaigns> {
+    pub fn note(&self, evidence: &Evidence, became: Became, teaches: bool) -> Option<Arc<Campaigns>> {
         let look = Look::of(evidence)?;
         let matched = evidence.any_campaign().map(|matched| matched.campaign.id);
         let mut population = self.0.lock();
         population.note(&look, became, matched, teaches).then(|| population.publish(look.at))
     }
 
-    pub fn publish(&self, at: Timestamp) -> Campaigns {
+    pub fn publish(&self, at: Timestamp) -> Arc<Campaigns> {
         self.0.lock().publish(at)
     }
 
@@ -70,21 +70,20 @@ pub fn became(outcome: Outcome) -> Option<Became> {
 }
 
 /// The site with these campaigns.
-pub fn with(site: &Site, campaigns: Campaigns) -> Site {
-    Site { campaigns: Arc::new(campaigns), ..site.clone() }
+pub fn with(site: Site, campaigns: Arc<Campaigns>) -> Site {
+    Site { campaigns, ..site }
 }
 
 impl Gate {
     /// Tells the population what became of an attempt.
     pub fn tell(&self, evidence: &Evidence, became: Became, teaches: bool) {
         if let Some(campaigns) = self.population.note(evidence, became, teaches) {
-            self.publish(campaigns);
+            self.publish(&campaigns);
         }
     }
 
     /// Makes campaigns part of the evidence of whoever comes next.
-    pub fn publish(&self, campaigns: Campaigns) {
-        let campaigns = Arc::new(campaigns);
+    pub fn publish(&self, campaigns: &Arc<Campaigns>) {
         self.site.rcu(|site| Site { campaigns: campaigns.clone(), ..Site::clone(site) });
     }
 }

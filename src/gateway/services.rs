@@ -166,10 +166,10 @@ async fn follow_site(gate: &Gate) {
         let campaigns = gate.population.publish(now);
         gate.metrics.population(&gate.population.counts(&campaigns));
         match seen {
-            Ok(site) => gate.site.store(Arc::new(population::with(&site, campaigns))),
+            Ok(site) => gate.site.store(Arc::new(population::with(site, campaigns))),
             Err(error) => {
                 gate.metrics.store_failed(&error);
-                gate.publish(campaigns);
+                gate.publish(&campaigns);
             }
         }
     }

@@ -24,7 +24,7 @@ pub trait Actor {
 /// What an actor did.
 #[derive(Default)]
 pub struct Act {
-    pub attempt: Option<LabelledAttempt>,
+    pub attempt: Option<LabelledAttempt<'static>>,
     /// When it acts again, in milliseconds since the epoch; never if it is done.
     pub next: Option<u64>,
 }
@@ -115,9 +115,9 @@ impl Simulation {
 }
 
 impl Iterator for Simulation {
-    type Item = LabelledAttempt;
+    type Item = LabelledAttempt<'static>;
 
-    fn next(&mut self) -> Option<LabelledAttempt> {
+    fn next(&mut self) -> Option<LabelledAttempt<'static>> {
         loop {
             let actor = self.waiting.peek().map(|Reverse(waiting)| waiting.at);
             let start = self.plan.last().map(|start| start.at);

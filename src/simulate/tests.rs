@@ -15,9 +15,9 @@ fn small() -> Mix {
     Mix::default().scaled(2_000).unwrap()
 }
 
-static TRAFFIC: LazyLock<Vec<LabelledAttempt>> = LazyLock::new(|| Simulation::new(small(), 11).collect());
+static TRAFFIC: LazyLock<Vec<LabelledAttempt<'static>>> = LazyLock::new(|| Simulation::new(small(), 11).collect());
 
-fn written(attempts: impl Iterator<Item = LabelledAttempt>) -> Vec<u8> {
+fn written(attempts: impl Iterator<Item = LabelledAttempt<'static>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     attempts.for_each(|attempt| attempt.write(&mut bytes).unwrap());
     bytes
@@ -41,7 +41,7 @@ fn the_same_seed_is_the_same_bytes_and_another_is_others() {
 fn every_attempt_is_well_formed_and_in_time_order() {
     // The reader demands order, and knows every key.
     let bytes = written(TRAFFIC.iter().cloned());
-    let read: Vec<LabelledAttempt> = Attempts::new("made", &bytes[..]).collect::<Result<_, _>>().unwrap();
+    let read: Vec<LabelledAttempt<'static>> = Attempts::new("made", &bytes[..]).collect::<Result<_, _>>().unwrap();
     assert_eq!(read, *TRAFFIC);
     let mix = small();
     let known: BTreeSet<&str> = ATTACKERS.iter().map(|attacker| attacker.name).collect();
@@ -62,7 +62,7 @@ fn every_attempt_is_well_formed_and_in_time_order() {
 }
 
 /// How many attempts pass a test.
-fn count(test: impl Fn(&LabelledAttempt) -> bool) -> f64 {
+fn count(test: impl Fn(&LabelledAttempt<'_>) -> bool) -> f64 {
     TRAFFIC.iter().filter(|attempt| test(attempt)).count() as f64
 }
 

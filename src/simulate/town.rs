@@ -211,7 +211,7 @@ impl Town {
         fields: Fields,
         outcome: Outcome,
         who: Who,
-    ) -> LabelledAttempt {
+    ) -> LabelledAttempt<'static> {
         let length = body_length(&fields);
         let referer = match event {
             Event::Register => "https://shop.example/signup",

@@ -170,7 +170,7 @@ fn labels() -> impl Iterator<Item = &'static str> {
 }
 
 impl Tally {
-    fn add(&mut self, attempt: &LabelledAttempt) {
+    fn add(&mut self, attempt: &LabelledAttempt<'_>) {
         let (attempts, successes) = &mut self.labels[place(&attempt.label)];
         *attempts += 1;
         *successes += u64::from(attempt.outcome == Outcome::Succeeded);

@@ -9,7 +9,8 @@
 //! that a site whose honest strangers come from such networks shows it by their successes.
 //!
 //! 131,072 networks in 1 MiB, in buckets of four of which the oldest goes; it is read without a lock, from what was published. It is
-//! published as one pointer: what is written after that copies a block of 2 KiB first, once for each publication.
+//! published as one pointer: what is written after that copies a block of 2 KiB first, and the pointers that lead to it, once
+//! for each publication.
 
 use crate::engine::time::Timestamp;
 use std::fmt;
@@ -22,7 +23,9 @@ const SETTLED: u16 = 4;
 /// How old it may be.
 const KEPT: u16 = 7 * 24 * 4;
 
-const BLOCKS: usize = 512;
+/// Groups of blocks, so that a write copies few pointers.
+const GROUPS: usize = 32;
+const BLOCKS: usize = 16;
 const BUCKET: usize = 4;
 const BUCKETS: usize = 64;
 
@@ -31,7 +34,9 @@ type Block = [u64; BUCKETS * BUCKET];
 /// By buckets: a tag of the network (32 bits), of the account that was tried last (15), whether there were several, and when.
 /// Empty until something is remembered: evidence begins with one that nobody has written to.
 #[derive(Clone, Default)]
-pub(super) struct Networks(Arc<Vec<Arc<Block>>>);
+pub(super) struct Networks(Arc<Vec<Group>>);
+
+type Group = Arc<[Arc<Block>; BLOCKS]>;
 
 #[derive(Clone, Copy)]
 struct Entry(u64);
@@ -62,24 +67,25 @@ fn quarter(at: Timestamp) -> u16 {
     (at.0 / QUARTER) as u16
 }
 
-/// Its block, and the first place of its bucket there.
-fn place(network: u64) -> (usize, usize) {
+/// Its group, its block there, and the first place of its bucket in it.
+fn place(network: u64) -> (usize, usize, usize) {
     let low = network as usize;
-    (low % BLOCKS, low / BLOCKS % BUCKETS * BUCKET)
+    (low % GROUPS, low / GROUPS % BLOCKS, low / GROUPS / BLOCKS % BUCKETS * BUCKET)
 }
 
 impl Networks {
     fn find(&self, network: u64, now: u16) -> Option<(usize, Entry)> {
-        let (block, first) = place(network);
-        let bucket = &self.0.get(block)?[first..first + BUCKET];
+        let (group, block, first) = place(network);
+        let bucket = &self.0.get(group)?[block][first..first + BUCKET];
         let found = bucket.iter().position(|entry| *entry != 0 && Entry(*entry).is_of(network))?;
         let entry = Entry(bucket[found]);
         (entry.age(now) <= KEPT).then_some((found, entry))
     }
 
     fn set(&mut self, network: u64, nth: usize, entry: u64) {
-        let (block, first) = place(network);
-        Arc::make_mut(&mut Arc::make_mut(&mut self.0)[block])[first + nth] = entry;
+        let (group, block, first) = place(network);
+        let group = Arc::make_mut(&mut Arc::make_mut(&mut self.0)[group]);
+        Arc::make_mut(&mut group[block])[first + nth] = entry;
     }
 
     /// Whether other accounts were tried from there, and nobody got in since.
@@ -98,10 +104,12 @@ impl Networks {
             None => {
                 if self.0.is_empty() {
                     // One block of nothing, until something is written to it.
-                    self.0 = Arc::new(std::iter::repeat_n(Arc::new([0; BUCKETS * BUCKET]), BLOCKS).collect());
+                    let block = Arc::new([0; BUCKETS * BUCKET]);
+                    let group = Arc::new(std::array::from_fn(|_| block.clone()));
+                    self.0 = Arc::new(vec![group; GROUPS]);
                 }
-                let (block, first) = place(network);
-                let bucket = self.0[block][first..first + BUCKET].iter().enumerate();
+                let (group, block, first) = place(network);
+                let bucket = self.0[group][block][first..first + BUCKET].iter().enumerate();
                 // Nothing is older than anything; an old entry of its own goes first.
                 let age = |(_, entry): &(usize, &u64)| match **entry {
                     0 => u32::MAX - 1,
@@ -125,7 +133,13 @@ impl Networks {
 impl fmt::Debug for Networks {
     /// How many are remembered: what is, is of no use to anybody who reads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = self.0.iter().flat_map(|block| block.iter()).filter(|entry| **entry != 0).count();
+        let known = self
+            .0
+            .iter()
+            .flat_map(|group| group.iter())
+            .flat_map(|block| block.iter())
+            .filter(|entry| **entry != 0)
+            .count();
         write!(f, "Networks({known})")
     }
 }

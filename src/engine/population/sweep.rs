@@ -2,7 +2,7 @@
 //!
 //! There are up to two thousand fingerprints, of which a second touches a few. A cell is a share: time alone moves it little,
 //! since all of it fades at once. So each publication looks at the fingerprints that were touched since the last, all are
-//! looked at each [five minutes](WHOLE) and whenever a campaign begins or ends, and the table is made anew only if a cell came
+//! looked at each [quarter of an hour](WHOLE) and whenever a campaign begins or ends, and the table is made anew only if a cell came
 //! in, went out, or moved by more than [`NEWS`]: else what was published stays, and costs a pointer.
 
 use super::campaign::Cells;
@@ -13,27 +13,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often all are looked at.
-const WHOLE: Duration = Duration::from_secs(300);
+const WHOLE: Duration = Duration::from_secs(900);
 /// What a cell's excess may move by unpublished.
 const NEWS: f32 = 0.01;
+/// So many beside the rest, and all are looked at the next time.
+const MOST_SINCE: usize = 128;
 /// With so many that were touched, all are looked at.
 const MOST_TOUCHED: usize = 1_024;
 
-/// As published: by fingerprint, in order. Of one that is not here nothing is known.
+/// As published: by fingerprint, in order. Of one that is not here nothing is known. What was touched since all were looked
+/// at stands beside the rest, so that one more cell does not copy two thousand.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Swept(Arc<Vec<(u64, Cells)>>);
+pub(super) struct Swept {
+    whole: Arc<Vec<(u64, Cells)>>,
+    since: Arc<Vec<(u64, Cells)>>,
+}
 
 impl Swept {
     pub fn find(&self, fingerprint: u64) -> Option<&Cells> {
-        let place = self.0.binary_search_by_key(&fingerprint, |(key, _)| *key).ok()?;
-        Some(&self.0[place].1)
+        let among = |cells: &'_ Vec<(u64, Cells)>| cells.binary_search_by_key(&fingerprint, |(key, _)| *key).ok();
+        match among(&self.since) {
+            Some(place) => Some(&self.since[place].1),
+            None => among(&self.whole).map(|place| &self.whole[place].1),
+        }
     }
 
     fn set(&mut self, fingerprint: u64, cells: Cells) {
-        match self.0.binary_search_by_key(&fingerprint, |(key, _)| *key) {
-            Ok(place) if is_alike(&self.0[place].1, &cells) => {}
-            Ok(place) => Arc::make_mut(&mut self.0)[place].1 = cells,
-            Err(place) => Arc::make_mut(&mut self.0).insert(place, (fingerprint, cells)),
+        if self.find(fingerprint).is_some_and(|known| is_alike(known, &cells)) {
+            return;
+        }
+        let since = Arc::make_mut(&mut self.since);
+        match since.binary_search_by_key(&fingerprint, |(key, _)| *key) {
+            Ok(place) => since[place].1 = cells,
+            Err(place) => since.insert(place, (fingerprint, cells)),
         }
     }
 }
@@ -80,7 +92,7 @@ impl Sweep {
                 cluster.advance(at);
                 (*key, site.cells(cluster))
             });
-            self.swept = Swept(Arc::new(cells.collect()));
+            self.swept = Swept { whole: Arc::new(cells.collect()), since: Arc::default() };
             self.at = Some(at);
             self.touched.clear();
         }
@@ -91,6 +103,9 @@ impl Sweep {
             };
             cluster.advance(at);
             self.swept.set(fingerprint, site.cells(cluster));
+        }
+        if self.swept.since.len() > MOST_SINCE {
+            self.start_anew();
         }
         self.swept.clone()
     }

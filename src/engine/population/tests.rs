@@ -35,7 +35,7 @@ const SEEN: Class = Class { seen: true, fresh: false, in_vain: false };
 /// A site with its visitors, and what is published of it.
 struct Site {
     population: Population,
-    published: Campaigns,
+    published: Arc<Campaigns>,
     at: Timestamp,
     chance: Chance,
     attempts: u128,
@@ -46,7 +46,7 @@ impl Site {
     fn new(seed: u64) -> Site {
         let mut site = Site {
             population: Population::new(),
-            published: Campaigns::default(),
+            published: Default::default(),
             at: START,
             chance: Chance(seed),
             attempts: 0,
@@ -266,7 +266,7 @@ fn strangers_are_a_campaign_while_any_class_of_them_is() {
 fn an_attack_that_was_there_first_is_not_the_level() {
     let mut site = Site {
         population: Population::new(),
-        published: Campaigns::default(),
+        published: Default::default(),
         at: START,
         chance: Chance(9),
         attempts: 0,
@@ -445,4 +445,21 @@ fn false_alarms_keep_to_their_rate() {
     }
     let mean = people as f64 / f64::from(runs);
     assert!(mean > f64::exp(h), "a false alarm every {mean} people");
+}
+
+#[test]
+fn what_is_published_serves_until_a_stranger_comes_or_some_seconds_are_over() {
+    let mut site = Site::new(16);
+    let first = site.population.publish(site.at);
+    let usual = site.look(Standing::Usual { proven: true, settled: true }, 7);
+    site.population.note(&usual, Became::Succeeded, None, true);
+    let later = |seconds: u64| usual.at.after(Duration::from_secs(seconds));
+    assert!(Arc::ptr_eq(&first, &site.population.publish(later(9))), "somebody at their own device changes nothing");
+    let second = site.population.publish(later(10));
+    assert!(!Arc::ptr_eq(&first, &second), "nothing serves for longer");
+    let stranger = site.look(Standing::Strange(SEEN), 7);
+    site.population.note(&stranger, Became::Failed, Some(AttemptId(1)), true);
+    assert!(Arc::ptr_eq(&second, &site.population.publish(later(10))), "a campaign explains them");
+    site.population.note(&stranger, Became::Failed, None, true);
+    assert!(!Arc::ptr_eq(&second, &site.population.publish(later(10))), "nothing explains them");
 }

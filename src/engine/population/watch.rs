@@ -1,9 +1,9 @@
 //! The keeper of what is counted: told what became of each login, it finds campaigns, ends them, and publishes those that
 //! are. The [head of this folder](super) says what is counted and why it is evidence.
 
-use super::campaign::{Campaign, Campaigns, MEMBER, Numbers, Pattern, STAYS};
+use super::campaign::{Campaign, Numbers, Pattern};
 use super::cluster::{Cluster, Clusters};
-use super::honest::{PRESUMED_CELL, Rates, Shares, cells};
+use super::honest::Rates;
 use super::look::{Became, Class, Look, Standing};
 use super::networks::Networks;
 use super::passwords::{self, Passwords};
@@ -11,8 +11,11 @@ use super::sweep::Sweep;
 use super::tally::{Counted, Cusum, Recent, Tally, left};
 use crate::engine::attempt::AttemptId;
 use crate::engine::time::Timestamp;
-use std::sync::Arc;
 use std::time::Duration;
+
+mod publish;
+
+use self::publish::Published;
 
 /// Bound of the test over a cluster: a false alarm comes after 60,000 of its people on average, or later, if they fail as
 /// often as [`HONEST`] says; people who fail as people do never come near.
@@ -104,6 +107,7 @@ pub struct Population {
     ignored: Vec<(Pattern, Timestamp)>,
     found: [u64; Pattern::KINDS.len()],
     sweep: Sweep,
+    published: Published,
 }
 
 #[derive(Debug)]
@@ -144,6 +148,7 @@ impl Population {
             ignored: Vec::new(),
             found: [0; Pattern::KINDS.len()],
             sweep: Sweep::default(),
+            published: Published::default(),
         }
     }
 
@@ -252,6 +257,7 @@ impl Population {
 
     fn strange(&mut self, look: &Look, became: Became, class: Class, matched: Option<AttemptId>, teaches: bool) {
         let (at, succeeded) = (look.at, became == Became::Succeeded);
+        self.published.is_old |= matched.is_none();
         self.keep_account(matched, became, at);
         if self.says_nothing() {
             let counted = self.classes[class.place()].recent.see(look.account, succeeded);
@@ -386,6 +392,7 @@ impl Population {
         }
         let numbers = Numbers::default();
         let campaign = Campaign { id, pattern, numbers, started: since, found: at, seen: at, attempts: 0, withheld: 0 };
+        self.published.is_old = true;
         self.active.push(Active { campaign, calms: Default::default(), members: Default::default() });
         self.found[pattern.place()] += 1;
         self.sweep.start_anew();
@@ -449,6 +456,7 @@ impl Population {
     fn close(&mut self, id: AttemptId) -> Option<Pattern> {
         let place = self.active.iter().position(|active| active.campaign.id == id)?;
         let pattern = self.active.remove(place).campaign.pattern;
+        self.published.is_old = true;
         self.sweep.start_anew();
         let rates = self.rates();
         match pattern {
@@ -521,60 +529,6 @@ impl Population {
 
     fn tallies(&self) -> [Tally; Class::COUNT] {
         std::array::from_fn(|place| self.classes[place].tally)
-    }
-
-    /// What evidence carries, as of now.
-    pub fn publish(&mut self, at: Timestamp) -> Campaigns {
-        self.advance(at);
-        while let Some(id) =
-            self.active.iter().find(|active| at.since(active.campaign.seen) > IDLE).map(|a| a.campaign.id)
-        {
-            self.close(id);
-        }
-        let mut published = Campaigns { networks: self.networks.clone(), ..Campaigns::default() };
-        if self.active.is_empty() {
-            return published;
-        }
-        let site = Shares::of_site(self.rates(), &self.tallies());
-        let mut active = std::mem::take(&mut self.active);
-        for (place, active) in active.iter_mut().enumerate() {
-            let place = place as u16;
-            active.campaign.numbers = match active.campaign.pattern {
-                Pattern::Fingerprint(key) => {
-                    let cluster = self.fingerprints.at(key, at);
-                    published.fingerprints.insert(key, (place, site.cells(cluster)));
-                    site.numbers(&cluster.classes)
-                }
-                Pattern::FingerprintInAsn(key, asn) => {
-                    let cluster = self.in_asn.at((key, asn), at);
-                    published.in_asn.insert((key, asn), (place, site.cells(cluster)));
-                    site.numbers(&cluster.classes)
-                }
-                Pattern::Strangers => {
-                    published.strangers = Some(place);
-                    published.others = cells(site.of_class.map(|honest| 1.0 - honest), &mut active.members);
-                    published.swept = self.sweep.publish(&mut self.fingerprints, &site, at);
-                    site.numbers(&std::array::from_fn(|place| self.classes[place].tally))
-                }
-                Pattern::Password(tag) => match self.passwords.tags.get_mut(&tag) {
-                    None => Numbers::default(),
-                    Some(known) => {
-                        known.advance(at);
-                        let honest = known.tally.succeeded / site.rates.succeed;
-                        let share = (honest + PRESUMED_CELL * 0.5) / (known.tally.people + PRESUMED_CELL);
-                        known.is_member = 1.0 - share >= if known.is_member { STAYS } else { MEMBER };
-                        if known.is_member {
-                            published.passwords.insert(tag, (place, (1.0 - share) as f32));
-                        }
-                        let Tally { people, succeeded } = known.tally;
-                        Numbers { people, succeeded, expected: honest }
-                    }
-                },
-            };
-            published.active.push(Arc::new(active.campaign.clone()));
-        }
-        self.active = active;
-        published
     }
 }
 

@@ -36,7 +36,8 @@ use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::memory::{Limits, Memory};
 use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
 use http::header::{HeaderName, HeaderValue};
-use http::{Method, Request, Version};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Version};
 use pingora::http::RequestHeader;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub struct Replay {
     /// Attempts that were counted so far: what their ids are made of.
     count: u64,
     raw: Vec<u8>,
+    /// The last attempt's, for the room that it has.
+    headers: HeaderMap,
 }
 
 /// What became of one attempt.
@@ -102,6 +105,7 @@ impl Replay {
             site: Arc::default(),
             count: 0,
             raw: Vec::new(),
+            headers: HeaderMap::new(),
         })
     }
 
@@ -128,13 +132,25 @@ impl Replay {
     /// a challenge. An error says what of the attempt no client can send.
     pub async fn play(
         &mut self,
-        attempt: &LabelledAttempt,
+        attempt: &LabelledAttempt<'_>,
         solves: &dyn Fn(ChallengeKind) -> bool,
     ) -> Result<Option<Replayed>, String> {
         let Some(route) = self.route_of(&attempt.event).cloned() else { return Ok(None) };
         let header = self.header(attempt, &route)?;
         self.survey(attempt.at).await;
-        let mut evidence = self.evidence(attempt, &header, &route).await;
+        let replayed = self.take_through(attempt, &header, route, solves).await;
+        self.headers = Parts::from(header).headers;
+        Ok(Some(replayed))
+    }
+
+    async fn take_through(
+        &mut self,
+        attempt: &LabelledAttempt<'_>,
+        header: &RequestHeader,
+        route: Arc<Route>,
+        solves: &dyn Fn(ChallengeKind) -> bool,
+    ) -> Replayed {
+        let mut evidence = self.evidence(attempt, header, &route).await;
         let before = self.judge(&evidence, &route).await;
         let account = evidence.attempt.identity.account;
         let mut replayed = Replayed { route, account, before, again: None, after: None, solved: false, passed: false };
@@ -143,17 +159,17 @@ impl Replay {
             Action::Deny => {
                 self.withdraw(&evidence, Withdrawal::Denied).await;
                 self.tell(&evidence, Became::Withheld, &replayed.before);
-                return Ok(Some(replayed));
+                return replayed;
             }
             Action::Challenge(kind) => {
                 self.withdraw(&evidence, Withdrawal::Challenged).await;
                 self.tell(&evidence, Became::Withheld, &replayed.before);
                 replayed.solved = solves(kind);
                 if !replayed.solved {
-                    return Ok(Some(replayed));
+                    return replayed;
                 }
                 // Who has solved it sends the form again: another attempt, and counted as one.
-                evidence = self.evidence(attempt, &header, &replayed.route).await;
+                evidence = self.evidence(attempt, header, &replayed.route).await;
                 let again = self.again(&mut evidence, &replayed.route, kind).await;
                 let action = again.ruling.action;
                 replayed.again = Some(again);
@@ -167,12 +183,12 @@ impl Replay {
                     let again = replayed.again.as_ref().unwrap_or(&replayed.before);
                     let teaches = again.assessment.teaches();
                     self.note(&evidence, Became::Withheld, teaches);
-                    return Ok(Some(replayed));
+                    return replayed;
                 }
             }
         }
         self.answered(attempt.outcome, &mut evidence, &mut replayed, solves).await;
-        Ok(Some(replayed))
+        replayed
     }
 
     /// Publishes what the whole site sees, as often as the gate does.
@@ -182,14 +198,14 @@ impl Replay {
         }
         // A memory of this process always answers.
         if let Ok(site) = self.store.site(at).await {
-            self.site = Arc::new(population::with(&site, self.population.publish(at)));
+            self.site = Arc::new(population::with(site, self.population.publish(at)));
         }
     }
 
     /// Tells the population what became of an attempt.
     fn note(&mut self, evidence: &Evidence, became: Became, teaches: bool) {
         if let Some(campaigns) = self.population.note(evidence, became, teaches) {
-            self.site = Arc::new(population::with(&self.site, campaigns));
+            self.site = Arc::new(population::with(Site::clone(&self.site), campaigns));
         }
     }
 
@@ -274,7 +290,12 @@ impl Replay {
     }
 
     /// Counts the attempt.
-    async fn evidence(&mut self, attempt: &LabelledAttempt, header: &RequestHeader, route: &Arc<Route>) -> Evidence {
+    async fn evidence(
+        &mut self,
+        attempt: &LabelledAttempt<'_>,
+        header: &RequestHeader,
+        route: &Arc<Route>,
+    ) -> Evidence {
         let disposable = |domain: &str| self.live.intel.disposable(domain);
         let captured = fields::told(route, |field| attempt.fields.text(field), &self.keys, &disposable);
         let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
@@ -294,7 +315,7 @@ impl Replay {
     }
 
     /// The device cookie that the gate would have given to this device: proven once somebody logged in with it.
-    async fn brought(&self, attempt: &LabelledAttempt) -> Brought {
+    async fn brought(&self, attempt: &LabelledAttempt<'_>) -> Brought {
         let Some(device) = self.live.settings.device_cookie.as_ref().and(attempt.device.as_deref()) else {
             return Brought::NOTHING;
         };
@@ -310,13 +331,15 @@ impl Replay {
     }
 
     /// The head of the request, as the client would have sent it to the route.
-    fn header(&mut self, attempt: &LabelledAttempt, route: &Route) -> Result<RequestHeader, String> {
+    fn header(&mut self, attempt: &LabelledAttempt<'_>, route: &Route) -> Result<RequestHeader, String> {
         let method = route.matching.methods.first().map_or("POST", |method| &**method);
         let path = match &route.matching.path {
             PathPattern::Exact(path) | PathPattern::Prefix(path) => path,
             PathPattern::Glob(_) | PathPattern::Regex(_) | PathPattern::Any => "/",
         };
         let mut request = Request::new(());
+        *request.headers_mut() = std::mem::take(&mut self.headers);
+        request.headers_mut().clear();
         *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
         *request.uri_mut() = path.parse().unwrap_or_default();
         *request.version_mut() = match attempt.http {

@@ -200,7 +200,7 @@ impl Sitting {
         (fields, outcome, again.then(|| (seconds(40.0, 0.6, chance), Step::Checkout)))
     }
 
-    fn step(&mut self, begun: &mut Begun, at: u64, town: &mut Town) -> (LabelledAttempt, Option<(u64, Step)>) {
+    fn step(&mut self, begun: &mut Begun, at: u64, town: &mut Town) -> (LabelledAttempt<'static>, Option<(u64, Step)>) {
         let device = match &mut begun.private {
             None => town.jar(&self.person, self.device, begun.before),
             Some(jar) => {

@@ -116,7 +116,7 @@ impl Form {
     }
 
     /// Fills in what the attempt brings, in the first place that the route has for each field.
-    pub fn fill(&self, attempt: &LabelledAttempt) -> Filled {
+    pub fn fill(&self, attempt: &LabelledAttempt<'_>) -> Filled {
         let mut query = Vec::new();
         let mut form: Vec<(String, String)> = Vec::new();
         let mut json = Value::Object(serde_json::Map::new());
@@ -177,7 +177,7 @@ impl Form {
 }
 
 /// The attempt's amount in its currency's smallest units.
-fn smallest(attempt: &LabelledAttempt) -> u64 {
+fn smallest(attempt: &LabelledAttempt<'_>) -> u64 {
     let currency = attempt.fields.currency.as_deref().and_then(Currency::find);
     let units = 10f64.powi(currency.map_or(2, |currency| currency.decimals.into()));
     (attempt.fields.amount.unwrap_or_default() * units).round() as u64
@@ -188,7 +188,7 @@ fn encoded(pairs: &[(String, String)]) -> String {
 }
 
 /// The attempt's value for a field of a route.
-fn value_of(attempt: &LabelledAttempt, field: Field) -> Option<Cow<'_, str>> {
+fn value_of<'a>(attempt: &'a LabelledAttempt<'_>, field: Field) -> Option<Cow<'a, str>> {
     let fields = &attempt.fields;
     // What is an address may stand in either field.
     let others: &[Field] = match field {
@@ -224,9 +224,9 @@ mod tests {
         Forms::of(&parsed.map_err(|report| report.to_string()).unwrap().0)
     }
 
-    fn login() -> LabelledAttempt {
+    fn login() -> LabelledAttempt<'static> {
         let line = r#"{"t":5,"event":"login","ip":"203.0.113.7","headers":[],"fields":{"account":"anna@example.com","password":"a&b"},"outcome":"failed","label":"innocent"}"#;
-        Attempts::new("a", line.as_bytes()).read().unwrap().unwrap()
+        Attempts::new("a", line.as_bytes()).next().unwrap().unwrap()
     }
 
     #[test]

@@ -100,7 +100,7 @@ struct Shared {
 pub async fn play(
     play: Play,
     settings: &Settings,
-    attempts: impl Iterator<Item = LabelledAttempt>,
+    attempts: impl Iterator<Item = LabelledAttempt<'static>>,
     stop: impl Future<Output = ()>,
 ) -> Played {
     let mut forms = Forms::of(settings);
@@ -149,7 +149,7 @@ pub async fn play(
 }
 
 impl Shared {
-    async fn send(&self, attempt: &LabelledAttempt) {
+    async fn send(&self, attempt: &LabelledAttempt<'_>) {
         let Some(form) = self.forms.for_event(&attempt.event) else { return };
         let keys = keys(attempt);
         let request = request(&self.play, form, attempt, &self.cookies(&keys));
@@ -233,7 +233,7 @@ impl Shared {
 }
 
 /// Under which names a jar is: the device and what it was called before it had a name; or only the latter.
-fn keys(attempt: &LabelledAttempt) -> Vec<String> {
+fn keys(attempt: &LabelledAttempt<'_>) -> Vec<String> {
     let actor = attempt.actor.as_deref().unwrap_or_default();
     let first = format!("{actor} {}", attempt.header("user-agent").unwrap_or_default());
     match &attempt.device {
@@ -250,7 +250,7 @@ fn cookie(set: &str) -> Option<(String, Option<String>)> {
 }
 
 /// The request in bytes.
-fn request(play: &Play, form: &Form, attempt: &LabelledAttempt, jar: &Jar) -> Vec<u8> {
+fn request(play: &Play, form: &Form, attempt: &LabelledAttempt<'_>, jar: &Jar) -> Vec<u8> {
     let filled = form.fill(attempt);
     let host = form.host().unwrap_or(&play.authority);
     let mut text = format!("{} {} HTTP/1.1\r\n", form.method(), filled.target);

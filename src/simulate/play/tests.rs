@@ -16,11 +16,11 @@ fn play_at(gate: SocketAddr, speed: Speed) -> Play {
     Play { gate, authority: "shop.test".into(), client_ip_header: "X-Forwarded-For".into(), speed }
 }
 
-fn attempt(device: &str, headers: &str) -> LabelledAttempt {
+fn attempt(device: &str, headers: &str) -> LabelledAttempt<'static> {
     let line = format!(
         r#"{{"t":5,"event":"login","ip":"203.0.113.7","headers":{headers},"http":"2","device":{device},"fields":{{"account":"anna","password":"x"}},"outcome":"failed","label":"innocent","actor":"p1"}}"#
     );
-    Attempts::new("a", line.as_bytes()).read().unwrap().unwrap()
+    Attempts::new("a", line.as_bytes()).next().unwrap().unwrap()
 }
 
 #[test]
