@@ -45,7 +45,8 @@ pub struct Evidence {
     /// What the account's own history says of this login, at the moment after success. `None`: it is the moment before, or
     /// the store could not say.
     pub owner: Option<Box<Ownership>>,
-    /// What the whole site sees, at most a second or so old: not of this attempt's moment, and not counting it.
+    /// What the whole site sees, at most a second or so old (campaigns of which nothing new was seen: ten): not of this
+    /// attempt's moment, and not counting it.
     pub site: Arc<Site>,
     pub clearance: Clearance,
     /// Names of the parts that could not be asked (`store`, `country`), as the record prints them.

@@ -1,6 +1,6 @@
 //! A campaign as operators see it, and all that are active as attempts are matched with them.
 //!
-//! What is published is made once a second, beside the requests, and read without a lock: the campaigns, and for each cell
+//! What is published is made once a second at most, beside the requests, and read without a lock: the campaigns, and for each cell
 //! (a class of strangers with one fingerprint) which campaign it belongs to, worked out beforehand. So an attempt costs one or
 //! two look-ups in a table, and nothing at all while there is no campaign.
 
