@@ -242,7 +242,7 @@ impl<R: BufRead> Attempts<R> {
             #[serde(rename = "t", deserialize_with = "read_time")]
             at: Timestamp,
         }
-        let when: Result<When, _> = serde_json::from_slice(&self.buffer);
+        let when: Result<When, _> = serde_json::from_slice(self.buffer.trim_ascii());
         when.map(|when| when.at).map_err(|error| AttemptFileError {
             file: self.file.clone(),
             line: self.line,
@@ -253,7 +253,7 @@ impl<R: BufRead> Attempts<R> {
     /// The attempt of the present line.
     pub fn attempt(&mut self) -> Result<LabelledAttempt<'_>, AttemptFileError> {
         let Attempts { file, line, buffer, last, .. } = self;
-        let read = read_attempt(buffer, last);
+        let read = read_attempt(buffer.trim_ascii(), last);
         read.map_err(|problem| AttemptFileError { file: file.clone(), line: *line, problem })
     }
 

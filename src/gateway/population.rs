@@ -2,7 +2,7 @@
 //! and publishes what was found as part of the site's evidence.
 //!
 //! Telling takes a lock for about a microsecond, after the visitor has their answer, and only of logins. Reading takes none: evidence
-//! holds what was published, which is made anew each second, beside the requests, and at once when a campaign begins or ends,
+//! holds what was published, which is looked after each second, beside the requests, and at once when a campaign begins or ends,
 //! so that the second in which a tool makes its fifty attempts is not lost. `evaluate` tells and publishes through the same
 //! [`Keeper`], by the clock of its files.
 
@@ -43,6 +43,11 @@ impl Keeper {
 
     pub fn publish(&self, at: Timestamp) -> Arc<Campaigns> {
         self.0.lock().publish(at)
+    }
+
+    /// The same, of which nothing is older than now.
+    pub fn publish_now(&self, at: Timestamp) -> Arc<Campaigns> {
+        self.0.lock().publish_now(at)
     }
 
     /// Ends a campaign, whose pattern is none until then. Whether there was one. To be published by the caller.

@@ -137,7 +137,7 @@ impl From<Pattern> for ShownPattern {
 fn shown(call: &Call) -> All {
     // As they are now, and not as they were up to a second ago.
     let gate = &call.api.gate;
-    gate.publish(&gate.population.publish(call.at));
+    gate.publish(&gate.population.publish_now(call.at));
     let site = gate.site.load();
     All { campaigns: site.campaigns.active.iter().map(|campaign| Shown::from(&**campaign)).collect() }
 }

@@ -257,7 +257,7 @@ impl Population {
 
     fn strange(&mut self, look: &Look, became: Became, class: Class, matched: Option<AttemptId>, teaches: bool) {
         let (at, succeeded) = (look.at, became == Became::Succeeded);
-        self.published.is_old |= matched.is_none();
+        self.published.is_old |= matched.is_none() || succeeded;
         self.keep_account(matched, became, at);
         if self.says_nothing() {
             let counted = self.classes[class.place()].recent.see(look.account, succeeded);

@@ -2,8 +2,8 @@
 //!
 //! Evidence asks once a second, but what it asks for only moves by steps when a stranger comes whom no campaign explains, or
 //! when a campaign begins or ends. What people do at their own devices moves the rates that strangers are compared with, by
-//! a little of a thousandth each; one more member of a campaign says of its cells what was known of them; and time makes
-//! everything fade alike. So without such a stranger the last answer serves for a few seconds more.
+//! a little of a thousandth each; one more member of a campaign who does not get in says of its cells what was known of them;
+//! and time makes everything fade alike. So without such a stranger the last answer serves for a few seconds more.
 
 use super::super::campaign::{Campaigns, MEMBER, Numbers, Pattern, STAYS};
 use super::super::honest::{PRESUMED_CELL, Shares, cells};
@@ -27,10 +27,18 @@ pub(super) struct Published {
 impl Population {
     /// What evidence carries, as of now, or of [a few seconds](FRESH) ago if nobody came since of whom that says anything new.
     pub fn publish(&mut self, at: Timestamp) -> Arc<Campaigns> {
-        if self.published.is_old || at.since(self.published.at) >= FRESH {
+        let Published { at: last, is_old, .. } = self.published;
+        // A clock that was set back makes nothing last.
+        if is_old || at < last || at.since(last) >= FRESH {
             self.published = Published { campaigns: Arc::new(self.made(at)), at, is_old: false };
         }
         self.published.campaigns.clone()
+    }
+
+    /// The same as of now, whoever came.
+    pub fn publish_now(&mut self, at: Timestamp) -> Arc<Campaigns> {
+        self.published.is_old = true;
+        self.publish(at)
     }
 
     fn made(&mut self, at: Timestamp) -> Campaigns {
