@@ -11,8 +11,8 @@
 //! being changed never goes: one is always allowed.
 //!
 //! Use makes an entry the most recent, but not each time: moving it touches its old neighbours and its new one, three lines of
-//! memory that nothing else needs, for some fifteen entries an attempt. It moves once in an [era](ERAS), of which a shard that
-//! is filled from nothing has eight. So the order is that of use to within an eighth of what fits: whatever was used
+//! memory that nothing else needs, for some fifteen entries an attempt. It moves once in an [era](ERAS), which is over
+//! when an eighth of what is there has come anew. So the order is that of use to within an eighth: whatever was used
 //! in this era stays longer than all that was last used in an earlier one, however fast new ones come.
 //!
 //! A map that is kept on disk notes which entries changed, each once until it is asked for them. What is evicted is not
@@ -31,7 +31,7 @@ const SHARDS: usize = 64;
 /// Fewer entries than this are not worth a shard: small stores would evict long before they are full.
 const LEAST_IN_SHARD: usize = 1024;
 
-/// How many eras it takes to fill a shard with new entries.
+/// How many eras it takes until as many entries have come as there are.
 const ERAS: usize = 8;
 
 /// Most notes of changes, as a multiple of the entries: more than one, since an evicted entry leaves its note behind.
@@ -137,7 +137,7 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
             self.evict(&mut shard);
         }
         let serial = self.serials.fetch_add(1, Ordering::Relaxed);
-        let era = self.begin(&mut shard);
+        let era = shard.begin();
         let mut entry = Entry { serial, changed: false, era, value: make() };
         self.note(&mut entry, key, &mut shard.changed);
         let answer = change(&mut entry.value);
@@ -178,15 +178,6 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
         }
     }
 
-    /// One more entry comes: the era that it comes in.
-    fn begin(&self, shard: &mut Shard<K, V>) -> u16 {
-        shard.came += 1;
-        if shard.came > self.most_in_shard / ERAS {
-            (shard.came, shard.era) = (0, shard.era.wrapping_add(1));
-        }
-        shard.era
-    }
-
     /// Drops the least recently used entries until the rest is no larger than it may be; `changed` is not one of them.
     fn make_room(&self, shard: &mut Shard<K, V>, changed: &K) {
         if shard.bytes() > self.most_bytes_in_shard {
@@ -204,7 +195,8 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
         }
     }
 
-    /// Changes the entry of `key` if it is still the one with this serial. It does not become more recent by that.
+    /// Changes the entry of `key` if it is still the one with this serial. It does not become more recent by that,
+    /// unless it grows beyond what there is room for.
     pub fn existing(&self, key: &K, serial: u32, change: impl FnOnce(&mut V)) {
         let mut shard = self.shard(key).lock();
         let Shard { cache, changed, grown, .. } = &mut *shard;
@@ -217,7 +209,7 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
         }
     }
 
-    /// Changes the entry of `key` if there is one, whichever it is. It does not become more recent by that.
+    /// Changes the entry of `key` if there is one, whichever it is; as with [`Sharded::existing`], not more recent by that.
     pub fn change<R>(&self, key: &K, change: impl FnOnce(&mut V) -> R) -> Option<R> {
         let mut shard = self.shard(key).lock();
         let Shard { cache, changed, grown, .. } = &mut *shard;
@@ -289,7 +281,7 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
             self.evict(&mut shard);
         }
         shard.grown += value.grown();
-        let era = self.begin(&mut shard);
+        let era = shard.begin();
         if let Some(before) = shard.cache.put(key, Entry { serial, changed: false, era, value }) {
             shard.grown -= before.value.grown();
         }
@@ -348,6 +340,15 @@ impl<K: Hash + Eq + Copy, V: Grown> Sharded<K, V> {
 }
 
 impl<K: Hash + Eq, V> Shard<K, V> {
+    /// One more entry comes: the era that it comes in. By how many there are, not how many may be: large ones fill it sooner.
+    fn begin(&mut self) -> u16 {
+        self.came += 1;
+        if self.came > self.cache.len() / ERAS {
+            (self.came, self.era) = (0, self.era.wrapping_add(1));
+        }
+        self.era
+    }
+
     fn bytes(&self) -> usize {
         self.cache.len() * entry_size::<K, V>() + self.grown
     }
