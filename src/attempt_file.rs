@@ -4,7 +4,7 @@
 //! The type is written once, here, for both directions. Reading is line by line and bounded, so that a file of any length
 //! takes the memory of one line; and strict: a key that nobody knows is an error and no attempt without a password, because
 //! a measurement over half-read data looks like any other measurement. Texts are [`Cow`]s: who makes attempts by the million
-//! borrows the headers that they share, and who reads them borrows headers from the line.
+//! borrows the headers that they share, and who reads them borrows from the line whatever stands there without an escape.
 
 use crate::engine::attempt::Field;
 use crate::engine::event::Event;
@@ -46,62 +46,62 @@ pub struct LabelledAttempt<'t> {
     #[serde(default)]
     pub http: HttpVersion,
     /// What tells one cookie jar from another; none for a client that brought no cookie.
-    #[serde(default)]
-    pub device: Option<Text>,
-    #[serde(default)]
-    pub fields: Fields,
+    #[serde(borrow, default, deserialize_with = "read_text")]
+    pub device: Option<Cow<'t, str>>,
+    #[serde(borrow, default)]
+    pub fields: Fields<'t>,
     /// What the application would answer.
     #[serde(serialize_with = "write_outcome", deserialize_with = "read_outcome")]
     pub outcome: Outcome,
     /// [`INNOCENT`], or an attack's name.
-    #[serde(deserialize_with = "read_label")]
-    pub label: Text,
+    #[serde(borrow, deserialize_with = "read_label")]
+    pub label: Cow<'t, str>,
     /// Who really did it: the same for all attempts of one person, or of one campaign.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Text>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub actor: Option<Cow<'t, str>>,
     /// What kind of person, or of attacker.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub persona: Option<Text>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub persona: Option<Cow<'t, str>>,
 }
 
 /// What the form said. Names are those of a route's `fields`.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Fields {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_password")]
-    pub password: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Text>,
+pub struct Fields<'t> {
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub account: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub username: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub email: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_password")]
+    pub password: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub phone: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub name: Option<Cow<'t, str>>,
     /// In the currency's own units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub currency: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub card_bin: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub card_last4: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shipping_zip: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shipping_address: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub billing_zip: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub billing_address: Option<Text>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<Text>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub currency: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub card_bin: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub card_last4: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub shipping_zip: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub shipping_address: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub billing_zip: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub billing_address: Option<Cow<'t, str>>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    pub order: Option<Cow<'t, str>>,
 }
 
-impl Fields {
+impl Fields<'_> {
     /// What was said under the name of a route's field.
     pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
         let text = match field {
@@ -122,6 +122,27 @@ impl Fields {
             Field::Order => &self.order,
         };
         text.as_deref().map(Cow::Borrowed)
+    }
+
+    fn into_owned(self) -> Fields<'static> {
+        let owned = |text: Option<Cow<'_, str>>| -> Option<Text> { text.map(|text| Cow::Owned(text.into_owned())) };
+        Fields {
+            account: owned(self.account),
+            username: owned(self.username),
+            email: owned(self.email),
+            password: owned(self.password),
+            phone: owned(self.phone),
+            name: owned(self.name),
+            amount: self.amount,
+            currency: owned(self.currency),
+            card_bin: owned(self.card_bin),
+            card_last4: owned(self.card_last4),
+            shipping_zip: owned(self.shipping_zip),
+            shipping_address: owned(self.shipping_address),
+            billing_zip: owned(self.billing_zip),
+            billing_address: owned(self.billing_address),
+            order: owned(self.order),
+        }
     }
 }
 
@@ -160,9 +181,21 @@ impl LabelledAttempt<'_> {
 
     /// The same, of a life of its own.
     pub fn into_owned(self) -> LabelledAttempt<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let owned = |text: Cow<'_, str>| -> Text { Cow::Owned(text.into_owned()) };
         let headers = self.headers.into_iter().map(|(name, value)| (owned(name), owned(value)));
-        LabelledAttempt { headers: headers.collect(), ..self }
+        LabelledAttempt {
+            at: self.at,
+            event: self.event,
+            ip: self.ip,
+            headers: headers.collect(),
+            http: self.http,
+            device: self.device.map(owned),
+            fields: self.fields.into_owned(),
+            outcome: self.outcome,
+            label: owned(self.label),
+            actor: self.actor.map(owned),
+            persona: self.persona.map(owned),
+        }
     }
 
     /// Writes the line.
@@ -276,7 +309,9 @@ impl<R: BufRead> Attempts<R> {
 }
 
 fn read_attempt<'l>(line: &'l [u8], last: &mut Timestamp) -> Result<LabelledAttempt<'l>, LineProblem> {
-    let attempt: LabelledAttempt<'_> = serde_json::from_slice(line).map_err(LineProblem::Json)?;
+    // Looked at for UTF-8 once, and not text by text. Of a line that is none the reader of bytes says where.
+    let read = std::str::from_utf8(line).map_or_else(|_| serde_json::from_slice(line), serde_json::from_str);
+    let attempt: LabelledAttempt<'_> = read.map_err(LineProblem::Json)?;
     if attempt.headers.len() > MOST_HEADERS {
         return Err(LineProblem::Headers(attempt.headers.len()));
     }
@@ -313,7 +348,14 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D:
     Ok(Timestamp((seconds * 1000.0).round() as u64))
 }
 
-/// Of a line without escapes in them nothing is copied.
+/// A text of the line: copied only if there is an escape in it.
+#[derive(Deserialize)]
+struct Borrowed<'t>(#[serde(borrow)] Cow<'t, str>);
+
+fn read_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    Ok(Option::<Borrowed<'de>>::deserialize(deserializer)?.map(|Borrowed(text)| text))
+}
+
 fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Headers<'de>, D::Error> {
     #[derive(Deserialize)]
     struct Header<'t>(#[serde(borrow)] Cow<'t, str>, #[serde(borrow)] Cow<'t, str>);
@@ -342,7 +384,7 @@ fn write_event<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::
 }
 
 fn read_event<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
-    let name = Text::deserialize(deserializer)?;
+    let Borrowed(name) = Borrowed::deserialize(deserializer)?;
     name.parse().map_err(|()| {
         let known = Event::NAMED.map(|event| event.name().to_owned()).join("`, `");
         D::Error::custom(format!("`event` is `{}`; known are `{known}` and `custom:<name>`", shown(&name)))
@@ -364,7 +406,7 @@ fn write_outcome<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::O
 }
 
 fn read_outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Outcome, D::Error> {
-    let name = Text::deserialize(deserializer)?;
+    let Borrowed(name) = Borrowed::deserialize(deserializer)?;
     let known = OUTCOMES.iter().find(|(_, known)| *known == name).map(|(outcome, _)| *outcome);
     known.ok_or_else(|| {
         let names = OUTCOMES.map(|(_, name)| name).join("`, `");
@@ -372,8 +414,8 @@ fn read_outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Outcome, D
     })
 }
 
-fn read_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-    let label = Text::deserialize(deserializer)?;
+fn read_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    let Borrowed(label) = Borrowed::deserialize(deserializer)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if label.is_empty() || label.len() > 64 || !label.bytes().all(plain) {
         return Err(D::Error::custom(format!(
@@ -385,13 +427,17 @@ fn read_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Err
 }
 
 /// A password that is no text is not repeated in the error.
-fn read_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Error> {
+fn read_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     struct Password;
-    impl Visitor<'_> for Password {
-        type Value = Option<Text>;
+    impl<'de> Visitor<'de> for Password {
+        type Value = Option<Cow<'de, str>>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a password as text, or null")
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Some(Cow::Borrowed(text)))
         }
 
         fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {

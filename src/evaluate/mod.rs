@@ -80,9 +80,7 @@ pub fn evaluate(asked: &Asked<'_>) -> Result<Report, Failure> {
     let (replay, configuration) = open(asked)?;
     let counted_from = counted_from(asked)?;
     let traffic = Traffic::open(asked.files)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|error| Failure::Failed(error.to_string()))?;
-    runtime.block_on(Box::pin(play(asked, replay, configuration, traffic, counted_from)))
+    play(asked, replay, configuration, traffic, counted_from)
 }
 
 fn open(asked: &Asked<'_>) -> Result<(Replay, Configuration), Failure> {
@@ -139,7 +137,7 @@ fn counted_from(asked: &Asked<'_>) -> Result<Timestamp, Failure> {
     }
 }
 
-async fn play(
+fn play(
     asked: &Asked<'_>,
     mut replay: Replay,
     configuration: Configuration,
@@ -157,7 +155,7 @@ async fn play(
     while let Some(Arrival { attempt, file, line }) = traffic.read()? {
         tally.arrived(&attempt);
         let solves = |kind| asked.solvers.solves(&attempt, kind);
-        let replayed = replay.play(&attempt, &solves).await;
+        let replayed = replay.play(&attempt, &solves);
         let replayed = replayed.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", names[file])))?;
         let verdict = replayed.as_ref().map(Verdict::of);
         match replayed.as_ref().zip(verdict.as_ref()) {

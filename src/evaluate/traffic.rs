@@ -52,7 +52,8 @@ impl Traffic {
                 true => Box::new(io::stdin()),
                 false => Box::new(File::open(path).map_err(|error| TrafficError::Io(name.clone(), error))?),
             };
-            let attempts = Attempts::new(name.clone(), BufReader::with_capacity(1 << 20, input));
+            // So much as a core keeps at hand: what is read is used at once.
+            let attempts = Attempts::new(name.clone(), BufReader::with_capacity(1 << 17, input));
             Ok(Next { attempts, name, next: None })
         };
         let mut files: Vec<Next> = paths.iter().map(open).collect::<Result<_, TrafficError>>()?;

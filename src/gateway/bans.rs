@@ -22,7 +22,8 @@ pub struct Ledger<'l> {
 /// Bans whom the decision orders to, and notes what became of it.
 pub async fn carry_out(ledger: Ledger<'_>, live: &Live, evidence: &Evidence, decision: &mut Decision, mode: Mode) {
     let Some(order) = decision.ruling.ban else { return };
-    let fate = fate(ledger, live, evidence, decision, &order, mode).await;
+    // On the heap: it is seldom made, and every request has room for this future.
+    let fate = Box::pin(fate(ledger, live, evidence, decision, &order, mode)).await;
     ledger.metrics.banned(fate.name());
     decision.ban = Some(fate);
 }

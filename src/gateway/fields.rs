@@ -139,7 +139,7 @@ fn settled(fields: &[(Field, Vec<FieldSource>)], values: &Values, headers: &Head
                 if field.is_credential() {
                     flag(*field, &settled, &mut captured.ambiguities);
                 }
-                found.0.push((*field, settled.text));
+                found.0.push((*field, Text::Captured(settled.text)));
             }
             None => captured.missing.push(*field),
         }
@@ -160,10 +160,10 @@ pub fn told<'t>(
     disposable: &dyn Fn(&str) -> Option<Box<str>>,
 ) -> Captured {
     let mut captured = Captured::default();
-    let mut found = Found::default();
+    let mut found = Found(Vec::with_capacity(route.fields.len()));
     for (field, _) in &route.fields {
         match texts(*field).filter(|text| !text.is_empty()) {
-            Some(text) => found.0.push((*field, Zeroizing::new(text.into_owned()))),
+            Some(text) => found.0.push((*field, Text::Told(text))),
             None => captured.missing.push(*field),
         }
     }
@@ -173,7 +173,7 @@ pub fn told<'t>(
 }
 
 impl Captured {
-    fn complete(&mut self, how: &Reading<'_>, found: &Found) {
+    fn complete(&mut self, how: &Reading<'_>, found: &Found<'_>) {
         identify(how, found, self);
         describe(found, how.keys, self);
     }
@@ -181,11 +181,22 @@ impl Captured {
 
 /// The settled text of each field.
 #[derive(Default)]
-struct Found(Vec<(Field, Zeroizing<String>)>);
+struct Found<'t>(Vec<(Field, Text<'t>)>);
 
-impl Found {
+enum Text<'t> {
+    /// Out of a request.
+    Captured(Zeroizing<String>),
+    /// Out of a file, where it still stands.
+    Told(Cow<'t, str>),
+}
+
+impl Found<'_> {
     fn of(&self, field: Field) -> Option<&str> {
-        self.0.iter().find(|(found, _)| *found == field).map(|(_, text)| text.as_str())
+        let (_, text) = self.0.iter().find(|(found, _)| *found == field)?;
+        Some(match text {
+            Text::Captured(text) => text,
+            Text::Told(text) => text,
+        })
     }
 }
 
@@ -212,7 +223,7 @@ fn add_oddities(odd: impl Iterator<Item = Oddity>, ambiguities: &mut Vec<Ambigui
 }
 
 /// Whose account is meant.
-fn identify(how: &Reading<'_>, found: &Found, captured: &mut Captured) {
+fn identify(how: &Reading<'_>, found: &Found<'_>, captured: &mut Captured) {
     let Reading { rules, registers, keys, disposable } = *how;
     let account = found.of(Field::Account).and_then(|text| identity::account(text, rules));
     let username = found.of(Field::Username).and_then(|text| identity::account(text, rules));
@@ -306,7 +317,7 @@ pub fn in_realm(realm: &str, identity: Identity, keys: &Keys) -> Identity {
 }
 
 /// What else the form said. A card's number where none belongs is nothing that was said.
-fn describe(found: &Found, keys: &Keys, captured: &mut Captured) {
+fn describe(found: &Found<'_>, keys: &Keys, captured: &mut Captured) {
     let bin = found.of(Field::CardBin).and_then(cards::first_digits);
     let last4 = found.of(Field::CardLast4).and_then(cards::last_four);
     let plainly = |field: Field| found.of(field).filter(|text| !cards::is_card_number(text));

@@ -17,7 +17,7 @@ use crate::engine::money;
 use crate::engine::ownership::{Login, NetworkKind, Ownership, Traits, Whence, device_kind};
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
-use crate::store::{DeviceKey, Observation, Proof, Proven, Seen, Store, StoreError};
+use crate::store::{DeviceKey, Observation, Presented, Proof, Proven, Seen, Store, StoreError};
 use crate::store::{Found, Ordered, VelocityKey};
 use http::Version;
 use pingora::http::RequestHeader;
@@ -51,8 +51,60 @@ pub struct Received<'r> {
     pub device: Brought,
 }
 
-/// Makes the evidence of the moment before forwarding.
-pub async fn evidence(
+/// Makes the evidence of the moment before forwarding: all that is here is looked at before this returns, so that what is
+/// awaited is the store alone, and a future that is moved about is small. Boxed for the same reason: it is passed from hand
+/// to hand, and takes a kilobyte and a half.
+pub fn evidence<'s>(
+    store: &'s Store,
+    keys: &Keys,
+    live: &Live,
+    request: Received<'_>,
+    route: &Arc<Route>,
+    captured: Captured,
+    visitor: Visitor,
+) -> impl Future<Output = Box<Evidence>> + use<'s> {
+    let found = found(store, keys, live, request, route, captured, visitor);
+    async move {
+        let Uncounted { mut evidence, velocities, device, cookie, told_apart } = found;
+        let attempt = &evidence.attempt;
+        let identity = &attempt.identity;
+        let observation = Observation {
+            id: attempt.id,
+            at: attempt.at,
+            event: attempt.event.clone(),
+            network: attempt.client.network,
+            device,
+            cookie,
+            told_apart,
+            velocities: &velocities,
+            card: attempt.form.card,
+            accounts: &identity.aliases,
+            spelled: identity.spelled != identity.account,
+        };
+        let (history, fault) = match store.observe(&observation).await {
+            Ok(Seen { history, missing: fault }) => (Some(history), fault),
+            Err(fault) => (None, Some(fault)),
+        };
+        evidence.history = history;
+        if let Some(fault) = fault {
+            // Told in metrics and, once, in the log: a line for each attempt would bury everything else.
+            evidence.degraded.extend(["store", fault.part()]);
+        }
+        evidence
+    }
+}
+
+/// All but the history, and what the store is asked for it.
+struct Uncounted {
+    evidence: Box<Evidence>,
+    velocities: Vec<VelocityKey>,
+    device: DeviceKey,
+    cookie: Option<Presented>,
+    told_apart: bool,
+}
+
+/// What is to be had without asking the store.
+fn found(
     store: &Store,
     keys: &Keys,
     live: &Live,
@@ -60,7 +112,7 @@ pub async fn evidence(
     route: &Arc<Route>,
     captured: Captured,
     visitor: Visitor,
-) -> Evidence {
+) -> Uncounted {
     let Received { header, raw: raw_head, way, device: brought } = request;
     let Captured { identity, form, missing, ambiguities, raw } = captured;
     let cookie = brought.presented(keys);
@@ -127,27 +179,6 @@ pub async fn evidence(
             }),
         },
     );
-    let observation = Observation {
-        id: visitor.id,
-        at: visitor.at,
-        event: route.event.clone(),
-        network,
-        device: device_key,
-        cookie,
-        told_apart: live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL,
-        velocities: &velocities,
-        card: form.card,
-        accounts: &identity.aliases,
-        spelled: identity.spelled != identity.account,
-    };
-    let (history, fault) = match store.observe(&observation).await {
-        Ok(Seen { history, missing: fault }) => (Some(history), fault),
-        Err(fault) => (None, Some(fault)),
-    };
-    if let Some(fault) = fault {
-        // Told in metrics and, once, in the log: a line for each attempt would bury everything else.
-        degraded.extend(["store", fault.part()]);
-    }
     let login = identity.spelled.filter(|_| route.event.has_after()).map(|account| Login {
         id: visitor.id,
         account,
@@ -172,17 +203,19 @@ pub async fn evidence(
         missing,
         ambiguities,
     };
-    Evidence {
+    let evidence = Box::new(Evidence {
         attempt,
         moment: Moment::Before,
         intel,
-        history,
+        history: None,
         login,
         owner: None,
         site: visitor.site,
         clearance: Clearance::NONE,
         degraded,
-    }
+    });
+    let told_apart = live.metrics_of(route).succeeded() >= SUCCESSES_THAT_TELL;
+    Uncounted { evidence, velocities, device: device_key, cookie, told_apart }
 }
 
 /// What a login shows of whoever makes it. Hashes under the installation's key: what is unknown is a value like any other,

@@ -152,8 +152,7 @@ impl Call<'_> {
         {
             servers.check(email).await;
         }
-        // It is large and handed on several times, in futures that each would have room for it.
-        let mut evidence = Box::new(self.gather(session, &route, captured, held.body().len()).await);
+        let mut evidence = self.gather(session, &route, captured, held.body().len()).await;
         self.late = leaks::settle(asked, &mut evidence).await;
         if let Some(word) = leaks::word(&evidence) {
             self.gate.metrics.password(word);
@@ -174,7 +173,7 @@ impl Call<'_> {
         self.carry_out(session, route, evidence, decision, held).await
     }
 
-    async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Evidence {
+    async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Box<Evidence> {
         let site = self.gate.site.load_full();
         let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes, site };
         let raw = raw_head(session);

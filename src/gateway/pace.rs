@@ -12,9 +12,9 @@
 
 use crate::engine::attempt::{Attempt, Network, Pace, Pseudonym};
 use crate::engine::time::Timestamp;
+use ahash::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
-use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
 
 const SHARDS: usize = 16;

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 pub struct Draft {
     pub event: Event,
     pub sender: Sender,
-    pub fields: Fields,
+    pub fields: Fields<'static>,
     pub outcome: Outcome,
     /// The tool, or what else tells one from another of the same attack.
     pub persona: Text,

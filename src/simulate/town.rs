@@ -208,7 +208,7 @@ impl Town {
         at: u64,
         event: Event,
         sender: Sender,
-        fields: Fields,
+        fields: Fields<'static>,
         outcome: Outcome,
         who: Who,
     ) -> LabelledAttempt<'static> {
@@ -255,7 +255,7 @@ impl From<(&Person, &Equipment)> for Client {
 }
 
 /// The length of the form as it is sent: names, values, and what separates them.
-fn body_length(fields: &Fields) -> usize {
+fn body_length(fields: &Fields<'_>) -> usize {
     let texts = [
         (&fields.account, 8),
         (&fields.username, 9),

@@ -87,12 +87,13 @@ impl Sweep {
     /// The cells as of now, of fingerprints without a campaign of their own.
     pub fn publish(&mut self, clusters: &mut Clusters<u64>, site: &Shares, at: Timestamp) -> Swept {
         if self.at.is_none_or(|last| at.since(last) >= WHOLE) {
+            let mut whole = Vec::with_capacity(clusters.len());
             let free = clusters.iter_mut().filter(|(_, cluster)| !cluster.is_campaign);
-            let cells = free.map(|(key, cluster)| {
+            whole.extend(free.map(|(key, cluster)| {
                 cluster.advance(at);
                 (*key, site.cells(cluster))
-            });
-            self.swept = Swept { whole: Arc::new(cells.collect()), since: Arc::default() };
+            }));
+            self.swept = Swept { whole: Arc::new(whole), since: Arc::default() };
             self.at = Some(at);
             self.touched.clear();
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// What is left after a time of a count that halves in `half`.
 pub(super) fn left(passed: Duration, half: Duration) -> f64 {
-    (-passed.as_secs_f64() / half.as_secs_f64()).exp2()
+    // What is asked of twice in an attempt has not aged in between.
+    if passed.is_zero() { 1.0 } else { (-passed.as_secs_f64() / half.as_secs_f64()).exp2() }
 }
 
 /// People who came, and those of them who got in.

@@ -59,11 +59,12 @@ const MOST_IN_ASN: usize = 4_096;
 
 /// The log-likelihood ratio of one more person, of those who fail as `listed` against as `honest`.
 pub(super) fn ratio(counted: Counted, honest: f64, listed: f64) -> f64 {
-    let (failed, succeeded) = ((listed / honest).ln(), ((1.0 - listed) / (1.0 - honest)).ln());
+    let failed = || (listed / honest).ln();
+    let succeeded = || ((1.0 - listed) / (1.0 - honest)).ln();
     match counted {
-        Counted::New { succeeded: false } => failed,
-        Counted::New { succeeded: true } => succeeded,
-        Counted::Turned => succeeded - failed,
+        Counted::New { succeeded: false } => failed(),
+        Counted::New { succeeded: true } => succeeded(),
+        Counted::Turned => succeeded() - failed(),
         Counted::Again => 0.0,
     }
 }

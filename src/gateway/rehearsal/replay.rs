@@ -37,9 +37,11 @@ use crate::store::memory::{Limits, Memory};
 use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Version};
+use http::{HeaderMap, Method, Request, Uri, Version};
 use pingora::http::RequestHeader;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 /// Stands in for the installation's keys: what is counted must not depend on the machine, and nothing that is hashed under
 /// it is shown.
@@ -59,6 +61,8 @@ pub struct Replay {
     /// Attempts that were counted so far: what their ids are made of.
     count: u64,
     raw: Vec<u8>,
+    /// What the request line of each route's attempts says, by its place in the settings.
+    lines: Vec<(Method, Uri)>,
     /// The last attempt's, for the room that it has.
     headers: HeaderMap,
 }
@@ -94,6 +98,7 @@ impl Replay {
         let mut absent = absent.into_iter().map(unavailable).collect();
         without_service(&mut settings, &mut absent);
         let live = Live::new(settings, Arc::new(secrets), &metrics).map_err(RehearsalError::Configuration)?;
+        let lines = live.settings.routes.iter().map(|route| request_line(route)).collect();
         Ok(Replay {
             live,
             keys: Keys::new(&IdentityKey::new(KEY), &PasswordKey::new(KEY)),
@@ -105,6 +110,7 @@ impl Replay {
             site: Arc::default(),
             count: 0,
             raw: Vec::new(),
+            lines,
             headers: HeaderMap::new(),
         })
     }
@@ -123,54 +129,55 @@ impl Replay {
         self.store.stats()
     }
 
-    /// The route that judges an event: the first of it in the configuration.
-    pub fn route_of(&self, event: &Event) -> Option<&Arc<Route>> {
-        self.live.settings.routes.iter().find(|route| route.event == *event)
+    /// The route that judges an event, and its place in the settings: the first of it in the configuration.
+    fn route_of(&self, event: &Event) -> Option<(usize, &Arc<Route>)> {
+        self.live.settings.routes.iter().enumerate().find(|(_, route)| route.event == *event)
     }
 
     /// Takes one attempt through the gate; `None` if no route is there for its event. `solves`: whether this visitor solves
     /// a challenge. An error says what of the attempt no client can send.
-    pub async fn play(
+    pub fn play(
         &mut self,
         attempt: &LabelledAttempt<'_>,
         solves: &dyn Fn(ChallengeKind) -> bool,
     ) -> Result<Option<Replayed>, String> {
-        let Some(route) = self.route_of(&attempt.event).cloned() else { return Ok(None) };
-        let header = self.header(attempt, &route)?;
-        self.survey(attempt.at).await;
-        let replayed = self.take_through(attempt, &header, route, solves).await;
+        let Some((place, route)) = self.route_of(&attempt.event) else { return Ok(None) };
+        let route = route.clone();
+        let header = self.header(attempt, place)?;
+        self.survey(attempt.at);
+        let replayed = self.take_through(attempt, &header, route, solves);
         self.headers = Parts::from(header).headers;
         Ok(Some(replayed))
     }
 
-    async fn take_through(
+    fn take_through(
         &mut self,
         attempt: &LabelledAttempt<'_>,
         header: &RequestHeader,
         route: Arc<Route>,
         solves: &dyn Fn(ChallengeKind) -> bool,
     ) -> Replayed {
-        let mut evidence = self.evidence(attempt, header, &route).await;
-        let before = self.judge(&evidence, &route).await;
+        let mut evidence = self.evidence(attempt, header, &route);
+        let before = self.judge(&evidence, &route);
         let account = evidence.attempt.identity.account;
         let mut replayed = Replayed { route, account, before, again: None, after: None, solved: false, passed: false };
         match replayed.before.ruling.action {
             Action::Allow => {}
             Action::Deny => {
-                self.withdraw(&evidence, Withdrawal::Denied).await;
+                self.withdraw(&evidence, Withdrawal::Denied);
                 self.tell(&evidence, Became::Withheld, &replayed.before);
                 return replayed;
             }
             Action::Challenge(kind) => {
-                self.withdraw(&evidence, Withdrawal::Challenged).await;
+                self.withdraw(&evidence, Withdrawal::Challenged);
                 self.tell(&evidence, Became::Withheld, &replayed.before);
                 replayed.solved = solves(kind);
                 if !replayed.solved {
                     return replayed;
                 }
                 // Who has solved it sends the form again: another attempt, and counted as one.
-                evidence = self.evidence(attempt, header, &replayed.route).await;
-                let again = self.again(&mut evidence, &replayed.route, kind).await;
+                evidence = self.evidence(attempt, header, &replayed.route);
+                let again = self.again(&mut evidence, &replayed.route, kind);
                 let action = again.ruling.action;
                 replayed.again = Some(again);
                 let refused = match action {
@@ -179,7 +186,7 @@ impl Replay {
                     Action::Challenge(_) => Some(Withdrawal::Challenged),
                 };
                 if let Some(how) = refused {
-                    self.withdraw(&evidence, how).await;
+                    self.withdraw(&evidence, how);
                     let again = replayed.again.as_ref().unwrap_or(&replayed.before);
                     let teaches = again.assessment.teaches();
                     self.note(&evidence, Became::Withheld, teaches);
@@ -187,17 +194,17 @@ impl Replay {
                 }
             }
         }
-        self.answered(attempt.outcome, &mut evidence, &mut replayed, solves).await;
+        self.answered(attempt.outcome, &mut evidence, &mut replayed, solves);
         replayed
     }
 
     /// Publishes what the whole site sees, as often as the gate does.
-    async fn survey(&mut self, at: Timestamp) {
+    fn survey(&mut self, at: Timestamp) {
         if at.since(self.site.at) < SURVEY {
             return;
         }
         // A memory of this process always answers.
-        if let Ok(site) = self.store.site(at).await {
+        if let Ok(site) = at_once(pin!(self.store.site(at))) {
             self.site = Arc::new(population::with(site, self.population.publish(at)));
         }
     }
@@ -214,17 +221,17 @@ impl Replay {
     }
 
     /// The judgement of the next try: the clearance is spent where the policy asks for what it clears, and else kept.
-    async fn again(&self, evidence: &mut Evidence, route: &Route, kind: ChallengeKind) -> Decision {
+    fn again(&self, evidence: &mut Evidence, route: &Route, kind: ChallengeKind) -> Decision {
         let decision = decide(evidence, &route.policy.rules);
         if decision.ruling.action != Action::Challenge(kind) {
-            return self.banned(evidence, decision).await;
+            return self.banned(evidence, decision);
         }
         evidence.clearance = challenge::supposed(kind);
-        self.judge(evidence, route).await
+        self.judge(evidence, route)
     }
 
     /// The application answered.
-    async fn answered(
+    fn answered(
         &mut self,
         outcome: Outcome,
         evidence: &mut Evidence,
@@ -239,8 +246,9 @@ impl Replay {
         if answer::is_judged_again(&route, outcome) {
             evidence.moment = Moment::After;
             let unrecognised = self.live.metrics_of(&route).mostly_unrecognised();
-            gather::owner(&self.store, evidence, unrecognised, evidence.attempt.at).await;
-            let decision = self.judge(evidence, &route).await;
+            let at = evidence.attempt.at;
+            at_once(pin!(gather::owner(&self.store, evidence, unrecognised, at)));
+            let decision = self.judge(evidence, &route);
             let action = decision.ruling.action;
             teaches = decision.assessment.teaches();
             suspect = decision.assessment.fired.names().any(|name| name == "takeover_success");
@@ -250,10 +258,10 @@ impl Replay {
                 Action::Deny => {
                     replayed.passed = false;
                     self.note(evidence, Became::Succeeded, false);
-                    return self.withdraw(evidence, Withdrawal::Denied).await;
+                    return self.withdraw(evidence, Withdrawal::Denied);
                 }
                 Action::Challenge(kind) => {
-                    self.withdraw(evidence, Withdrawal::Held).await;
+                    self.withdraw(evidence, Withdrawal::Held);
                     replayed.solved = solves(kind);
                     replayed.passed = replayed.solved;
                     if !replayed.passed {
@@ -271,43 +279,39 @@ impl Replay {
         let login = evidence.login.filter(|_| outcome == Outcome::Succeeded);
         let owner = login.map(|login| Taught { login, suspect });
         // A memory of this process always answers.
-        let _ = self.store.settle(&Settlement { teaches, owner, ..Settlement::new(id, outcome, at) }).await;
+        let settlement = Settlement { teaches, owner, ..Settlement::new(id, outcome, at) };
+        let _ = at_once(pin!(self.store.settle(&settlement)));
     }
 
-    async fn judge(&self, evidence: &Evidence, route: &Route) -> Decision {
-        self.banned(evidence, decide(evidence, &route.policy.rules)).await
+    fn judge(&self, evidence: &Evidence, route: &Route) -> Decision {
+        self.banned(evidence, decide(evidence, &route.policy.rules))
     }
 
-    async fn banned(&self, evidence: &Evidence, mut decision: Decision) -> Decision {
+    fn banned(&self, evidence: &Evidence, mut decision: Decision) -> Decision {
         let ledger = Ledger { store: &self.store, metrics: &self.metrics };
-        bans::carry_out(ledger, &self.live, evidence, &mut decision, Mode::Enforce).await;
+        at_once(pin!(bans::carry_out(ledger, &self.live, evidence, &mut decision, Mode::Enforce)));
         decision
     }
 
-    async fn withdraw(&self, evidence: &Evidence, how: Withdrawal) {
+    fn withdraw(&self, evidence: &Evidence, how: Withdrawal) {
         let (id, at) = (evidence.attempt.id, evidence.attempt.at);
-        let _ = self.store.withdraw(id, how, at).await;
+        let _ = at_once(pin!(self.store.withdraw(id, how, at)));
     }
 
     /// Counts the attempt.
-    async fn evidence(
-        &mut self,
-        attempt: &LabelledAttempt<'_>,
-        header: &RequestHeader,
-        route: &Arc<Route>,
-    ) -> Evidence {
+    fn evidence(&mut self, attempt: &LabelledAttempt<'_>, header: &RequestHeader, route: &Arc<Route>) -> Box<Evidence> {
         let disposable = |domain: &str| self.live.intel.disposable(domain);
         let captured = fields::told(route, |field| attempt.fields.text(field), &self.keys, &disposable);
         let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
         self.count += 1;
         let (id, site) = (id(attempt.at.0, self.count), self.site.clone());
         let visitor = gather::Visitor { id, at: attempt.at, ip: attempt.ip, bytes: 0, site };
-        let device = self.brought(attempt).await;
+        let device = self.brought(attempt);
         // The file tells what the client sent; that a page was shown over TLS, the headers tell themselves.
         let way = Way { secure: false, own_tls: false, direct: true };
         let received = Received { header, raw, way, device };
-        let mut evidence =
-            gather::evidence(&self.store, &self.keys, &self.live, received, route, captured, visitor).await;
+        let gathered = gather::evidence(&self.store, &self.keys, &self.live, received, route, captured, visitor);
+        let mut evidence = at_once(pin!(gathered));
         evidence.clearance = Clearance::NONE;
         self.paces.note_attempt(&mut evidence.attempt);
         blind_where_absent(&mut evidence, &self.absent);
@@ -315,13 +319,13 @@ impl Replay {
     }
 
     /// The device cookie that the gate would have given to this device: proven once somebody logged in with it.
-    async fn brought(&self, attempt: &LabelledAttempt<'_>) -> Brought {
+    fn brought(&self, attempt: &LabelledAttempt<'_>) -> Brought {
         let Some(device) = self.live.settings.device_cookie.as_ref().and(attempt.device.as_deref()) else {
             return Brought::NOTHING;
         };
         let id = self.keys.device_told(device);
-        let known = self.store.look_up(Entity::Holder(self.keys.device(&id)), attempt.at).await;
-        let holder = match known {
+        let holder = Entity::Holder(self.keys.device(&id));
+        let holder = match at_once(pin!(self.store.look_up(holder, attempt.at))) {
             Ok(Some(Known::Holder(holder))) => Some(holder),
             _ => None,
         };
@@ -330,18 +334,15 @@ impl Replay {
         Brought::told(Token { id, issued, renewed: issued, generation: 0, proven })
     }
 
-    /// The head of the request, as the client would have sent it to the route.
-    fn header(&mut self, attempt: &LabelledAttempt<'_>, route: &Route) -> Result<RequestHeader, String> {
-        let method = route.matching.methods.first().map_or("POST", |method| &**method);
-        let path = match &route.matching.path {
-            PathPattern::Exact(path) | PathPattern::Prefix(path) => path,
-            PathPattern::Glob(_) | PathPattern::Regex(_) | PathPattern::Any => "/",
-        };
+    /// The head of the request, as the client would have sent it to the route of this place.
+    fn header(&mut self, attempt: &LabelledAttempt<'_>, route: usize) -> Result<RequestHeader, String> {
         let mut request = Request::new(());
         *request.headers_mut() = std::mem::take(&mut self.headers);
         request.headers_mut().clear();
-        *request.method_mut() = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
-        *request.uri_mut() = path.parse().unwrap_or_default();
+        if let Some((method, uri)) = self.lines.get(route) {
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+        }
         *request.version_mut() = match attempt.http {
             HttpVersion::Http10 => Version::HTTP_10,
             HttpVersion::Http11 => Version::HTTP_11,
@@ -365,6 +366,27 @@ impl Replay {
         }
         self.raw.extend_from_slice(b"\n");
         Ok(request.into_parts().0.into())
+    }
+}
+
+/// How an attempt on a route asks for it.
+fn request_line(route: &Route) -> (Method, Uri) {
+    let method = route.matching.methods.first().map_or("POST", |method| &**method);
+    let path = match &route.matching.path {
+        PathPattern::Exact(path) | PathPattern::Prefix(path) => path,
+        PathPattern::Glob(_) | PathPattern::Regex(_) | PathPattern::Any => "/",
+    };
+    (Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST), path.parse().unwrap_or_default())
+}
+
+/// What is asked of a memory of this process is answered at once, and nothing else is asked here: so there is nobody to wait
+/// for, and no task to carry the attempt about in.
+fn at_once<T>(mut question: Pin<&mut impl Future<Output = T>>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(answer) = question.as_mut().poll(&mut context) {
+            return answer;
+        }
     }
 }
 

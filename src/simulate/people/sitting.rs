@@ -124,7 +124,7 @@ impl Sitting {
     }
 
     /// One login, and what follows it.
-    fn login(&mut self, begun: &mut Begun, town: &mut Town) -> (Fields, Outcome, Option<(u64, Step)>) {
+    fn login(&mut self, begun: &mut Begun, town: &mut Town) -> (Fields<'static>, Outcome, Option<(u64, Step)>) {
         let fails = begun.step == Step::Login && self.fails(begun);
         self.tries += 1;
         let chance = &mut self.chance;
@@ -153,7 +153,7 @@ impl Sitting {
         (fields, outcome, next)
     }
 
-    fn register(&mut self, town: &Town) -> (Fields, Outcome, Option<(u64, Step)>) {
+    fn register(&mut self, town: &Town) -> (Fields<'static>, Outcome, Option<(u64, Step)>) {
         self.tries += 1;
         let fails = self.tries == 1 && self.chance.hit(REGISTRATION_FAILS);
         let person = &self.person;
@@ -175,7 +175,7 @@ impl Sitting {
         }
     }
 
-    fn checkout(&mut self, town: &Town) -> (Fields, Outcome, Option<(u64, Step)>) {
+    fn checkout(&mut self, town: &Town) -> (Fields<'static>, Outcome, Option<(u64, Step)>) {
         self.tries += 1;
         let (person, chance) = (&self.person, &mut self.chance);
         let declined = chance.hit(CARD_FAILS);

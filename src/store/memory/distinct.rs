@@ -16,6 +16,7 @@ use super::sharded::Grown;
 use super::state::kept::{Kept, kept};
 use crate::engine::attempt::Pseudonym;
 use crate::engine::time::Timestamp;
+use std::sync::LazyLock;
 
 /// Most accounts that are told apart exactly.
 pub const EXACT: usize = 64;
@@ -175,6 +176,16 @@ impl DistinctAccounts {
         }
     }
 
+    /// What [`DistinctAccounts::count`] tells once the windows are turned to `at`; they are left where they are.
+    pub fn count_at(&self, at: Timestamp) -> Tally {
+        if hour_of(at) == self.hour {
+            return self.count();
+        }
+        let mut turned = self.clone();
+        turned.advance(at);
+        turned.count()
+    }
+
     pub fn count(&self) -> Tally {
         match &self.members {
             exact @ (Members::One(_) | Members::Exact(_)) => {
@@ -284,11 +295,16 @@ fn set(map: &mut [u64; WORDS], tag: u32) {
     map[bit / 64] |= 1 << (bit % 64);
 }
 
-/// Linear counting over the union of two bitmaps.
+/// Linear counting over the union of two bitmaps: by how many bits are set, since an attempt asks a dozen times.
 fn estimate(map: &[u64; WORDS], other: &[u64; WORDS]) -> u32 {
+    static BY_ONES: LazyLock<[u16; BITS + 1]> = LazyLock::new(|| {
+        std::array::from_fn(|ones| {
+            let zeros = (BITS - ones).max(1);
+            (BITS as f64 * (BITS as f64 / zeros as f64).ln()).round() as u16
+        })
+    });
     let ones: u32 = map.iter().zip(other).map(|(a, b)| (a | b).count_ones()).sum();
-    let zeros = (BITS as u32 - ones).max(1);
-    (BITS as f64 * (BITS as f64 / f64::from(zeros)).ln()).round() as u32
+    BY_ONES.get(ones as usize).copied().unwrap_or(u16::MAX).into()
 }
 
 /// 26 bits of a keyed hash, above the flags.

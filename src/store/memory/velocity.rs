@@ -4,7 +4,7 @@
 //! list where one account is all there was, and nothing in flight.
 
 use super::decay::{self, Change, HOUR, Present};
-use super::distinct::DistinctAccounts;
+use super::distinct::{DistinctAccounts, Tally};
 use super::sharded::Grown;
 use super::state::kept::kept;
 use crate::engine::attempt::Pseudonym;
@@ -67,21 +67,27 @@ impl VelocityEntry {
     }
 
     pub fn read(&self) -> Velocity {
-        let accounts = self.accounts.count();
-        Velocity {
-            short: self.short.read(),
-            long: self.long.read(),
-            accounts: accounts.seen,
-            answered_accounts: accounts.answered,
-            failed_accounts: accounts.failed,
-        }
+        velocity(self.short, self.long, self.accounts.count())
     }
 
     /// As of `at`, with nothing counted.
     pub fn read_at(&self, at: Timestamp) -> Velocity {
-        let mut entry = self.clone();
-        entry.arrive(at, Change::default(), None);
-        entry.read()
+        let &VelocityEntry { mut present, mut short, mut long, ref accounts } = self;
+        let passed = present.advance(at);
+        for (few, half_life) in [(&mut short, HOUR), (&mut long, DAY)] {
+            few.change(decay::left(passed, half_life), Change::default(), 1.0);
+        }
+        velocity(short, long, accounts.count_at(at))
+    }
+}
+
+fn velocity(short: Few, long: Few, accounts: Tally) -> Velocity {
+    Velocity {
+        short: short.read(),
+        long: long.read(),
+        accounts: accounts.seen,
+        answered_accounts: accounts.answered,
+        failed_accounts: accounts.failed,
     }
 }
 
