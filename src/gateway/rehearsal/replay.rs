@@ -35,6 +35,7 @@ use crate::gateway::{answer, fields, server};
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::memory::{Limits, Memory};
 use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
+use bytes::BytesMut;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri, Version};
@@ -352,14 +353,19 @@ impl Replay {
         // The request line is not looked at: names, their order and their case are.
         self.raw.extend_from_slice(b"\n");
         request.headers_mut().reserve(attempt.headers.len());
+        // One allocation for all values.
+        let mut values = BytesMut::with_capacity(attempt.headers.iter().map(|(_, value)| value.len()).sum());
+        attempt.headers.iter().for_each(|(_, value)| values.extend_from_slice(value.as_bytes()));
+        let mut values = values.freeze();
         for (name, value) in &attempt.headers {
+            let value = values.split_to(value.len());
             let wrong = |what: &str| format!("{what} `{}` cannot be sent", super::shown(name.as_bytes()));
             // The pseudo-headers of HTTP/2 are no headers.
             if name.starts_with(':') {
                 continue;
             }
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header called"))?;
-            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong("the value of the header"))?;
+            let value = HeaderValue::from_maybe_shared(value).map_err(|_| wrong("the value of the header"))?;
             request.headers_mut().append(header, value);
             self.raw.extend_from_slice(name.as_bytes());
             self.raw.extend_from_slice(b":\n");

@@ -12,7 +12,7 @@
 //!
 //! **Bytes.** `size_of` of an entry with its key, links and table slot: network 184, device 192, account 176, whatever
 //! else attempts share 120, holder 128 bytes, open attempt 280 and 24 for each of its velocities. On top comes what an
-//! entry grows by use: 40 bytes for the second to fourth account of a source, at most 768 (a source with more than 64
+//! entry grows by use: 40 bytes for the second to fourth account of a source, at most 792 (a source with more than 64
 //! accounts); 96 bytes for an account's first source, at most 896 (16 recent and 16 known ones), and 40 for each recent
 //! source of an account that was refused; 96 for a source and 48 for an account that was ever busy (what is usual for it);
 //! 48 bytes for the first four accounts of a holder, at most 192. A test here holds the fixed sizes, another that
