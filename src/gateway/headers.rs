@@ -138,14 +138,15 @@ pub(super) fn raw_names(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Told apart by the first letter: a request has a dozen headers, and each is asked about.
 fn is_passing(name: &[u8]) -> bool {
     const CLIENT_HINTS: [&str; 3] = ["sec-ch-ua", "sec-ch-ua-mobile", "sec-ch-ua-platform"];
-    let is = |known: &&str| name.eq_ignore_ascii_case(known.as_bytes());
-    let any = |known: &[&str]| known.iter().any(is);
-    let begins = |prefixes: &[&str]| {
-        let begins =
-            |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()));
-        prefixes.iter().any(begins)
-    };
-    match name.first().map(u8::to_ascii_lowercase) {
+    // Longer than any of these by far: what comes behind decides nothing.
+    let mut lower = [0; 48];
+    let length = name.len().min(lower.len());
+    lower[..length].copy_from_slice(&name[..length]);
+    lower.make_ascii_lowercase();
+    let name = &lower[..length];
+    let any = |known: &[&str]| known.iter().any(|known| name == known.as_bytes());
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+    match name.first() {
         Some(b'a') => {
             any(&["accept", "access-control-request-headers", "access-control-request-method", "authorization"])
         }

@@ -39,6 +39,7 @@ use super::live::Live;
 use super::{is_tls, socket_peer};
 use crate::challenge::cookies;
 use crate::config::settings::DeviceCookie;
+use crate::engine::attempt::Pseudonym;
 use crate::engine::evidence::Evidence;
 use crate::engine::pattern::Glob;
 use crate::engine::time::Timestamp;
@@ -79,6 +80,8 @@ pub struct Brought {
     pub finding: Finding,
     /// The cookie, if it is one of ours and in force.
     pub token: Option<Token>,
+    /// What the store calls its device, if that was asked before.
+    known_as: Option<Pseudonym>,
     /// Sealed under a key that is no longer the first.
     old_key: bool,
     /// Whether the visitor's own connection is TLS.
@@ -140,18 +143,20 @@ impl Standing {
 }
 
 impl Brought {
-    pub const NOTHING: Brought = Brought { finding: Finding::Off, token: None, old_key: false, secure: false };
+    pub const NOTHING: Brought =
+        Brought { finding: Finding::Off, token: None, known_as: None, old_key: false, secure: false };
 
-    /// Of a request that somebody tells of.
-    pub fn told(token: Token) -> Brought {
+    /// Of a request that somebody tells of, by a device that the store calls `known_as`.
+    pub fn told(token: Token, known_as: Pseudonym) -> Brought {
         let finding = if token.proven { Finding::Proven } else { Finding::Fresh };
-        Brought { finding, token: Some(token), ..Brought::NOTHING }
+        Brought { finding, token: Some(token), known_as: Some(known_as), ..Brought::NOTHING }
     }
 
     /// As the store is told.
     pub fn presented(&self, keys: &Keys) -> Option<Presented> {
         let token = self.token?;
-        Some(Presented { id: keys.device(&token.id), generation: token.generation, renewed: token.renewed })
+        let id = self.known_as.unwrap_or_else(|| keys.device(&token.id));
+        Some(Presented { id, generation: token.generation, renewed: token.renewed })
     }
 }
 
@@ -186,7 +191,7 @@ impl Devices {
     /// What these headers bring. `secure`: the visitor's connection is TLS.
     pub fn read(&self, headers: &HeaderMap, secure: bool, now: Timestamp) -> Brought {
         let Some(cookie) = &self.cookie else { return Brought::NOTHING };
-        let mut brought = Brought { finding: Finding::None, token: None, old_key: false, secure };
+        let mut brought = Brought { finding: Finding::None, secure, ..Brought::NOTHING };
         if is_sent_from_elsewhere(headers) {
             brought.finding = Finding::Withheld;
         }

@@ -9,7 +9,7 @@
 //! `gmail.com`; what is said of the address's provider (records, lists of domains, mail servers) is about the domain that was
 //! typed.
 
-use super::looks::{alike, bare};
+use super::looks::{alike, bare, is_plain};
 use crate::config::settings::IdentityRules;
 use idna::AsciiDenyList;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
@@ -91,7 +91,7 @@ struct Read {
 impl Read {
     fn of(text: &str) -> Option<Read> {
         let plain = normalized(text)?;
-        if plain.len() > MAX_IDENTIFIER {
+        if plain.len() > MAX_IDENTIFIER || is_plain(&plain) {
             return Some(Read { bare: None, alike: plain });
         }
         let bare = bare(plain);

@@ -34,10 +34,15 @@ pub(super) fn alike(plain: Zeroizing<String>) -> Zeroizing<String> {
     settled(plain, &|text| joined(&unescaped(&untagged(&lettered(text)))))
 }
 
+/// Whether nothing of a text is looked past, and no letter of it has a plainer one.
+pub(super) fn is_plain(text: &str) -> bool {
+    let is_work = |byte: u8| !byte.is_ascii_graphic() && byte != b' ' || matches!(byte, b'<' | b'%' | b'&');
+    !text.bytes().any(is_work) && !text.contains("  ")
+}
+
 /// Goes round until a step changes nothing, which for nearly everybody is before the first.
 fn settled(plain: Zeroizing<String>, step: &dyn Fn(&str) -> Zeroizing<String>) -> Zeroizing<String> {
-    let is_work = |byte: u8| !byte.is_ascii_graphic() && byte != b' ' || matches!(byte, b'<' | b'%' | b'&');
-    if !plain.bytes().any(is_work) && !plain.contains("  ") {
+    if is_plain(&plain) {
         return plain;
     }
     let mut text = plain;

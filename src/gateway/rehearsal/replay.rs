@@ -40,6 +40,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use pingora::http::RequestHeader;
+use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -47,6 +48,9 @@ use std::task::{Context, Poll, Waker};
 /// Stands in for the installation's keys: what is counted must not depend on the machine, and nothing that is hashed under
 /// it is shown.
 const KEY: [u8; 32] = *b"attempts that are judged offline";
+
+/// Names of headers that are remembered.
+const MOST_NAMES: usize = 512;
 
 /// A configuration with a memory, made ready to be played to.
 pub struct Replay {
@@ -64,6 +68,8 @@ pub struct Replay {
     raw: Vec<u8>,
     /// What the request line of each route's attempts says, by its place in the settings.
     lines: Vec<(Method, Uri)>,
+    /// Names of headers as they are written in the file, most of which are in every attempt.
+    names: HashMap<Box<str>, HeaderName, ahash::RandomState>,
     /// The last attempt's, for the room that it has.
     headers: HeaderMap,
 }
@@ -112,6 +118,7 @@ impl Replay {
             count: 0,
             raw: Vec::new(),
             lines,
+            names: HashMap::default(),
             headers: HeaderMap::new(),
         })
     }
@@ -325,14 +332,14 @@ impl Replay {
             return Brought::NOTHING;
         };
         let id = self.keys.device_told(device);
-        let holder = Entity::Holder(self.keys.device(&id));
-        let holder = match at_once(pin!(self.store.look_up(holder, attempt.at))) {
+        let known_as = self.keys.device(&id);
+        let holder = match at_once(pin!(self.store.look_up(Entity::Holder(known_as), attempt.at))) {
             Ok(Some(Known::Holder(holder))) => Some(holder),
             _ => None,
         };
         let issued = holder.as_ref().map_or(attempt.at, |holder| holder.first);
         let proven = holder.is_some_and(|holder| holder.logged_in);
-        Brought::told(Token { id, issued, renewed: issued, generation: 0, proven })
+        Brought::told(Token { id, issued, renewed: issued, generation: 0, proven }, known_as)
     }
 
     /// The head of the request, as the client would have sent it to the route of this place.
@@ -364,7 +371,16 @@ impl Replay {
             if name.starts_with(':') {
                 continue;
             }
-            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header called"))?;
+            let header = match self.names.get(&**name) {
+                Some(known) => known.clone(),
+                None => {
+                    let new = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header called"))?;
+                    if self.names.len() < MOST_NAMES {
+                        self.names.insert((&**name).into(), new.clone());
+                    }
+                    new
+                }
+            };
             let value = HeaderValue::from_maybe_shared(value).map_err(|_| wrong("the value of the header"))?;
             request.headers_mut().append(header, value);
             self.raw.extend_from_slice(name.as_bytes());
