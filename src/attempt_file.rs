@@ -257,9 +257,19 @@ impl<R: BufRead> Attempts<R> {
         self.line
     }
 
+    /// The line that was read last.
+    pub fn text(&self) -> &[u8] {
+        self.buffer.trim_ascii()
+    }
+
     /// The next attempt, none at the end. It borrows from the line, which the next call reads over.
     pub fn read(&mut self) -> Result<Option<LabelledAttempt<'_>>, AttemptFileError> {
-        if self.advance()? { self.attempt().map(Some) } else { Ok(None) }
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let Attempts { file, line, buffer, last, .. } = self;
+        let read = read_attempt(buffer.trim_ascii(), last);
+        read.map(Some).map_err(|problem| AttemptFileError { file: file.clone(), line: *line, problem })
     }
 
     /// Goes to the next line that is not empty; false at the end.
@@ -275,7 +285,7 @@ impl<R: BufRead> Attempts<R> {
             #[serde(rename = "t", deserialize_with = "read_time")]
             at: Timestamp,
         }
-        let when: Result<When, _> = serde_json::from_slice(self.buffer.trim_ascii());
+        let when: Result<When, _> = serde_json::from_slice(self.text());
         when.map(|when| when.at).map_err(|error| AttemptFileError {
             file: self.file.clone(),
             line: self.line,
@@ -283,11 +293,10 @@ impl<R: BufRead> Attempts<R> {
         })
     }
 
-    /// The attempt of the present line.
-    pub fn attempt(&mut self) -> Result<LabelledAttempt<'_>, AttemptFileError> {
-        let Attempts { file, line, buffer, last, .. } = self;
-        let read = read_attempt(buffer.trim_ascii(), last);
-        read.map_err(|problem| AttemptFileError { file: file.clone(), line: *line, problem })
+    /// The attempt of a line of this file, of which somebody else has kept the text. To be asked for line after line.
+    pub fn attempt_of<'l>(&mut self, line: u64, text: &'l [u8]) -> Result<LabelledAttempt<'l>, AttemptFileError> {
+        let read = read_attempt(text, &mut self.last);
+        read.map_err(|problem| AttemptFileError { file: self.file.clone(), line, problem })
     }
 
     fn read_line(&mut self) -> Result<bool, LineProblem> {

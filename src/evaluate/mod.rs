@@ -32,7 +32,7 @@ pub mod verdicts;
 use self::report::{Configuration, Input, Memory, Report};
 use self::solvers::Solvers;
 use self::tally::Tally;
-use self::traffic::{Arrival, STANDARD_INPUT, Traffic, TrafficError};
+use self::traffic::{Arrival, Lines, STANDARD_INPUT, Together, Traffic, TrafficError};
 use self::verdict::Verdict;
 use self::verdicts::Place;
 use crate::config;
@@ -152,20 +152,33 @@ fn play(
     let accounts = kinds(&replay).find(|kind| kind.kind == "account").map_or(0, |kind| kind.capacity);
     let mut tally = Tally::new(counted_from, usize::try_from(accounts).unwrap_or(usize::MAX));
     let names: Vec<String> = (0..asked.files.len()).map(|file| traffic.name(file).to_owned()).collect();
-    while let Some(Arrival { attempt, file, line }) = traffic.read()? {
-        tally.arrived(&attempt);
-        let solves = |kind| asked.solvers.solves(&attempt, kind);
-        let replayed = replay.play(&attempt, &solves);
-        let replayed = replayed.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", names[file])))?;
-        let verdict = replayed.as_ref().map(Verdict::of);
-        match replayed.as_ref().zip(verdict.as_ref()) {
-            Some((replayed, verdict)) => tally.add(&attempt, replayed, verdict, (file, line)),
-            None => tally.unprotected(&attempt.event),
+    let mut lines = Lines::default();
+    loop {
+        let Together { arrivals, wrong } = traffic.read(&mut lines);
+        if arrivals.is_empty() && wrong.is_none() {
+            break;
         }
-        if let Some((out, path)) = &mut verdicts {
-            let named = (asked.files.len() > 1).then(|| &*names[file]);
-            let place = Place { file: named, line, warm_up: tally.is_warm_up(attempt.at) };
-            verdicts::write(out, verdict.as_ref(), &place).map_err(|error| failed(path, &error))?;
+        let attempts: Vec<_> = arrivals.iter().map(|arrival| &arrival.attempt).collect();
+        let prepared = replay.prepare(&attempts);
+        for (Arrival { attempt, file, line }, prepared) in arrivals.iter().zip(prepared) {
+            let (file, line) = (*file, *line);
+            tally.arrived(attempt);
+            let solves = |kind| asked.solvers.solves(attempt, kind);
+            let prepared = prepared.map_err(|problem| Failure::Failed(format!("{}:{line}: {problem}", names[file])))?;
+            let replayed = prepared.map(|prepared| replay.play(attempt, prepared, &solves));
+            let verdict = replayed.as_ref().map(Verdict::of);
+            match replayed.as_ref().zip(verdict.as_ref()) {
+                Some((replayed, verdict)) => tally.add(attempt, replayed, verdict, (file, line)),
+                None => tally.unprotected(&attempt.event),
+            }
+            if let Some((out, path)) = &mut verdicts {
+                let named = (asked.files.len() > 1).then(|| &*names[file]);
+                let place = Place { file: named, line, warm_up: tally.is_warm_up(attempt.at) };
+                verdicts::write(out, verdict.as_ref(), &place).map_err(|error| failed(path, &error))?;
+            }
+        }
+        if let Some(wrong) = wrong {
+            return Err(wrong.into());
         }
     }
     if let Some((mut out, path)) = verdicts {

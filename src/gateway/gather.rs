@@ -9,7 +9,10 @@ use super::host_of;
 use super::identity::Keys;
 use super::live::Live;
 use crate::config::settings::Route;
-use crate::engine::attempt::{Agent, Attempt, AttemptId, Client, Collected, Device, Network, RequestFacts};
+use crate::engine::appearance::Appearance;
+use crate::engine::attempt::{
+    Agent, Attempt, AttemptId, Client, Collected, Device, HeaderFacts, Network, RequestFacts,
+};
 use crate::engine::clearance::Clearance;
 use crate::engine::event::Event;
 use crate::engine::evidence::{Evidence, Intel, Known, Moment, Site};
@@ -34,8 +37,8 @@ pub struct Visitor {
     pub id: AttemptId,
     pub at: Timestamp,
     pub ip: IpAddr,
-    /// Length of the body.
-    pub bytes: usize,
+    /// The device cookie that came with the request.
+    pub device: Brought,
     /// What the whole site saw, as it was published last.
     pub site: Arc<Site>,
 }
@@ -48,8 +51,32 @@ pub struct Received<'r> {
     pub raw: Option<&'r [u8]>,
     /// How it came.
     pub way: Way,
-    /// The device cookie that came with it.
-    pub device: Brought,
+    /// Whose it is.
+    pub ip: IpAddr,
+    /// Length of its body.
+    pub bytes: usize,
+}
+
+/// What a head says, whatever is known of anybody.
+pub struct Head {
+    fingerprint: u64,
+    agent: Arc<Agent>,
+    facts: HeaderFacts,
+    appearance: Appearance,
+    request: RequestFacts,
+}
+
+impl Head {
+    pub fn read(live: &Live, received: Received<'_>) -> Head {
+        let Received { header, raw, way, ip, bytes } = received;
+        Head {
+            fingerprint: headers::fingerprint(header.version, &header.headers, raw),
+            agent: agent(live, header),
+            facts: headers::facts(&header.headers),
+            appearance: appearance(&header.method, header.version, &header.headers, raw, way, ip),
+            request: request_facts(header, &host_of(header), bytes),
+        }
+    }
 }
 
 /// Makes the evidence of the moment before forwarding: all that is here is looked at before this returns, so that what is
@@ -59,12 +86,12 @@ pub fn evidence<'s>(
     store: &'s Store,
     keys: &Keys,
     live: &Live,
-    request: Received<'_>,
+    head: Head,
     route: &Arc<Route>,
     captured: Captured,
     visitor: Visitor,
 ) -> impl Future<Output = Box<Evidence>> + use<'s> {
-    let found = found(store, keys, live, request, route, captured, visitor);
+    let found = found(store, keys, live, head, route, captured, visitor);
     async move {
         let Uncounted { mut evidence, velocities, device, cookie, told_apart } = found;
         let attempt = &evidence.attempt;
@@ -109,20 +136,20 @@ fn found(
     store: &Store,
     keys: &Keys,
     live: &Live,
-    request: Received<'_>,
+    head: Head,
     route: &Arc<Route>,
     captured: Captured,
     visitor: Visitor,
 ) -> Uncounted {
-    let Received { header, raw: raw_head, way, device: brought } = request;
+    let brought = visitor.device;
     let Captured { identity, form, missing, ambiguities, raw } = captured;
     let cookie = brought.presented(keys);
     let device = Device {
         id: cookie.map(|cookie| cookie.id),
         proven: brought.token.is_some_and(|token| token.proven),
         issued: brought.token.map(|token| token.issued),
-        fingerprint: headers::fingerprint(header.version, &header.headers, raw_head),
-        agent: agent(live, header),
+        fingerprint: head.fingerprint,
+        agent: head.agent,
         collected: Collected::Off,
         // Known where attempts are remembered.
         pace: None,
@@ -148,8 +175,7 @@ fn found(
     if !store.knows_lists() {
         degraded.push("lists");
     }
-    let host = host_of(header);
-    let identity = match live.upstreams.realm(&host) {
+    let identity = match live.upstreams.realm(&head.request.host) {
         Some(realm) => fields::in_realm(realm, identity, keys),
         None => identity,
     };
@@ -191,13 +217,8 @@ fn found(
         at: visitor.at,
         event: route.event.clone(),
         route: route.name.clone(),
-        request: request_facts(header, &host, visitor.bytes),
-        client: Client {
-            ip: visitor.ip,
-            network,
-            headers: headers::facts(&header.headers),
-            appearance: appearance(&header.method, header.version, &header.headers, raw_head, way, visitor.ip),
-        },
+        request: head.request,
+        client: Client { ip: visitor.ip, network, headers: head.facts, appearance: head.appearance },
         device,
         identity,
         form,

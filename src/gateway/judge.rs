@@ -175,16 +175,18 @@ impl Call<'_> {
 
     async fn gather(&self, session: &Session, route: &Arc<Route>, captured: Captured, bytes: usize) -> Box<Evidence> {
         let site = self.gate.site.load_full();
-        let visitor = gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, bytes, site };
+        let visitor =
+            gather::Visitor { id: self.id, at: self.gate.clock.now(), ip: self.ip, device: self.device, site };
         let raw = raw_head(session);
         let way = Way {
             secure: device::is_secure(&self.live, session),
             own_tls: is_tls(session),
             direct: !self.live.trusts(socket_peer(session)),
         };
-        let request = gather::Received { header: session.req_header(), raw: raw.as_deref(), way, device: self.device };
+        let received = gather::Received { header: session.req_header(), raw: raw.as_deref(), way, ip: self.ip, bytes };
+        let head = gather::Head::read(&self.live, received);
         let (store, keys) = (&self.gate.store, &self.gate.keys);
-        let mut evidence = gather::evidence(store, keys, &self.live, request, route, captured, visitor).await;
+        let mut evidence = gather::evidence(store, keys, &self.live, head, route, captured, visitor).await;
         let forgotten = self.gate.paces.note_attempt(&mut evidence.attempt);
         self.gate.metrics.pace_noted(forgotten);
         evidence

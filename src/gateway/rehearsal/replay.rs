@@ -25,13 +25,14 @@ use crate::engine::time::Timestamp;
 use crate::gateway::appearance::Way;
 use crate::gateway::bans::{self, Ledger};
 use crate::gateway::device::{Brought, Token};
-use crate::gateway::gather::{self, Received};
+use crate::gateway::fields::{self, Captured};
+use crate::gateway::gather::{self, Head, Received};
 use crate::gateway::identity::{IdentityKey, Keys, PasswordKey};
 use crate::gateway::live::Live;
 use crate::gateway::pace::Paces;
 use crate::gateway::population::{self, Keeper};
 use crate::gateway::services::SURVEY;
-use crate::gateway::{answer, fields, server};
+use crate::gateway::{answer, server};
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::memory::{Limits, Memory};
 use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
@@ -72,6 +73,23 @@ pub struct Replay {
     names: HashMap<Box<str>, HeaderName, ahash::RandomState>,
     /// The last attempt's, for the room that it has.
     headers: HeaderMap,
+}
+
+/// What an attempt says by itself, whatever came before it.
+pub struct Prepared {
+    route: Arc<Route>,
+    head: Head,
+    captured: Captured,
+    device: Option<Told>,
+}
+
+/// A device that the file tells of.
+#[derive(Clone, Copy)]
+struct Told {
+    /// As a cookie would have it.
+    id: [u8; 16],
+    /// As the store calls it.
+    known_as: Pseudonym,
 }
 
 /// What became of one attempt.
@@ -142,30 +160,30 @@ impl Replay {
         self.live.settings.routes.iter().enumerate().find(|(_, route)| route.event == *event)
     }
 
-    /// Takes one attempt through the gate; `None` if no route is there for its event. `solves`: whether this visitor solves
-    /// a challenge. An error says what of the attempt no client can send.
+    /// Reads what each of some attempts says by itself, step by step for all of them: a step's code is at hand then for the
+    /// next attempt, which all that a single one goes through is too much for. `None` where no route is there for the
+    /// event. An error says what of an attempt no client can send.
+    pub fn prepare(&mut self, attempts: &[&LabelledAttempt<'_>]) -> Vec<Result<Option<Prepared>, String>> {
+        let heads: Vec<_> = attempts.iter().map(|attempt| self.head(attempt)).collect();
+        let captured = |(attempt, head): (&&LabelledAttempt<'_>, Result<Option<(Arc<Route>, Head)>, String>)| {
+            let Some((route, head)) = head? else { return Ok(None) };
+            let (captured, device) = self.told(attempt, &route);
+            Ok(Some(Prepared { route, head, captured, device }))
+        };
+        attempts.iter().zip(heads).map(captured).collect()
+    }
+
+    /// Takes one attempt through the gate, after those that were prepared before it. `solves`: whether this visitor solves a
+    /// challenge.
     pub fn play(
         &mut self,
         attempt: &LabelledAttempt<'_>,
-        solves: &dyn Fn(ChallengeKind) -> bool,
-    ) -> Result<Option<Replayed>, String> {
-        let Some((place, route)) = self.route_of(&attempt.event) else { return Ok(None) };
-        let route = route.clone();
-        let header = self.header(attempt, place)?;
-        self.survey(attempt.at);
-        let replayed = self.take_through(attempt, &header, route, solves);
-        self.headers = Parts::from(header).headers;
-        Ok(Some(replayed))
-    }
-
-    fn take_through(
-        &mut self,
-        attempt: &LabelledAttempt<'_>,
-        header: &RequestHeader,
-        route: Arc<Route>,
+        prepared: Prepared,
         solves: &dyn Fn(ChallengeKind) -> bool,
     ) -> Replayed {
-        let mut evidence = self.evidence(attempt, header, &route);
+        self.survey(attempt.at);
+        let route = prepared.route.clone();
+        let mut evidence = self.evidence(attempt, prepared);
         let before = self.judge(&evidence, &route);
         let account = evidence.attempt.identity.account;
         let mut replayed = Replayed { route, account, before, again: None, after: None, solved: false, passed: false };
@@ -184,7 +202,9 @@ impl Replay {
                     return replayed;
                 }
                 // Who has solved it sends the form again: another attempt, and counted as one.
-                evidence = self.evidence(attempt, header, &replayed.route);
+                if let Ok(Some(prepared)) = self.prepare(&[attempt]).remove(0) {
+                    evidence = self.evidence(attempt, prepared);
+                }
                 let again = self.again(&mut evidence, &replayed.route, kind);
                 let action = again.ruling.action;
                 replayed.again = Some(again);
@@ -306,19 +326,39 @@ impl Replay {
         let _ = at_once(pin!(self.store.withdraw(id, how, at)));
     }
 
-    /// Counts the attempt.
-    fn evidence(&mut self, attempt: &LabelledAttempt<'_>, header: &RequestHeader, route: &Arc<Route>) -> Box<Evidence> {
-        let disposable = |domain: &str| self.live.intel.disposable(domain);
-        let captured = fields::told(route, |field| attempt.fields.text(field), &self.keys, &disposable);
+    /// What the head says, and the route that judges the attempt.
+    fn head(&mut self, attempt: &LabelledAttempt<'_>) -> Result<Option<(Arc<Route>, Head)>, String> {
+        let Some((place, route)) = self.route_of(&attempt.event) else { return Ok(None) };
+        let route = route.clone();
+        let header = self.header(attempt, place)?;
         let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
-        self.count += 1;
-        let (id, site) = (id(attempt.at.0, self.count), self.site.clone());
-        let visitor = gather::Visitor { id, at: attempt.at, ip: attempt.ip, bytes: 0, site };
-        let device = self.brought(attempt);
         // The file tells what the client sent; that a page was shown over TLS, the headers tell themselves.
         let way = Way { secure: false, own_tls: false, direct: true };
-        let received = Received { header, raw, way, device };
-        let gathered = gather::evidence(&self.store, &self.keys, &self.live, received, route, captured, visitor);
+        let head = Head::read(&self.live, Received { header: &header, raw, way, ip: attempt.ip, bytes: 0 });
+        self.headers = Parts::from(header).headers;
+        Ok(Some((route, head)))
+    }
+
+    /// What the fields say, and whose device it is.
+    fn told(&self, attempt: &LabelledAttempt<'_>, route: &Route) -> (Captured, Option<Told>) {
+        let disposable = |domain: &str| self.live.intel.disposable(domain);
+        let captured = fields::told(route, |field| attempt.fields.text(field), &self.keys, &disposable);
+        let device = self.live.settings.device_cookie.as_ref().and(attempt.device.as_deref());
+        let told = |name| {
+            let id = self.keys.device_told(name);
+            Told { id, known_as: self.keys.device(&id) }
+        };
+        (captured, device.map(told))
+    }
+
+    /// Counts the attempt.
+    fn evidence(&mut self, attempt: &LabelledAttempt<'_>, prepared: Prepared) -> Box<Evidence> {
+        let Prepared { route, head, captured, device } = prepared;
+        self.count += 1;
+        let (id, site) = (id(attempt.at.0, self.count), self.site.clone());
+        let device = device.map_or(Brought::NOTHING, |told| self.brought(told, attempt.at));
+        let visitor = gather::Visitor { id, at: attempt.at, ip: attempt.ip, device, site };
+        let gathered = gather::evidence(&self.store, &self.keys, &self.live, head, &route, captured, visitor);
         let mut evidence = at_once(pin!(gathered));
         evidence.clearance = Clearance::NONE;
         self.paces.note_attempt(&mut evidence.attempt);
@@ -327,17 +367,13 @@ impl Replay {
     }
 
     /// The device cookie that the gate would have given to this device: proven once somebody logged in with it.
-    fn brought(&self, attempt: &LabelledAttempt<'_>) -> Brought {
-        let Some(device) = self.live.settings.device_cookie.as_ref().and(attempt.device.as_deref()) else {
-            return Brought::NOTHING;
-        };
-        let id = self.keys.device_told(device);
-        let known_as = self.keys.device(&id);
-        let holder = match at_once(pin!(self.store.look_up(Entity::Holder(known_as), attempt.at))) {
+    fn brought(&self, told: Told, at: Timestamp) -> Brought {
+        let Told { id, known_as } = told;
+        let holder = match at_once(pin!(self.store.look_up(Entity::Holder(known_as), at))) {
             Ok(Some(Known::Holder(holder))) => Some(holder),
             _ => None,
         };
-        let issued = holder.as_ref().map_or(attempt.at, |holder| holder.first);
+        let issued = holder.as_ref().map_or(at, |holder| holder.first);
         let proven = holder.is_some_and(|holder| holder.logged_in);
         Brought::told(Token { id, issued, renewed: issued, generation: 0, proven }, known_as)
     }
