@@ -14,7 +14,7 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
 
 /// Bytes of one line at most: headers of 32 KiB and fields of a form, escaped.
@@ -257,9 +257,9 @@ impl<R: BufRead> Attempts<R> {
         self.line
     }
 
-    /// The line that was read last.
-    pub fn text(&self) -> &[u8] {
-        self.buffer.trim_ascii()
+    /// Hands out the line that was read last, for room for the next ones.
+    pub fn exchange(&mut self, room: &mut Vec<u8>) {
+        std::mem::swap(&mut self.buffer, room);
     }
 
     /// The next attempt, none at the end. It borrows from the line, which the next call reads over.
@@ -285,7 +285,7 @@ impl<R: BufRead> Attempts<R> {
             #[serde(rename = "t", deserialize_with = "read_time")]
             at: Timestamp,
         }
-        let when: Result<When, _> = serde_json::from_slice(self.text());
+        let when: Result<When, _> = serde_json::from_slice(self.buffer.trim_ascii());
         when.map(|when| when.at).map_err(|error| AttemptFileError {
             file: self.file.clone(),
             line: self.line,
@@ -295,23 +295,41 @@ impl<R: BufRead> Attempts<R> {
 
     /// The attempt of a line of this file, of which somebody else has kept the text. To be asked for line after line.
     pub fn attempt_of<'l>(&mut self, line: u64, text: &'l [u8]) -> Result<LabelledAttempt<'l>, AttemptFileError> {
-        let read = read_attempt(text, &mut self.last);
+        let read = read_attempt(text.trim_ascii(), &mut self.last);
         read.map_err(|problem| AttemptFileError { file: self.file.clone(), line, problem })
+    }
+
+    /// Reads on to behind the end of the line; false if the file ends before one.
+    fn read_to_end_of_line(&mut self) -> Result<bool, LineProblem> {
+        loop {
+            let read = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.map_err(LineProblem::Io)?,
+            };
+            let end = memchr::memchr(b'\n', read);
+            let part = &read[..end.unwrap_or(read.len())];
+            if self.buffer.len() + part.len() > LONGEST_LINE {
+                return Err(LineProblem::TooLong);
+            }
+            self.buffer.extend_from_slice(part);
+            let (is_over, used) = (read.is_empty(), part.len() + usize::from(end.is_some()));
+            self.input.consume(used);
+            if end.is_some() || is_over {
+                return Ok(!is_over);
+            }
+        }
     }
 
     fn read_line(&mut self) -> Result<bool, LineProblem> {
         loop {
             self.line += 1;
             self.buffer.clear();
-            let mut bounded = (&mut self.input).take(LONGEST_LINE as u64 + 1);
-            if bounded.read_until(b'\n', &mut self.buffer).map_err(LineProblem::Io)? == 0 {
-                return Ok(false);
-            }
-            if self.buffer.len() > LONGEST_LINE {
-                return Err(LineProblem::TooLong);
-            }
+            let ends = self.read_to_end_of_line()?;
             if !self.buffer.trim_ascii().is_empty() {
                 return Ok(true);
+            }
+            if !ends {
+                return Ok(false);
             }
         }
     }

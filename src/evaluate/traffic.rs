@@ -8,7 +8,6 @@ use crate::attempt_file::{AttemptFileError, Attempts, LONGEST_LINE, LabelledAtte
 use crate::engine::time::Timestamp;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Stands for standard input.
@@ -30,20 +29,20 @@ const TOGETHER: usize = 16;
 /// See the module.
 pub struct Traffic {
     files: Vec<Next>,
+    /// The file, of several, whose line was read last: the next one is looked at when it is needed, so that what is wrong
+    /// with it is told after this one.
+    read: Option<usize>,
 }
 
-/// Lines that were read together.
+/// Room for the lines that are read together.
 #[derive(Default)]
-pub struct Lines {
-    text: Vec<u8>,
-    places: Vec<Place>,
-}
+pub struct Lines([Line; TOGETHER]);
 
-/// One of them.
-struct Place {
+#[derive(Default)]
+struct Line {
     file: usize,
-    line: u64,
-    text: Range<usize>,
+    number: u64,
+    text: Vec<u8>,
 }
 
 struct Next {
@@ -85,25 +84,26 @@ impl Traffic {
         if files.len() > 1 {
             files.iter_mut().try_for_each(Next::look_ahead)?;
         }
-        Ok(Traffic { files })
+        Ok(Traffic { files, read: None })
     }
 
     /// The earliest attempts that were not read yet. They borrow from the lines, over which the next call reads.
     pub fn read<'l>(&mut self, lines: &'l mut Lines) -> Together<'l> {
-        lines.text.clear();
-        lines.places.clear();
-        let mut wrong = None;
-        while lines.places.len() < TOGETHER && wrong.is_none() {
-            match self.read_line(lines) {
-                Ok(true) => {}
+        let (mut count, mut wrong) = (0, None);
+        for line in &mut lines.0 {
+            match self.read_line(line) {
+                Ok(true) => count += 1,
                 Ok(false) => break,
-                Err(error) => wrong = Some(error),
+                Err(error) => {
+                    wrong = Some(error);
+                    break;
+                }
             }
         }
-        let mut arrivals = Vec::with_capacity(TOGETHER);
-        for Place { file, line, text } in &lines.places {
-            match self.files[*file].attempts.attempt_of(*line, &lines.text[text.clone()]) {
-                Ok(attempt) => arrivals.push(Arrival { attempt, file: *file, line: *line }),
+        let mut arrivals = Vec::with_capacity(count);
+        for Line { file, number, text } in &lines.0[..count] {
+            match self.files[*file].attempts.attempt_of(*number, text) {
+                Ok(attempt) => arrivals.push(Arrival { attempt, file: *file, line: *number }),
                 Err(error) => return Together { arrivals, wrong: Some(error.into()) },
             }
         }
@@ -111,8 +111,9 @@ impl Traffic {
     }
 
     /// Reads the line of the earliest attempt; false at the end.
-    fn read_line(&mut self, lines: &mut Lines) -> Result<bool, TrafficError> {
-        let file = match &mut self.files[..] {
+    fn read_line(&mut self, line: &mut Line) -> Result<bool, TrafficError> {
+        let Traffic { files, read } = self;
+        let file = match &mut files[..] {
             [alone] => {
                 if !alone.attempts.advance()? {
                     return Ok(false);
@@ -120,18 +121,18 @@ impl Traffic {
                 0
             }
             several => {
+                if let Some(last) = read.take() {
+                    several[last].look_ahead()?;
+                }
                 let waiting = several.iter().enumerate().filter_map(|(file, next)| Some((next.next?, file)));
                 let Some((_, file)) = waiting.min() else { return Ok(false) };
+                *read = Some(file);
                 file
             }
         };
-        let attempts = &self.files[file].attempts;
-        let start = lines.text.len();
-        lines.text.extend_from_slice(attempts.text());
-        lines.places.push(Place { file, line: attempts.line(), text: start..lines.text.len() });
-        if self.files.len() > 1 {
-            self.files[file].look_ahead()?;
-        }
+        let attempts = &mut files[file].attempts;
+        attempts.exchange(&mut line.text);
+        (line.file, line.number) = (file, attempts.line());
         Ok(true)
     }
 
