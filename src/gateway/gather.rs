@@ -57,8 +57,16 @@ pub struct Received<'r> {
     pub bytes: usize,
 }
 
-/// What a head says, whatever is known of anybody.
+/// A request's head and the address that it came from, as far as nothing that was counted is needed.
 pub struct Head {
+    said: Said,
+    /// What is known of the address, and who could not say.
+    address: (Intel, Vec<&'static str>),
+}
+
+/// What a head says by itself.
+#[derive(Clone)]
+pub struct Said {
     fingerprint: u64,
     agent: Arc<Agent>,
     facts: HeaderFacts,
@@ -68,14 +76,29 @@ pub struct Head {
 
 impl Head {
     pub fn read(live: &Live, received: Received<'_>) -> Head {
+        Head::of(live, Said::read(live, received), received.ip)
+    }
+
+    pub fn of(live: &Live, said: Said, ip: IpAddr) -> Head {
+        Head { said, address: live.intel.address(ip) }
+    }
+}
+
+impl Said {
+    pub fn read(live: &Live, received: Received<'_>) -> Said {
         let Received { header, raw, way, ip, bytes } = received;
-        Head {
+        Said {
             fingerprint: headers::fingerprint(header.version, &header.headers, raw),
             agent: agent(live, header),
             facts: headers::facts(&header.headers),
             appearance: appearance(&header.method, header.version, &header.headers, raw, way, ip),
             request: request_facts(header, &host_of(header), bytes),
         }
+    }
+
+    /// Whether it says of addresses, which are compared with the one that it came from.
+    pub fn tells_addresses(&self) -> bool {
+        self.appearance.forwarding.addresses > 0
     }
 }
 
@@ -142,14 +165,15 @@ fn found(
     visitor: Visitor,
 ) -> Uncounted {
     let brought = visitor.device;
+    let Head { said, address } = head;
     let Captured { identity, form, missing, ambiguities, raw } = captured;
     let cookie = brought.presented(keys);
     let device = Device {
         id: cookie.map(|cookie| cookie.id),
         proven: brought.token.is_some_and(|token| token.proven),
         issued: brought.token.map(|token| token.issued),
-        fingerprint: head.fingerprint,
-        agent: head.agent,
+        fingerprint: said.fingerprint,
+        agent: said.agent,
         collected: Collected::Off,
         // Known where attempts are remembered.
         pace: None,
@@ -166,7 +190,8 @@ fn found(
         fingerprint: device.fingerprint,
         card_bin: raw.card_bin(),
     };
-    let (mut intel, mut degraded) = live.intel.look_up(&subject, store.lists());
+    let (mut intel, mut degraded) = address;
+    intel.lists = live.intel.lists_of(&subject, &intel, store.lists());
     intel.leaked = raw.passwords().find_map(|digest| live.intel.passwords.find(digest)).map_or(Known::No, Known::Yes);
     drop(raw);
     if identity.email.as_ref().is_some_and(|email| email.unanswered) {
@@ -175,7 +200,7 @@ fn found(
     if !store.knows_lists() {
         degraded.push("lists");
     }
-    let identity = match live.upstreams.realm(&head.request.host) {
+    let identity = match live.upstreams.realm(&said.request.host) {
         Some(realm) => fields::in_realm(realm, identity, keys),
         None => identity,
     };
@@ -217,8 +242,8 @@ fn found(
         at: visitor.at,
         event: route.event.clone(),
         route: route.name.clone(),
-        request: head.request,
-        client: Client { ip: visitor.ip, network, headers: head.facts, appearance: head.appearance },
+        request: said.request,
+        client: Client { ip: visitor.ip, network, headers: said.facts, appearance: said.appearance },
         device,
         identity,
         form,

@@ -141,7 +141,25 @@ impl Intel {
     /// `added` to them. The second part names the sources that should have answered and could not, for the record's
     /// `degraded`.
     pub fn look_up(&self, subject: &Subject<'_>, added: &Book) -> (Evidence, Vec<&'static str>) {
-        let ip = subject.ip.to_canonical();
+        let (mut evidence, degraded) = self.address(subject.ip);
+        evidence.lists = self.lists_of(subject, &evidence, added);
+        (evidence, degraded)
+    }
+
+    /// The lists that match a subject, of whose address that is known.
+    pub fn lists_of(
+        &self,
+        subject: &Subject<'_>,
+        known: &Evidence,
+        added: &Book,
+    ) -> Vec<crate::engine::evidence::ListHit> {
+        let subject = Subject { ip: subject.ip.to_canonical(), ..*subject };
+        self.lists.find(&subject, known.asn, known.country, added)
+    }
+
+    /// The same without the lists.
+    pub fn address(&self, ip: IpAddr) -> (Evidence, Vec<&'static str>) {
+        let ip = ip.to_canonical();
         let mut degraded = Vec::new();
         let city = answer(&self.city, ip, "city", &mut degraded);
         let country = match city.as_ref().and_then(|row| row.country) {
@@ -158,15 +176,8 @@ impl Intel {
             }
         };
         let place = city.as_ref().and_then(|row| row.place).or_else(|| embedded::place(country?));
-        let mut evidence = Evidence {
-            country,
-            place,
-            location: city.and_then(|row| row.location),
-            asn,
-            org,
-            lists: self.lists.find(&Subject { ip, ..*subject }, asn, country, added),
-            ..Evidence::default()
-        };
+        let mut evidence =
+            Evidence { country, place, location: city.and_then(|row| row.location), asn, org, ..Evidence::default() };
         self.add_kind(ip, &mut evidence, &mut degraded);
         (evidence, degraded)
     }

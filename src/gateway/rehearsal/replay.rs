@@ -26,7 +26,7 @@ use crate::gateway::appearance::Way;
 use crate::gateway::bans::{self, Ledger};
 use crate::gateway::device::{Brought, Token};
 use crate::gateway::fields::{self, Captured};
-use crate::gateway::gather::{self, Head, Received};
+use crate::gateway::gather::{self, Head, Received, Said};
 use crate::gateway::identity::{IdentityKey, Keys, PasswordKey};
 use crate::gateway::live::Live;
 use crate::gateway::pace::Paces;
@@ -36,12 +36,12 @@ use crate::gateway::{answer, server};
 use crate::secrets::{Secrets, SystemRandomness};
 use crate::store::memory::{Limits, Memory};
 use crate::store::{Entity, Known, Settlement, Stats, Store, Taught, Withdrawal};
-use bytes::BytesMut;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri, Version};
+use lru::LruCache;
 use pingora::http::RequestHeader;
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -50,8 +50,8 @@ use std::task::{Context, Poll, Waker};
 /// it is shown.
 const KEY: [u8; 32] = *b"attempts that are judged offline";
 
-/// Names of headers that are remembered.
-const MOST_NAMES: usize = 512;
+/// Heads that are remembered: some megabytes.
+const MOST_HEADS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// A configuration with a memory, made ready to be played to.
 pub struct Replay {
@@ -69,8 +69,10 @@ pub struct Replay {
     raw: Vec<u8>,
     /// What the request line of each route's attempts says, by its place in the settings.
     lines: Vec<(Method, Uri)>,
-    /// Names of headers as they are written in the file, most of which are in every attempt.
-    names: HashMap<Box<str>, HeaderName, ahash::RandomState>,
+    /// What heads said that came lately.
+    said: LruCache<Box<[u8]>, Said, ahash::RandomState>,
+    /// The last attempt's head, as it is looked for there.
+    key: Vec<u8>,
     /// The last attempt's, for the room that it has.
     headers: HeaderMap,
 }
@@ -136,7 +138,8 @@ impl Replay {
             count: 0,
             raw: Vec::new(),
             lines,
-            names: HashMap::default(),
+            said: LruCache::with_hasher(MOST_HEADS, ahash::RandomState::default()),
+            key: Vec::new(),
             headers: HeaderMap::new(),
         })
     }
@@ -330,13 +333,37 @@ impl Replay {
     fn head(&mut self, attempt: &LabelledAttempt<'_>) -> Result<Option<(Arc<Route>, Head)>, String> {
         let Some((place, route)) = self.route_of(&attempt.event) else { return Ok(None) };
         let route = route.clone();
-        let header = self.header(attempt, place)?;
+        let said = self.said(attempt, place)?;
+        Ok(Some((route, Head::of(&self.live, said, attempt.ip))))
+    }
+
+    /// Most attempts come from a browser of which others came before, with the very same headers but for the length of the
+    /// body, which says nothing here: those are read once.
+    fn said(&mut self, attempt: &LabelledAttempt<'_>, route: usize) -> Result<Said, String> {
+        self.key.clear();
+        self.key.extend_from_slice(&route.to_be_bytes());
+        self.key.push(attempt.http as u8);
+        for (name, value) in &attempt.headers {
+            let is_length =
+                name.eq_ignore_ascii_case("content-length") && value.bytes().all(|byte| byte.is_ascii_digit());
+            for text in [&**name, if is_length { "" } else { value }] {
+                self.key.extend_from_slice(&(text.len() as u32).to_be_bytes());
+                self.key.extend_from_slice(text.as_bytes());
+            }
+        }
+        if let Some(said) = self.said.get(&self.key[..]) {
+            return Ok(said.clone());
+        }
+        let header = self.header(attempt, route)?;
         let raw = (attempt.http != HttpVersion::Http2).then_some(&self.raw[..]);
         // The file tells what the client sent; that a page was shown over TLS, the headers tell themselves.
         let way = Way { secure: false, own_tls: false, direct: true };
-        let head = Head::read(&self.live, Received { header: &header, raw, way, ip: attempt.ip, bytes: 0 });
+        let said = Said::read(&self.live, Received { header: &header, raw, way, ip: attempt.ip, bytes: 0 });
         self.headers = Parts::from(header).headers;
-        Ok(Some((route, head)))
+        if !said.tells_addresses() {
+            self.said.put(self.key[..].into(), said.clone());
+        }
+        Ok(said)
     }
 
     /// What the fields say, and whose device it is.
@@ -396,28 +423,14 @@ impl Replay {
         // The request line is not looked at: names, their order and their case are.
         self.raw.extend_from_slice(b"\n");
         request.headers_mut().reserve(attempt.headers.len());
-        // One allocation for all values.
-        let mut values = BytesMut::with_capacity(attempt.headers.iter().map(|(_, value)| value.len()).sum());
-        attempt.headers.iter().for_each(|(_, value)| values.extend_from_slice(value.as_bytes()));
-        let mut values = values.freeze();
         for (name, value) in &attempt.headers {
-            let value = values.split_to(value.len());
             let wrong = |what: &str| format!("{what} `{}` cannot be sent", super::shown(name.as_bytes()));
             // The pseudo-headers of HTTP/2 are no headers.
             if name.starts_with(':') {
                 continue;
             }
-            let header = match self.names.get(&**name) {
-                Some(known) => known.clone(),
-                None => {
-                    let new = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header called"))?;
-                    if self.names.len() < MOST_NAMES {
-                        self.names.insert((&**name).into(), new.clone());
-                    }
-                    new
-                }
-            };
-            let value = HeaderValue::from_maybe_shared(value).map_err(|_| wrong("the value of the header"))?;
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header called"))?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong("the value of the header"))?;
             request.headers_mut().append(header, value);
             self.raw.extend_from_slice(name.as_bytes());
             self.raw.extend_from_slice(b":\n");
