@@ -168,12 +168,12 @@ impl Replay {
     /// event. An error says what of an attempt no client can send.
     pub fn prepare(&mut self, attempts: &[&LabelledAttempt<'_>]) -> Vec<Result<Option<Prepared>, String>> {
         let heads: Vec<_> = attempts.iter().map(|attempt| self.head(attempt)).collect();
-        let captured = |(attempt, head): (&&LabelledAttempt<'_>, Result<Option<(Arc<Route>, Head)>, String>)| {
+        let told = attempts.iter().zip(heads).map(|(attempt, head)| {
             let Some((route, head)) = head? else { return Ok(None) };
             let (captured, device) = self.told(attempt, &route);
             Ok(Some(Prepared { route, head, captured, device }))
-        };
-        attempts.iter().zip(heads).map(captured).collect()
+        });
+        told.collect()
     }
 
     /// Takes one attempt through the gate, after those that were prepared before it. `solves`: whether this visitor solves a
