@@ -65,7 +65,7 @@ pub struct Head {
 }
 
 /// What a head says by itself.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Said {
     fingerprint: u64,
     agent: Arc<Agent>,

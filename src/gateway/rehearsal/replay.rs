@@ -467,3 +467,47 @@ fn id(at: u64, count: u64) -> AttemptId {
     rest[2..].copy_from_slice(&count.to_be_bytes());
     AttemptId(uuid::Builder::from_unix_timestamp_millis(at, &rest).into_uuid().as_u128())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn replay() -> Replay {
+        let built_in = include_str!("../../evaluate/built_in.yaml");
+        let (settings, absent) = crate::config::parse_elsewhere("built-in", built_in, Path::new("")).unwrap();
+        Replay::open(settings, absent).map_err(|_| "the built-in configuration is whole").unwrap()
+    }
+
+    fn attempt(ip: &str, http: &str, headers: &str) -> LabelledAttempt<'static> {
+        let line = format!(
+            r#"{{"t":1,"event":"login","ip":"{ip}","http":"{http}","headers":[{headers}],"outcome":"failed","label":"x"}}"#
+        );
+        crate::attempt_file::Attempts::new("a", line.as_bytes()).next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_head_that_is_remembered_says_what_it_would_say() {
+        let chrome = r#"["content-length","LENGTH"],["user-agent","Mozilla/5.0"],["accept-language","de"]"#;
+        let length = |length: &str| chrome.replace("LENGTH", length);
+        let attempts = [
+            attempt("192.0.2.1", "2", &length("49")),
+            attempt("192.0.2.2", "2", &length("50")),
+            attempt("192.0.2.1", "2", &length("as long as it gets")),
+            attempt("192.0.2.1", "1.1", &length("49")),
+            attempt("192.0.2.1", "1.1", &length("49").replace("user-agent", "User-Agent")),
+            attempt("192.0.2.1", "2", &length("49").replace("\"de\"", "\"en\"")),
+            attempt("192.0.2.1", "2", r#"["user-agent","Mozilla/5.0"],["accept-language","de"]"#),
+            attempt("192.0.2.1", "1.1", r#"["x-forwarded-for","192.0.2.1"]"#),
+            attempt("192.0.2.2", "1.1", r#"["x-forwarded-for","192.0.2.1"]"#),
+        ];
+        let mut used = replay();
+        for _ in 0..2 {
+            for attempt in &attempts {
+                let [used, fresh] = [&mut used, &mut replay()].map(|replay| format!("{:?}", replay.said(attempt, 0)));
+                assert_eq!(used, fresh, "{:?}", attempt.headers);
+            }
+        }
+        assert_eq!(used.said.len(), 6, "one for two lengths, and none that tells addresses");
+    }
+}
