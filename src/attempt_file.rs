@@ -308,12 +308,15 @@ impl<R: BufRead> Attempts<R> {
             };
             let end = memchr::memchr(b'\n', read);
             let part = &read[..end.unwrap_or(read.len())];
-            if self.buffer.len() + part.len() > LONGEST_LINE {
-                return Err(LineProblem::TooLong);
+            let is_too_long = self.buffer.len() + part.len() > LONGEST_LINE;
+            if !is_too_long {
+                self.buffer.extend_from_slice(part);
             }
-            self.buffer.extend_from_slice(part);
             let (is_over, used) = (read.is_empty(), part.len() + usize::from(end.is_some()));
             self.input.consume(used);
+            if is_too_long {
+                return Err(LineProblem::TooLong);
+            }
             if end.is_some() || is_over {
                 return Ok(!is_over);
             }
@@ -575,6 +578,9 @@ mod tests {
     fn lines_and_headers_are_bounded() {
         let long = LINE.replace("secret", &"x".repeat(LONGEST_LINE));
         assert!(complaint(&long).ends_with("is longer than 256 KiB, the most that is read"));
+        let longest = LINE.replace("secret", &"x".repeat(LONGEST_LINE - LINE.len() + "secret".len()));
+        assert_eq!((longest.len(), read(&format!("{longest}\n{LINE}")).unwrap().len()), (LONGEST_LINE, 2));
+        assert!(complaint(&format!("{longest} \n")).ends_with("the most that is read"));
         let many = vec![r#"["a","b"]"#; MOST_HEADERS + 1].join(",");
         let many = LINE.replace(r#"["accept","*/*"]"#, &many);
         assert!(complaint(&many).contains("has 258 headers; 256 are the most"));

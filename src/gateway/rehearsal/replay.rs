@@ -50,6 +50,8 @@ use std::task::{Context, Poll, Waker};
 /// it is shown.
 const KEY: [u8; 32] = *b"attempts that are judged offline";
 
+/// Heads of more bytes than this are not remembered, so that all of them are 16 MiB at the most. Browsers' have some 800.
+const LONGEST_HEAD: usize = 4096;
 /// Heads that are remembered: some megabytes.
 const MOST_HEADS: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
@@ -360,7 +362,7 @@ impl Replay {
         let way = Way { secure: false, own_tls: false, direct: true };
         let said = Said::read(&self.live, Received { header: &header, raw, way, ip: attempt.ip, bytes: 0 });
         self.headers = Parts::from(header).headers;
-        if !said.tells_addresses() {
+        if !said.tells_addresses() && self.key.len() <= LONGEST_HEAD {
             self.said.put(self.key[..].into(), said.clone());
         }
         Ok(said)
@@ -455,8 +457,9 @@ fn request_line(route: &Route) -> (Method, Uri) {
 fn at_once<T>(mut question: Pin<&mut impl Future<Output = T>>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     loop {
-        if let Poll::Ready(answer) = question.as_mut().poll(&mut context) {
-            return answer;
+        match question.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => debug_assert!(false, "a memory of this process answers at once"),
         }
     }
 }
@@ -509,5 +512,8 @@ mod tests {
             }
         }
         assert_eq!(used.said.len(), 6, "one for two lengths, and none that tells addresses");
+        let long = format!(r#"["user-agent","{}"]"#, "a".repeat(LONGEST_HEAD));
+        used.said(&attempt("192.0.2.1", "2", &long), 0).unwrap();
+        assert_eq!(used.said.len(), 6, "none that is long");
     }
 }
