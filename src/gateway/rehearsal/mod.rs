@@ -6,6 +6,7 @@
 //! by hand, secrets and databases may be missing, and nothing is sent, counted or written. What a missing file would have
 //! told is not guessed: what depends on it is blind.
 
+mod absent;
 pub mod curl;
 pub mod explanation;
 pub mod har;
@@ -17,6 +18,7 @@ pub mod source;
 pub mod wire;
 mod words;
 
+use self::absent::{blind_where_absent, unavailable, without_service};
 use super::answer::{self, is_judged_again};
 use super::appearance::Way;
 use super::form::{Values, Wanted};
@@ -33,7 +35,7 @@ use crate::config::Absent;
 use crate::config::settings::{self, FieldSource, Route, Settings};
 use crate::engine::attempt::{Ambiguity, Field};
 use crate::engine::decision::Action;
-use crate::engine::evidence::{Evidence, Known, Moment};
+use crate::engine::evidence::{Evidence, Moment};
 use crate::engine::record::Enforcement;
 use crate::engine::time::Timestamp;
 use crate::intel::Subject;
@@ -398,47 +400,6 @@ impl Unavailable {
     }
 }
 
-/// What a missing file would have told is not known, and not taken for "no".
-fn blind_where_absent(evidence: &mut Evidence, absent: &[Unavailable]) {
-    fn blind<T>(known: &mut Known<T>) {
-        if matches!(known, Known::No) {
-            *known = Known::Unknown;
-        }
-    }
-    let intel = &mut evidence.intel;
-    for absent in absent {
-        match absent.key.as_str() {
-            "intel.country" => evidence.degraded.push("country"),
-            "intel.city" => evidence.degraded.push("city"),
-            "intel.asn" => evidence.degraded.push("asn"),
-            "intel.anonymous" => {
-                evidence.degraded.push("anonymous");
-                blind(&mut intel.datacenter);
-                blind(&mut intel.vpn);
-                blind(&mut intel.proxy);
-                blind(&mut intel.tor_exit);
-            }
-            "intel.datacenter" => blind(&mut intel.datacenter),
-            "intel.vpn" => blind(&mut intel.vpn),
-            "intel.proxy" => blind(&mut intel.proxy),
-            "intel.tor_exit" => blind(&mut intel.tor_exit),
-            "intel.passwords.file" | RANGE => blind(&mut intel.leaked),
-            _ => {}
-        }
-    }
-}
-
-/// The key of the service for leaked passwords.
-const RANGE: &str = "intel.passwords.range";
-
-/// Takes the service for leaked passwords out of the settings: what is rehearsed asks nobody.
-fn without_service(settings: &mut Settings, absent: &mut Vec<Unavailable>) {
-    if let Some(service) = settings.intel.range.take() {
-        let reason = "nobody is asked on paper".to_owned();
-        absent.push(unavailable(Absent { key: RANGE.to_owned(), file: service.host.into(), reason }));
-    }
-}
-
 /// A path as people write it: `conf/../demo-run` is `demo-run`.
 fn without_detours(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
@@ -460,28 +421,6 @@ fn own_secrets(path: &Path) -> Result<Secrets, String> {
         Ok(None) => Err("there is no such file".to_owned()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-fn unavailable(absent: Absent) -> Unavailable {
-    let Absent { key, file, reason } = absent;
-    let effect = match key.as_str() {
-        "intel.country" | "intel.city" => "the country may be another, and the place is not known".to_owned(),
-        "intel.asn" => "the network's number and operator are not known".to_owned(),
-        "intel.anonymous" => {
-            "datacenter_ip, vpn_ip, proxy_ip and tor_exit are blind where the embedded data say nothing".to_owned()
-        }
-        "intel.datacenter" => "datacenter_ip is blind where the embedded data say nothing".to_owned(),
-        "intel.proxy" => "proxy_ip is blind".to_owned(),
-        "intel.vpn" => "vpn_ip is blind where the embedded data say nothing".to_owned(),
-        "intel.tor_exit" => "tor_exit is blind where the embedded data say nothing".to_owned(),
-        "intel.passwords.file" => "leaked_password is blind where the embedded list says nothing".to_owned(),
-        RANGE => "leaked_password is blind where no list on this machine says anything".to_owned(),
-        "intel.disposable" => "only the embedded list of throw-away domains is asked".to_owned(),
-        key if key.starts_with("lists.") => "the list has no entries here, and does not match".to_owned(),
-        key if key.starts_with("listen") => "nothing: explain does not listen".to_owned(),
-        _ => "the built-in answer is shown in its place".to_owned(),
-    };
-    Unavailable { key, file, reason, effect }
 }
 
 fn recognition(found: Option<(&Arc<Route>, &[Ambiguity])>, fits: &[RouteFit<'_>]) -> Recognition {

@@ -7,8 +7,9 @@
 //! is always carried out: what it would do is the question, and a gate that only watched would let attackers teach the
 //! memory what they never could. Nothing is sent, and no clock is read: time is the file's.
 
+use super::RehearsalError;
+use super::absent::{blind_where_absent, unavailable, without_service};
 use super::explanation::Unavailable;
-use super::{RehearsalError, blind_where_absent, unavailable, without_service};
 use crate::admin::metrics::Metrics;
 use crate::attempt_file::{HttpVersion, LabelledAttempt};
 use crate::challenge;
