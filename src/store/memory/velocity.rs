@@ -104,3 +104,33 @@ impl Few {
         Answers { attempts: self.attempts.into(), failed: self.failed.into(), succeeded: self.succeeded.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looked at without a copy, what is known is what a copy brought to that instant would say.
+    #[test]
+    fn looking_says_what_an_attempt_would_find_and_changes_nothing() {
+        let account =
+            |number: u32| Pseudonym(u128::from(number.wrapping_mul(0x9e37_79b9)).rotate_right(32).to_be_bytes());
+        let start = 1_795_338_000;
+        for members in [0, 1, 40, 300] {
+            let mut entry = VelocityEntry::new();
+            for number in 0..members {
+                let at = Timestamp::from_secs(start + u64::from(number) * 20);
+                entry.arrive(at, Change { attempts: 1, ..Change::default() }, Some(&account(number)));
+                entry.answer(at, &account(number), number % 3 == 0);
+            }
+            let before = entry.read();
+            // Within the hour, after one and two of them, much later, and by a clock that was set back a little and far.
+            for secs in [start + 6_000, start + 9_000, start + 13_000, start + 900_000, start - 30, start - 90_000] {
+                let at = Timestamp::from_secs(secs);
+                let mut copy = entry.clone();
+                copy.arrive(at, Change::default(), None);
+                assert_eq!(entry.read_at(at), copy.read(), "{members} members, at {secs}");
+            }
+            assert_eq!(entry.read(), before);
+        }
+    }
+}
