@@ -70,7 +70,7 @@ target/release/tollgate: $(shell find src conf/data -type f 2>/dev/null) Cargo.t
 	@tests/setup build
 	cargo build --release --locked
 
-profiled:        ## target/release/tollgate by a profile of its own work, as the package has it: two builds, a sixth faster
+profiled:        ## target/release/tollgate by a profile of its own work, as the package has it: two builds
 	@tests/setup build redis profile
 	benches/profile/build
 

@@ -6,6 +6,10 @@
 //! a measurement over half-read data looks like any other measurement. Texts are [`Cow`]s: who makes attempts by the million
 //! borrows the headers that they share, and who reads them borrows from the line whatever stands there without an escape.
 
+mod wrong;
+
+pub use self::wrong::{AttemptFileError, LineProblem};
+
 use crate::engine::attempt::Field;
 use crate::engine::event::Event;
 use crate::engine::outcome::Outcome;
@@ -21,6 +25,8 @@ use std::net::IpAddr;
 pub const LONGEST_LINE: usize = 256 * 1024;
 /// Headers of one attempt at most.
 pub const MOST_HEADERS: usize = 256;
+/// Bytes of an actor's or a persona's name at most: names are kept, some thousands of them.
+pub const LONGEST_NAME: usize = 256;
 /// What an attempt of a person who means no harm is labelled.
 pub const INNOCENT: &str = "innocent";
 
@@ -39,6 +45,7 @@ pub struct LabelledAttempt<'t> {
     pub at: Timestamp,
     #[serde(serialize_with = "write_event", deserialize_with = "read_event")]
     pub event: Event,
+    #[serde(deserialize_with = "read_ip")]
     pub ip: IpAddr,
     /// Name and value of each header, in the order and case in which the client sent them, without cookies.
     #[serde(borrow, deserialize_with = "read_headers")]
@@ -57,10 +64,10 @@ pub struct LabelledAttempt<'t> {
     #[serde(borrow, deserialize_with = "read_label")]
     pub label: Cow<'t, str>,
     /// Who really did it: the same for all attempts of one person, or of one campaign.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "read_name")]
     pub actor: Option<Cow<'t, str>>,
     /// What kind of person, or of attacker.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "read_text")]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "read_name")]
     pub persona: Option<Cow<'t, str>>,
 }
 
@@ -212,31 +219,6 @@ impl fmt::Debug for LabelledAttempt<'_> {
     }
 }
 
-/// What is wrong with a file, and where.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}:{line}: {problem}")]
-pub struct AttemptFileError {
-    pub file: String,
-    /// From 1.
-    pub line: u64,
-    pub problem: LineProblem,
-}
-
-/// What is wrong with a line.
-#[derive(Debug, thiserror::Error)]
-pub enum LineProblem {
-    #[error("cannot be read: {0}")]
-    Io(io::Error),
-    #[error("is longer than {} KiB, the most that is read", LONGEST_LINE / 1024)]
-    TooLong,
-    #[error("{0}")]
-    Json(serde_json::Error),
-    #[error("has {0} headers; {MOST_HEADERS} are the most")]
-    Headers(usize),
-    #[error("is of {1}, before the line above it, of {0}: attempts must be in time order (sort them by `t`)")]
-    Disordered(Timestamp, Timestamp),
-}
-
 /// Reads a file, an attempt at a time. Empty lines are passed over.
 pub struct Attempts<R> {
     input: R,
@@ -289,7 +271,7 @@ impl<R: BufRead> Attempts<R> {
         when.map(|when| when.at).map_err(|error| AttemptFileError {
             file: self.file.clone(),
             line: self.line,
-            problem: LineProblem::Json(error),
+            problem: LineProblem::json(self.buffer.trim_ascii(), error),
         })
     }
 
@@ -341,7 +323,7 @@ impl<R: BufRead> Attempts<R> {
 fn read_attempt<'l>(line: &'l [u8], last: &mut Timestamp) -> Result<LabelledAttempt<'l>, LineProblem> {
     // Looked at for UTF-8 once, and not text by text. Of a line that is none the reader of bytes says where.
     let read = std::str::from_utf8(line).map_or_else(|_| serde_json::from_slice(line), serde_json::from_str);
-    let attempt: LabelledAttempt<'_> = read.map_err(LineProblem::Json)?;
+    let attempt: LabelledAttempt<'_> = read.map_err(|error| LineProblem::json(line, error))?;
     if attempt.headers.len() > MOST_HEADERS {
         return Err(LineProblem::Headers(attempt.headers.len()));
     }
@@ -384,6 +366,16 @@ struct Borrowed<'t>(#[serde(borrow)] Cow<'t, str>);
 
 fn read_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     Ok(Option::<Borrowed<'de>>::deserialize(deserializer)?.map(|Borrowed(text)| text))
+}
+
+fn read_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    let name = read_text(deserializer)?;
+    match name.as_ref().map_or(0, |name| name.len()) {
+        length if length > LONGEST_NAME => Err(D::Error::custom(format!(
+            "the name of an `actor` or a `persona` has {length} bytes; {LONGEST_NAME} are the most"
+        ))),
+        _ => Ok(name),
+    }
 }
 
 fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Headers<'de>, D::Error> {
@@ -442,6 +434,11 @@ fn read_outcome<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Outcome, D
         let names = OUTCOMES.map(|(_, name)| name).join("`, `");
         D::Error::custom(format!("`outcome` is `{}`; known are `{names}`", shown(&name)))
     })
+}
+
+fn read_ip<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpAddr, D::Error> {
+    let Borrowed(text) = Borrowed::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("`ip` is `{}`: an IPv4 or IPv6 address is needed", shown(&text))))
 }
 
 fn read_label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
@@ -560,7 +557,7 @@ mod tests {
             ("\"login\"", "\"log-in\"", "a.jsonl:2: `event` is `log-in`; known are `login`"),
             ("\"failed\"", "\"fail\"", "a.jsonl:2: `outcome` is `fail`; known are `succeeded`"),
             ("\"bulk_stuffing\"", "\"\"", "a.jsonl:2: `label` is ``: write `innocent`"),
-            ("203.0.113.7", "203.0.113", "a.jsonl:2: invalid IP address"),
+            ("203.0.113.7", "203.0.113", "a.jsonl:2: `ip` is `203.0.113`: an IPv4 or IPv6 address"),
             ("1763773323.456", "1763773323456", "a.jsonl:2: `t` is 1763773323456: it counts seconds"),
             ("\"account\"", "\"acount\"", "a.jsonl:2: unknown field `acount`, expected one of `account`"),
             ("\"device\"", "\"devise\"", "a.jsonl:2: unknown field `devise`"),

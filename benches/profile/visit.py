@@ -1,7 +1,7 @@
 """A gate under load, so that a profile of its work is written when it stops: pages and logins over HTTP/1.1, TLS and HTTP/2,
 once on a store in memory and once on Redis.
 
-    visit.py RELEASE_FOLDER          SECONDS_EACH=4; wants wrk, h2load, openssl and redis-server
+    visit.py RELEASE_FOLDER          SECONDS_EACH=2; wants wrk, h2load, openssl and redis-server
 """
 
 import os
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "load"))
 from compare import CONNECTIONS, HERE, free_ports, metric  # noqa: E402
 from stores import STORES  # noqa: E402
 
-SECONDS = int(os.environ.get("SECONDS_EACH", "4"))
+SECONDS = int(os.environ.get("SECONDS_EACH", "2"))
 LISTEN = 'listen: [{ address: "127.0.0.1:${LOAD_PORT}" }]'
 LISTEN_TLS = """listen:
   - { address: "127.0.0.1:${LOAD_PORT}" }

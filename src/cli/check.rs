@@ -3,6 +3,7 @@
 //! For people the problems look like a compiler's; for CI the same as one JSON object. Warnings do not fail a check:
 //! they are things that an operator may want. Nothing is changed and nobody is called, unless `--probe` asks for it.
 
+use super::output;
 use super::progress::Progress;
 use crate::config::{self, Loaded, Problem, Report, Settings, Warning};
 use crate::gateway::clock::Clock;
@@ -42,8 +43,7 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
     drop(progress);
     let code = if read.is_ok() && found.problems.is_empty() { FINE } else { CONFIGURATION };
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-    // A reader that went away (`| head`) is no reason to fail.
-    let _ = match read {
+    let told = match read {
         read if asked.json => writeln!(out, "{:#}", as_json(&name, read.as_ref(), &found, asked)),
         Err(report) => write!(err, "{report}"),
         Ok(loaded) => {
@@ -67,7 +67,10 @@ pub fn check(file: &Path, asked: Asked) -> u8 {
             told
         }
     };
-    code
+    match output::code(told.and_then(|()| out.flush())) {
+        FINE => code,
+        failed => failed,
+    }
 }
 
 fn shown(loaded: &Loaded) -> String {

@@ -1,17 +1,14 @@
 //! `tollgate completions SHELL`: what a shell needs to finish words, generated from the table of commands, so that it
 //! cannot fall behind.
 
-use super::FINE;
+use super::output;
 use clap_complete::Shell;
-use std::io::Write;
 
 /// Writes the script for a shell to standard output.
 pub fn completions(shell: Shell) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut super::arguments(), "tollgate", &mut script);
-    // A reader that went away (`| head`) is no reason to fail.
-    let _ = std::io::stdout().lock().write_all(&script);
-    FINE
+    output::print_bytes(&script)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use super::check::CONFIGURATION;
 use super::progress::Progress;
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, USAGE, output, tune};
+use crate::attempt_file::INNOCENT;
 use crate::config;
+use crate::evaluate::labelled::{Labelled, text as text_of_labels};
 use crate::evaluate::report::Report;
 use crate::evaluate::solvers::Solvers;
 use crate::evaluate::{self, Asked, Failure, compare, html, rba, text};
@@ -22,23 +24,27 @@ use std::time::Duration;
                   and the model of account takeover alone is measured on it: only successful logins count, and rows without a \
                   value are left out, as its authors do. It needs the columns `index`, `Login Timestamp`, `User ID`, `IP Address`, \
                   `Country`, `ASN`, `User Agent String`, `Browser Name and Version`, `OS Name and Version`, `Device Type` and \
-                  `Login Successful`, in any order; a higher score is a likelier thief.\n\nExit codes: 0 fine, 1 a file could not be read or written, 64 wrong \
+                  `Login Successful`, in any order; a higher score is a likelier thief.\n\nWith --labels nothing is played: what is measured \
+                  is what the gate decided, on the attempts of its decision log that `tollgate label` or POST /api/v1/feedback has \
+                  said the truth of, and what such labels cannot tell.\n\nExit codes: 0 fine, 1 a file could not be read or written, 64 wrong \
                   usage, 78 a mistake in the configuration.\n\nExamples:\n  tollgate evaluate attempts.jsonl\n  \
                   tollgate evaluate --config tollgate.yaml --json attempts.jsonl > before.json\n  \
                   tollgate evaluate --config new.yaml --baseline before.json --html report.html attempts.jsonl\n  \
+                  tollgate evaluate --labels decisions.jsonl decisions.jsonl.1\n  \
                   tollgate evaluate --rba rba-dataset.csv --scores scores.csv"
 )]
 pub struct Options {
-    /// Attempt files; `-` is standard input, and needs `--warm-up 0s`.
-    #[arg(value_name = "ATTEMPTS", required_unless_present = "rba", conflicts_with = "rba")]
+    /// Attempt files; `-` is standard input, and needs `--warm-up 0s`. With --labels: decision logs.
+    #[arg(value_name = "FILES", required_unless_present_any = ["rba", "labels"], conflicts_with = "rba")]
     attempts: Vec<PathBuf>,
-    /// What judges. Without it: a route for each event, and the built-in policy.
+    /// What judges. Without it: a route for each event, and the built-in policy. With --labels: what names the decision log.
     #[arg(long, short, value_name = "FILE", conflicts_with = "rba")]
     config: Option<PathBuf>,
     /// How long to learn before counting begins, as in 7d. Default: half of the time that the files tell of, at most 7d.
     #[arg(long, value_name = "TIME", conflicts_with = "rba")]
     warm_up: Option<String>,
-    /// Who solves challenges: WHO=SHARE or WHO:KIND=SHARE, WHO being a label, or `attacks` for all of them. May be repeated.
+    /// Who solves challenges: WHO=SHARE or WHO:KIND=SHARE, WHO being a label or what it begins with, or `attacks` for all of
+    /// them. May be repeated.
     /// Default: innocents do, and thieves who aim at one person (a proof of work); programs do not.
     #[arg(long, value_name = "WHO=SHARE", conflicts_with = "rba")]
     solve: Vec<String>,
@@ -51,6 +57,10 @@ pub struct Options {
     /// An earlier report (`--json`) to compare with.
     #[arg(long, value_name = "REPORT", conflicts_with = "rba")]
     baseline: Option<PathBuf>,
+    /// Measure the decisions that a gate has made, by what people said of them: FILES are decision logs, or what the
+    /// configuration names and its rotated files.
+    #[arg(long, conflicts_with_all = ["rba", "warm_up", "solve", "verdicts", "html", "baseline"])]
+    labels: bool,
     /// A history of logins in the columns of the RBA data set.
     #[arg(long, value_name = "FILE")]
     rba: Option<PathBuf>,
@@ -67,15 +77,17 @@ pub struct Options {
 pub fn evaluate(options: &Options) -> u8 {
     let made = spared(options).and_then(|()| match &options.rba {
         Some(file) => logins(file, options),
+        None if options.labels => labelled(options),
         None => attempts(options),
     });
     match made {
-        Ok(text) => {
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
-            FINE
-        }
+        Ok(text) => output::print(&text),
         Err((code, message)) => {
-            let _ = writeln!(std::io::stderr(), "{}", message.trim_end());
+            if !message.is_empty() {
+                // It may repeat what stands in the files.
+                let said: Vec<String> = message.trim_end().lines().map(config::printable).collect();
+                let _ = writeln!(std::io::stderr(), "{}", said.join("\n"));
+            }
             code
         }
     }
@@ -88,19 +100,15 @@ fn spared(options: &Options) -> Result<(), (u8, String)> {
         return Err((USAGE, "error: --scores goes with --rba: attempt files get --verdicts".to_owned()));
     }
     let read = options.attempts.iter().chain(&options.config).chain(&options.baseline).chain(&options.rba);
-    // Files that exist only: by what they are, whatever they are called.
-    let read: Vec<(PathBuf, &PathBuf)> = read.filter_map(|path| Some((path.canonicalize().ok()?, path))).collect();
+    let mut known: Vec<_> = read.filter_map(|path| Some((output::identity(path)?, path, "which is read"))).collect();
     let written = [("--verdicts", &options.verdicts), ("--html", &options.html), ("--scores", &options.scores)];
     for (key, path) in written {
-        let Some(path) = path else { continue };
-        let Ok(file) = path.canonicalize() else { continue };
-        if let Some((_, input)) = read.iter().find(|(input, _)| *input == file) {
-            let (path, input) = (path.display(), input.display());
-            return Err((
-                USAGE,
-                format!("error: {key} {path} would write over {input}, which is read: name another file"),
-            ));
+        let Some((path, file)) = path.as_ref().and_then(|path| Some((path, output::identity(path)?))) else { continue };
+        if let Some((_, other, why)) = known.iter().find(|(known, ..)| *known == file) {
+            let (path, other) = (path.display(), other.display());
+            return Err((USAGE, format!("error: {key} {path} would write over {other}, {why}: name another file")));
         }
+        known.push((file, path, "which is written"));
     }
     Ok(())
 }
@@ -109,6 +117,29 @@ fn logins(file: &Path, options: &Options) -> Result<String, (u8, String)> {
     let _progress = Progress::of(format!("reading {}", file.display()));
     let evaluation = rba::read(file, options.scores.as_deref()).map_err(|message| (FAILED, message))?;
     Ok(if options.json { evaluation.json() } else { evaluation.text() })
+}
+
+fn labelled(options: &Options) -> Result<String, (u8, String)> {
+    // What is wrong with the files is said where they are read.
+    let said = |code: u8| (code, String::new());
+    let files = match &options.config {
+        _ if !options.attempts.is_empty() => options.attempts.clone(),
+        Some(path) => {
+            let loaded = config::load_whole(path).map_err(|report| (CONFIGURATION, report.to_string()))?;
+            tune::logs(loaded.settings.decision_log.as_ref().map(|log| &*log.path)).map_err(said)?
+        }
+        None => {
+            let help = "error: --labels: name decision logs, or the configuration that names one (--config)";
+            return Err((USAGE, help.to_owned()));
+        }
+    };
+    let sample = tune::sample(&files).map_err(said)?;
+    if sample.rows().next().is_none() {
+        let help = "no attempt in these files is labelled: say what attempts really were with `tollgate label`";
+        return Err((FAILED, format!("tollgate: {help}")));
+    }
+    let report = Labelled::of(&sample, files.iter().map(|file| file.display().to_string()).collect());
+    Ok(if options.json { report.json() } else { text_of_labels(&report) })
 }
 
 fn attempts(options: &Options) -> Result<String, (u8, String)> {
@@ -134,6 +165,13 @@ fn attempts(options: &Options) -> Result<String, (u8, String)> {
         };
         (code, failure.to_string())
     })?;
+    let mut labels: Vec<&str> = report.attacks.iter().map(|attack| attack.label.as_str()).collect();
+    labels.extend(report.input.warm_up_attacks.keys().map(String::as_str));
+    labels.push(INNOCENT);
+    for who in asked.solvers.nobody(&labels) {
+        let said = config::printable(who);
+        let _ = writeln!(std::io::stderr(), "note: --solve {said}: no label in these files is that, or begins so");
+    }
     if let Some((baseline, name)) = baseline {
         report.comparison = Some(compare::compare(&report, &baseline, &name));
     }

@@ -2,7 +2,7 @@
 
 use super::asking::{self, Running};
 use super::progress::Progress;
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, USAGE, output};
 use crate::admin::api::FORGET;
 use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
@@ -31,9 +31,7 @@ pub fn forget(running: &Running, person: &asking::Person, sure: bool) -> u8 {
         Ok(answered) => return answered.complain(),
         Err(code) => return code,
     };
-    // A reader that went away (`| head`) is no reason to fail.
-    let _ = write!(io::stdout(), "{}", told(&answered.json()));
-    FINE
+    output::print(&told(&answered.json()))
 }
 
 /// Asks whoever sits at the terminal.

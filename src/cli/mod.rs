@@ -10,6 +10,7 @@ mod forget;
 mod label;
 mod lists;
 mod man;
+mod output;
 mod progress;
 mod reload;
 mod run;

@@ -6,7 +6,7 @@
 use super::check::CONFIGURATION;
 use super::label::file::scores;
 use super::progress::Progress;
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, FINE, USAGE, output};
 use crate::config;
 use crate::engine::assessment::{Model, ScoreName};
 use crate::events::decision_log::read::LogFiles;
@@ -87,10 +87,7 @@ fn tuned(options: &Options) -> Result<(), u8> {
     } else {
         options.records.clone()
     };
-    let mut sample = Sample::default();
-    for file in &files {
-        read(&mut sample, file)?;
-    }
+    let sample = sample(&files)?;
     let wishes = Wishes {
         scores: asked.unwrap_or_else(|| ScoreName::ALL.to_vec()),
         least: options.least,
@@ -124,8 +121,10 @@ fn tuned(options: &Options) -> Result<(), u8> {
             format!("{lines}\n\n{} is for you to read: nothing is applied by itself\n", path.display())
         }
     };
-    // A reader that went away (`| head`) is no reason to fail.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    match output::print(&text) {
+        FINE => {}
+        code => return Err(code),
+    }
     match tuning.scores.iter().any(|of| of.fitted.is_some()) {
         true => Ok(()),
         false => Err(FAILED),
@@ -133,7 +132,7 @@ fn tuned(options: &Options) -> Result<(), u8> {
 }
 
 /// The log that the configuration names, with its rotated files.
-fn logs(log: Option<&Path>) -> Result<Vec<PathBuf>, u8> {
+pub(super) fn logs(log: Option<&Path>) -> Result<Vec<PathBuf>, u8> {
     let Some(log) = log else {
         let said = "the configuration has no `decision_log`: name the files that have the records";
         return Err(complain(USAGE, said));
@@ -147,6 +146,25 @@ fn logs(log: Option<&Path>) -> Result<Vec<PathBuf>, u8> {
         return Err(complain(FAILED, &format!("{}: there is no such file yet", log.display())));
     }
     Ok(plain)
+}
+
+/// What is in these files, each of which is read once.
+pub(super) fn sample(files: &[PathBuf]) -> Result<Sample, u8> {
+    let (mut sample, mut known) = (Sample::default(), Vec::new());
+    for file in files {
+        // By what it is, however it was named.
+        let place = file.canonicalize().unwrap_or_else(|_| file.clone());
+        if known.contains(&place) {
+            complain(FINE, &format!("{}: is named twice, and read once", file.display()));
+            continue;
+        }
+        known.push(place);
+        read(&mut sample, file)?;
+    }
+    match report::no_log(&sample) {
+        Some(why) => Err(complain(FAILED, &why)),
+        None => Ok(sample),
+    }
 }
 
 fn read(sample: &mut Sample, file: &Path) -> Result<(), u8> {

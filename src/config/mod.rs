@@ -43,7 +43,7 @@ mod corpus;
 
 pub use again::Version;
 pub use places::Places;
-pub use report::{MOST_PROBLEMS, Problem, Report, Warning, printable};
+pub use report::{MOST_PROBLEMS, Problem, Report, Warning, is_format, printable};
 pub use settings::Settings;
 pub use show::show;
 pub use stamp::{Files, Stamp};

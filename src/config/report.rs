@@ -139,7 +139,7 @@ fn visible(character: char) -> char {
 }
 
 /// Characters that are not seen and change how others are.
-pub(super) fn is_format(character: char) -> bool {
+pub fn is_format(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

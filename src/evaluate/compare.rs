@@ -94,6 +94,15 @@ fn caveats(now: &Report, baseline: &Report) -> Vec<String> {
         }
     };
     differs("attempts that are counted", baseline.input.counted.to_string(), now.input.counted.to_string());
+    let policies = |report: &Report| {
+        let all = report.configuration.policies.iter();
+        all.map(|(event, policy)| format!("{event} by {policy}")).collect::<Vec<_>>().join(", ")
+    };
+    differs(
+        "what is judged (a signal that is not asked for any more has not become better)",
+        policies(baseline),
+        policies(now),
+    );
     let attempts = |report: &Report| {
         report
             .attacks

@@ -7,13 +7,15 @@
 //! `traffic` and `replay` is a plain value. Memory does not depend on how long the files are: scores are histograms, and
 //! what is remembered by name is bounded.
 //!
-//! [`rba`] is the other instrument: the published model of account takeover alone, on the columns of the public data set.
+//! [`rba`] is another instrument: the published model of account takeover alone, on the columns of the public data set. And
+//! [`labelled`] measures what a gate has decided, where people said afterwards what was right.
 
 pub mod attack;
 pub mod compare;
 pub mod detection;
 pub mod html;
 pub mod innocents;
+pub mod labelled;
 pub mod named;
 pub mod plot;
 pub mod rba;
@@ -184,6 +186,9 @@ fn play(
     if let Some((mut out, path)) = verdicts {
         out.flush().map_err(|error| failed(path, &error))?;
     }
+    if tally.attempts == 0 {
+        return Err(Failure::Failed(format!("{}: there are no attempts", names.join(", "))));
+    }
     let names = |file: usize| names[file].clone();
     Ok(report(&tally, input(asked, &tally, &replay, &names), configuration, &names))
 }
@@ -206,7 +211,8 @@ fn input(asked: &Asked<'_>, tally: &Tally, replay: &Replay, names: summary::Name
         counted_from: tally.counted_from.max(from).as_secs_f64(),
         until: tally.last.as_secs_f64(),
         memory: kinds(replay)
-            .filter(|kind| kind.entries > 0)
+            // How many are still open when the files end is chance's, and nobody's question.
+            .filter(|kind| kind.entries > 0 && kind.kind != "attempt")
             .map(|KindStats { kind, entries, bytes, evicted, .. }| {
                 (kind.to_owned(), Memory { entries, bytes, evicted })
             })

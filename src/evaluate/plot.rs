@@ -217,7 +217,7 @@ pub fn escaped(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\t' | '\n' => escaped.push(' '),
-            control if control.is_control() => {}
+            unseen if unseen.is_control() || crate::config::is_format(unseen) => {}
             other => escaped.push(other),
         }
     }

@@ -24,11 +24,25 @@ struct Supposed {
     share: f64,
 }
 
+impl Supposed {
+    /// Labels are known by what they begin with, as attacks are everywhere.
+    fn is_of(&self, label: &str) -> bool {
+        let attack = &*self.who == ATTACKS || label.starts_with(&*self.who);
+        if label == INNOCENT { *self.who == *INNOCENT } else { attack }
+    }
+}
+
 impl Solvers {
+    /// Who is supposed to solve and is not in the files, whose labels these are.
+    pub fn nobody<'s>(&'s self, labels: &[&str]) -> Vec<&'s str> {
+        let missing = self.0.iter().filter(|supposed| !labels.iter().any(|label| supposed.is_of(label)));
+        missing.map(|supposed| &*supposed.who).collect()
+    }
+
     /// Adds what was written as `WHO=SHARE` or `WHO:KIND=SHARE`. What is added later wins.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
-        let help = "write WHO=SHARE or WHO:KIND=SHARE, as in `innocent=0.98` or `scripted:proof_of_work=0.5`; WHO is a label, or \
-                    `attacks` for all of them; SHARE is 0 to 1";
+        let help = "write WHO=SHARE or WHO:KIND=SHARE, as in `innocent=0.98` or `scripted:proof_of_work=0.5`; WHO is a label or what \
+                    it begins with, or `attacks` for all of them; SHARE is 0 to 1";
         let (who, share) = text.split_once('=').ok_or_else(|| format!("`{text}` has no `=`: {help}"))?;
         let share = share.parse().ok().filter(|share| (0.0..=1.0).contains(share));
         let share = share.ok_or_else(|| format!("`{text}` does not end in a share: {help}"))?;
@@ -71,10 +85,7 @@ impl Solvers {
     }
 
     fn share(&self, label: &str, kind: ChallengeKind) -> f64 {
-        let meant = |supposed: &&Supposed| {
-            let who = *supposed.who == *label || (&*supposed.who == ATTACKS && label != INNOCENT);
-            who && supposed.kind.is_none_or(|own| own == kind)
-        };
+        let meant = |supposed: &&Supposed| supposed.is_of(label) && supposed.kind.is_none_or(|own| own == kind);
         self.0.iter().rev().find(meant).map_or_else(|| attack::solves(label, kind), |supposed| supposed.share)
     }
 }
@@ -108,6 +119,11 @@ mod tests {
         solvers.add("innocent=0.5").unwrap();
         assert!((150..250).contains(&solved(&solvers, "innocent")), "{}", solved(&solvers, "innocent"));
         assert_eq!(solvers.list(), ["attacks=1", "spraying:proof_of_work=0", "innocent=0.5"]);
+        solvers.add("scripted=0").unwrap();
+        assert_eq!([solved(&solvers, "scripted_client"), solved(&solvers, "crawler")], [0, 400]);
+        solvers.add("inno=1").unwrap();
+        assert!((150..250).contains(&solved(&solvers, "innocent")), "an attack's name");
+        assert_eq!(solvers.nobody(&["innocent", "spraying", "scripted_client"]), ["inno"]);
     }
 
     #[test]

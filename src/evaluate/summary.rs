@@ -138,7 +138,8 @@ fn attack(tally: &Tally, name: &str, label: &Label) -> Attack {
     let mut curves = Vec::new();
     for (place, score) in measures {
         let on = label.groups.iter().map(|group| OnEvent::new(group, place, beside(&group.event, place)));
-        let events: Vec<OnEvent<'_>> = on.collect();
+        // Without anybody innocent, any threshold would do.
+        let events: Vec<OnEvent<'_>> = on.filter(|on| on.good.iter().any(|good| good.total() > 0)).collect();
         thresholds.extend(FALSE_POSITIVES.map(|most| threshold(score, most, &events)));
         curves.push(curve(score, &events));
     }
@@ -284,10 +285,11 @@ pub fn signals(tally: &Tally) -> Vec<Signal> {
 
 pub fn calibration(tally: &Tally) -> Vec<Calibration> {
     let told = tally.calibration.iter().zip(MEASURES);
-    told.filter_map(|(reliability, measure)| of_score(measure_name(measure), reliability)).collect()
+    told.filter_map(|(reliability, measure)| calibrated(measure_name(measure), reliability)).collect()
 }
 
-fn of_score(score: &str, reliability: &Reliability) -> Option<Calibration> {
+/// A score's calibration; `None` of nothing.
+pub fn calibrated(score: &str, reliability: &Reliability) -> Option<Calibration> {
     let brier = reliability.brier()?;
     let bins = reliability.rows().into_iter().map(|row| Bin {
         from: rounded(100.0 * row.from),

@@ -2,10 +2,14 @@
 
 use super::report::{Asking, Attack, ByName, Comparison, Detection, Reached, Report, Took};
 use super::share::Share;
+use crate::config;
 use std::fmt::Write;
 
 /// Rows of a long table that are shown; all of them are in `--json`.
 const MOST_ROWS: usize = 12;
+
+/// Characters that a column is lined up for; what is longer stands out.
+const WIDEST: usize = 400;
 
 /// The whole report.
 pub fn text(report: &Report) -> String {
@@ -21,7 +25,12 @@ pub fn text(report: &Report) -> String {
     if let Some(comparison) = &report.comparison {
         compared(&mut text, comparison);
     }
-    text
+    for_a_terminal(&text)
+}
+
+/// Names are from the files, and may be anything: nothing of them moves the terminal.
+pub fn for_a_terminal(text: &str) -> String {
+    text.lines().flat_map(|line| [config::printable(line), "\n".to_owned()]).collect()
 }
 
 /// `12.3 %`, with as many digits as a share of that size needs; `-` of nothing.
@@ -65,7 +74,7 @@ fn took(took: Option<Took>) -> String {
 pub fn table(text: &mut String, head: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0).min(WIDEST)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut line = |cells: &mut dyn Iterator<Item = &str>| {
@@ -118,6 +127,14 @@ fn input(text: &mut String, report: &Report) {
             text,
             "Over before counting began, and so not below: {}. A shorter `--warm-up` counts them.",
             silent.join(", ")
+        );
+    }
+    if report.innocents.all.hit.of == 0 && input.counted > 0 {
+        let labels: Vec<&str> = report.attacks.iter().map(|attack| attack.label.as_str()).take(MOST_ROWS).collect();
+        let _ = writeln!(
+            text,
+            "Nobody counted is labelled `innocent`, so nothing says what a threshold would hit. Labels here: {}.",
+            labels.join(", ")
         );
     }
     let policies: Vec<String> =

@@ -126,7 +126,19 @@ impl Mix {
                 ));
             }
         }
-        Ok(mix)
+        mix.bounded()
+    }
+
+    /// Who registers is kept like who is there from the beginning.
+    fn bounded(self) -> Result<Mix, String> {
+        let people = f64::from(self.accounts) + self.per_day.registrations * f64::from(self.days);
+        match people <= f64::from(MOST_ACCOUNTS) {
+            true => Ok(self),
+            false => Err(format!(
+                "{} accounts and {:.0} registrations a day for {} days are more than {MOST_ACCOUNTS}: write fewer",
+                self.accounts, self.per_day.registrations, self.days
+            )),
+        }
     }
 
     /// As YAML with a comment for each attack; what [`read`](Mix::read) reads.
@@ -159,13 +171,13 @@ impl Mix {
         let PerDay { logins, registrations, resets, checkouts } = &mut self.per_day;
         [logins, registrations, resets, checkouts].into_iter().for_each(|number| *number *= factor);
         self.accounts = accounts;
-        Ok(self)
+        self.bounded()
     }
 
     /// The same for so many days.
     pub fn lasting(self, days: u32) -> Result<Mix, String> {
         match (1..=MOST_DAYS).contains(&days) {
-            true => Ok(Mix { days, ..self }),
+            true => Mix { days, ..self }.bounded(),
             false => Err(format!("{days}: write a number from 1 to {MOST_DAYS}")),
         }
     }
@@ -255,6 +267,7 @@ mod tests {
     fn what_cannot_be_is_told_with_its_key_and_value() {
         for (text, said) in [
             ("acounts: 5", "unknown field `acounts`"),
+            ("days: 3660\nper_day: { registrations: 1000000, logins: 1000000 }", "are more than 50000000: write fewer"),
             ("accounts: 5", "`accounts` is 5: write a number from 10 to"),
             ("start: 2026-02-30", "`start` is `2026-02-30`: write a day"),
             ("attacks: { stuffing: 3 }", "`attacks` names `stuffing`, which nobody plays; there are `bulk_stuffing`"),

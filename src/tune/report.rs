@@ -14,6 +14,16 @@ use std::fmt::Write;
 /// A score that has too few labels, in a sentence.
 pub fn too_few(of: &OfScore, least: u64) -> String {
     let missing = |have: u64, what: &str| (have < least).then(|| format!("{} more {what}", least - have));
+    if of.bad >= least && of.good >= least {
+        return format!(
+            "{}: {} bad and {} good attempts teach it, but some of them stand for so many that all say no more than {:.1} alike: \
+             label more of those that were let pass by lot",
+            of.score.name(),
+            of.bad,
+            of.good,
+            of.effective
+        );
+    }
     let wanted: Vec<String> = [missing(of.bad, "bad"), missing(of.good, "good")].into_iter().flatten().collect();
     format!(
         "{}: {} bad and {} good attempts teach it, and it takes {least} of each: label {}",
@@ -26,7 +36,7 @@ pub fn too_few(of: &OfScore, least: u64) -> String {
 
 /// What was read and found, in lines for people.
 pub fn lines(sample: &Sample, tuning: &Tuning) -> Vec<String> {
-    let mut lines = of_sample(sample);
+    let mut lines = bias(sample);
     for of in &tuning.scores {
         lines.push(String::new());
         match &of.fitted {
@@ -37,7 +47,19 @@ pub fn lines(sample: &Sample, tuning: &Tuning) -> Vec<String> {
     lines
 }
 
-fn of_sample(sample: &Sample) -> Vec<String> {
+/// Why there is nothing to learn from in these files, if they are no decision logs.
+pub fn no_log(sample: &Sample) -> Option<String> {
+    if sample.traffic.all() > 0 || sample.unscored > 0 || sample.rows().next().is_some() {
+        return None;
+    }
+    Some(match sample.unreadable {
+        0 => "there is no decision in these files: are they decision logs?".to_owned(),
+        lines => format!("no line is a decision, and {lines} are no records at all: are these decision logs?"),
+    })
+}
+
+/// What was labelled, and what labels cannot tell, in sentences.
+pub fn bias(sample: &Sample) -> Vec<String> {
     let (traffic, labelled) = (sample.traffic, sample.labelled());
     let labels: u64 = labelled.iter().sum();
     let mut lines = vec![format!("{labels} labelled attempts, {} decisions in these files.", traffic.all())];
@@ -113,7 +135,7 @@ fn of_score(of: &OfScore, fitted: &Fitted, lines: &mut Vec<String>) {
     lines.push(format!("  held out, as it is:  {}", quality(&fitted.before)));
     lines.push(format!("  held out, as fitted: {}", quality(&fitted.after)));
     if !improves(fitted) {
-        lines.push("  The new weights judge what they have not seen no better: leave this score as it is.".to_owned());
+        lines.push("  The new weights judge what they have not seen no better: they are left out below.".to_owned());
     }
     let (before, after, error) = fitted.intercept;
     let error = error.map(|error| format!(" ± {error:.2}")).unwrap_or_default();
@@ -159,8 +181,12 @@ pub fn yaml(sample: &Sample, tuning: &Tuning) -> String {
         let _ = writeln!(text, "{}", format!("# {line}").trim_end());
     }
     text.push_str("\nsignals:");
-    let fitted: Vec<(ScoreName, &Fitted)> =
-        tuning.scores.iter().filter_map(|of| Some((of.score, of.fitted.as_ref()?))).collect();
+    // Weights that are no better stand above, for whoever wants to know them, and not where they would be pasted.
+    let fitted: Vec<(ScoreName, &Fitted)> = tuning
+        .scores
+        .iter()
+        .filter_map(|of| Some((of.score, of.fitted.as_ref().filter(|fitted| improves(fitted))?)))
+        .collect();
     let mut changed = 0;
     for signal in SignalId::all() {
         let of_signal = fitted.iter().filter_map(|(score, fitted)| {
@@ -263,6 +289,32 @@ mod tests {
         assert!(yaml.contains("account_takeover: 0 bad and") && yaml.contains("label 30 more bad"), "{yaml}");
         let json = json(&sample, &tuning);
         assert_eq!((&json["scores"][0]["fitted"]["improves"], &json["labels"]), (&json!(true), &json!(2000)));
+    }
+
+    #[test]
+    fn weights_that_are_no_better_are_told_and_not_written() {
+        let sample = world(7, 2000);
+        let mut tuning = Tuning::of(&sample, &Model::default(), Wishes::default());
+        let fitted = tuning.scores[0].fitted.as_mut().unwrap();
+        fitted.after = fitted.before;
+        let yaml = yaml(&sample, &tuning);
+        assert!(yaml.ends_with("signals: {}\n"), "{yaml}");
+        assert!(
+            yaml.contains("no better: they are left out below") && yaml.contains("#   http_client_library"),
+            "{yaml}"
+        );
+    }
+
+    #[test]
+    fn files_without_a_decision_are_no_logs() {
+        let read = |text: &str| {
+            let mut sample = Sample::default();
+            sample.read(text.as_bytes()).unwrap();
+            no_log(&sample)
+        };
+        assert!(read("").unwrap().contains("there is no decision"));
+        assert!(read("a,b\n1,2\n").unwrap().contains("2 are no records at all"));
+        assert_eq!(read(&labelled(1, true, &[], &[], "bot").to_string()), None);
     }
 
     #[test]

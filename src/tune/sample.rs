@@ -32,9 +32,24 @@ pub struct Row {
     pub teaches: [bool; 3],
     /// How many attempts it stands for: one, or the inverse of the chance with which exploration let it pass.
     pub weight: f64,
+    /// In percent, as recorded: `risk`, then by place in [`ScoreName::ALL`].
+    pub scores: [f64; 4],
+    /// What the policy said; of one that was let pass by lot what it would have said.
+    pub fate: Fate,
+    pub is_explored: bool,
+    /// Whether the application saw it.
+    pub reached: bool,
     /// The band of its risk.
     band: usize,
     at: Timestamp,
+}
+
+/// What a policy does with an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Allowed,
+    Challenged,
+    Denied,
 }
 
 /// Attempts in these files, by what became of them.
@@ -93,7 +108,11 @@ impl Sample {
         }
         // Outcomes without a judgement are half of a log, and teach nothing.
         let wanted = |what: &[u8]| memchr::memmem::find(line, what).is_some();
-        if !wanted(b"\"$attempted\"") && !wanted(STATUS.as_bytes()) && line.starts_with(b"{\"id\":\"") {
+        if !wanted(b"\"$attempted\"")
+            && !wanted(STATUS.as_bytes())
+            && line.starts_with(b"{\"id\":\"")
+            && line.ends_with(b"}")
+        {
             return;
         }
         let record = serde_json::from_slice::<Value>(line).ok().filter(|record| record["id"].is_string());
@@ -113,10 +132,10 @@ impl Sample {
             && let Some(risk) = record["risk"].as_f64()
         {
             self.decisions[band(risk)] += 1;
-            match record["enforced"].as_str() {
-                Some("challenged") => self.traffic.challenged += 1,
-                Some("denied") => self.traffic.denied += 1,
-                _ => self.traffic.reached += 1,
+            match enforced(record) {
+                Fate::Challenged => self.traffic.challenged += 1,
+                Fate::Denied => self.traffic.denied += 1,
+                Fate::Allowed => self.traffic.reached += 1,
             }
             self.traffic.explored += u64::from(explored(record).is_some());
         }
@@ -157,6 +176,11 @@ impl Row {
         let id = record["id"].as_str()?;
         // An account that was forgotten is no account.
         let user = record["user"]["user_id"].as_str().filter(|user| !user.starts_with('-'));
+        let percent = |name: &str| record[name].as_f64().filter(|score| (0.0..=100.0).contains(score));
+        let [bot, takeover, abuse] = ScoreName::ALL.map(|score| percent(score.name()));
+        let scores = [percent("risk")?, bot?, takeover?, abuse?];
+        let explored = explored(record);
+        let ruled = explored.and(record["explored"]["would"].as_str()).or(record["policy"]["action"].as_str());
         let mut hasher = SipHasher13::new();
         hasher.write(user.unwrap_or(id).as_bytes());
         Some(Row {
@@ -165,10 +189,27 @@ impl Row {
             blind: signals("blind")?,
             bad: said.bad,
             teaches: ScoreName::ALL.map(|score| said.scores.contains(&score)),
-            weight: explored(record).map_or(1.0, |probability| 1.0 / probability),
-            band: band(record["risk"].as_f64()?),
+            weight: explored.map_or(1.0, |probability| 1.0 / probability),
+            fate: match ruled {
+                Some("challenge") => Fate::Challenged,
+                Some("deny") => Fate::Denied,
+                _ => Fate::Allowed,
+            },
+            is_explored: explored.is_some(),
+            reached: enforced(record) == Fate::Allowed,
+            band: band(scores[0]),
+            scores,
             at: record["at"].as_str().and_then(Timestamp::parse).unwrap_or_default(),
         })
+    }
+}
+
+/// What was done with it: one whose answer was held counts as let pass, since the application saw it.
+fn enforced(record: &Value) -> Fate {
+    match record["enforced"].as_str() {
+        Some("challenged") => Fate::Challenged,
+        Some("denied") => Fate::Denied,
+        _ => Fate::Allowed,
     }
 }
 
@@ -199,6 +240,7 @@ mod tests {
     fn label(id: &str, at: &str, user: &str, bad: bool, scores: &[&str]) -> Value {
         json!({
             "id": id, "at": at, "event": "$login", "status": "$labelled", "risk": 70.0,
+            "bot": 69.0, "account_takeover": 4.0, "account_abuse": 3.0,
             "signals": ["tor_exit", "of_a_later_version"], "blind": ["vpn_ip"], "enforced": "forwarded",
             "user": { "user_id": user },
             "label": { "verdict": if bad { "fraud" } else { "not_fraud" }, "bad": bad, "as": scores },
@@ -224,6 +266,7 @@ mod tests {
             label("01", "2026-11-22T10:00:00.000Z", "a", true, &["account_takeover"]).to_string(),
             explored.to_string(),
             "no record".to_owned(),
+            r#"{"id":"06","at":"x","ev"#.to_owned(),
             String::new(),
             "x".repeat(3 << 20),
             r#"{"id":"05","at":"x","status":"$labelled","label":{"verdict":"wrong","bad":true,"as":["bot"]}}"#
@@ -232,7 +275,7 @@ mod tests {
         let sample = read(&lines);
         assert_eq!(sample.traffic, Traffic { reached: 2, challenged: 1, denied: 1, explored: 0 });
         assert_eq!((sample.decisions, sample.labelled()), ([1, 1, 1, 1], [0, 0, 2, 0]));
-        assert_eq!((sample.unreadable, sample.unscored), (2, 1));
+        assert_eq!((sample.unreadable, sample.unscored), (3, 1));
         let bad = sample.rows().find(|row| row.bad).unwrap();
         assert_eq!(bad.fired.names().collect::<Vec<_>>(), ["tor_exit"]);
         assert_eq!(bad.blind.names().collect::<Vec<_>>(), ["vpn_ip"]);

@@ -135,7 +135,8 @@ fn of_score(sample: &Sample, model: &Model, score: ScoreName, wishes: &Wishes) -
     // Together they say as much as so many attempts do, and no more.
     let scale = if sum > 0.0 { effective / sum } else { 0.0 };
     let mut of_score = OfScore { score, good, bad, effective, fitted: None };
-    if good < wishes.least || bad < wishes.least {
+    // One that stands for ten thousand would be all that is learnt.
+    if good < wishes.least || bad < wishes.least || effective < wishes.least as f64 {
         return of_score;
     }
     let new = Layout::new(model, score, &rows, wishes);
@@ -299,7 +300,7 @@ pub(super) mod tests {
         let scores = if bad { json!([score]) } else { json!(["bot", "account_takeover", "account_abuse"]) };
         json!({
             "id": format!("{number:026}"), "at": "2026-11-22T09:00:00.000Z", "event": "$login", "status": "$labelled",
-            "risk": 50.0, "signals": fired, "blind": blind, "enforced": "forwarded",
+            "risk": 50.0, "bot": 50.0, "account_takeover": 5.0, "account_abuse": 5.0, "signals": fired, "blind": blind, "enforced": "forwarded",
             "user": { "user_id": format!("{:032x}", number / 2) },
             "label": { "verdict": if bad { "fraud" } else { "not_fraud" }, "bad": bad, "as": scores },
         })
@@ -438,6 +439,25 @@ pub(super) mod tests {
         assert!((known.after - 1.5).abs() < 3.0 * known.error.unwrap(), "{known:?}");
         let taken_as_quiet = world(&[]);
         assert!(taken_as_quiet.after < 0.5, "were it quiet, guilt would look innocent: {taken_as_quiet:?}");
+    }
+
+    #[test]
+    fn one_that_stands_for_ten_thousand_is_not_all_that_is_learnt() {
+        let records = |explored: Value| {
+            (0..400).map(move |number| {
+                let mut record = labelled(number, number % 2 == 0, &["http_client_library"], &[], "bot");
+                if number == 7 {
+                    record["explored"] = explored.clone();
+                }
+                record
+            })
+        };
+        let tuning = |explored| Tuning::of(&sample(records(explored)), &Model::default(), Wishes::default());
+        assert!(bot(&tuning(Value::Null)).fitted.is_some());
+        let one = tuning(json!({ "probability": 0.0001, "would": "challenge" }));
+        assert!(bot(&one).fitted.is_none() && bot(&one).effective < 2.0);
+        let said = crate::tune::report::too_few(bot(&one), 30);
+        assert!(said.contains("all say no more than 1.1 alike"), "{said}");
     }
 
     #[test]

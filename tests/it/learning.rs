@@ -81,6 +81,23 @@ async fn labels_of_real_decisions_become_weights_that_check_accepts() {
     let (_, library) = library.unwrap_or_else(|| panic!("{weights}"));
     assert!(weights.contains("fired in 40 (20 bad)"), "{weights}");
 
+    // The same labels say how good the decisions were.
+    let (code, text, err) = run(&["evaluate", "--labels", "--config", config]).await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        text.starts_with("80 labelled attempts, 80 decisions in these files.\n50.0 % of the decisions never"),
+        "{text}"
+    );
+    let (code, text, _) = run(&["evaluate", "--labels", "--config", config, "--json"]).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let group = |of: &str| report["groups"].as_array().unwrap().iter().find(|group| group["of"] == of).unwrap().clone();
+    let (good, bad) = (group("good"), group("bad: bot"));
+    assert_eq!((code, &good["challenged"]["count"], &good["challenged"]["of"]), (0, &json!(20), &json!(48)));
+    assert_eq!((&bad["challenged"]["count"], &bad["reached"]["count"]), (&json!(20), &json!(12)));
+    let signals = report["signals"].as_array().unwrap();
+    let tool = signals.iter().find(|signal| signal["signal"] == "http_client_library").unwrap();
+    assert_eq!(tool["precision"], json!({ "count": 20, "of": 40, "share": 0.5, "low": 0.351995, "high": 0.648005 }));
+
     // What is written is a part of the configuration, and only a person puts it there.
     let pasted = write(&desk.gate.dir().join("new.yaml"), &format!("{}{weights}", desk.gate.yaml));
     let (code, text, err) = run(&["check", &pasted]).await;

@@ -9,7 +9,7 @@ mod record;
 mod text;
 
 use super::check::CONFIGURATION;
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, USAGE, output};
 use crate::config;
 use crate::engine::time::{Timestamp, days_from_civil};
 use crate::gateway::clock::Clock;
@@ -120,13 +120,8 @@ pub fn explain(options: &Options) -> u8 {
         Some(file) => record::explain(file, options.config.as_deref(), options.json),
         None => request(options),
     };
-    // A reader that went away (`| head`) is no reason to fail.
     match explained {
-        Ok(text) => {
-            let mut out = std::io::stdout().lock();
-            let _ = write!(out, "{}", Paint::for_stdout().render(&text));
-            FINE
-        }
+        Ok(text) => output::print(&Paint::for_stdout().render(&text)),
         Err(failure) => {
             let _ = write!(std::io::stderr().lock(), "{}", Paint::OFF.render(&failure.message));
             failure.code

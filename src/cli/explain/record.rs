@@ -20,6 +20,17 @@ use std::path::Path;
 /// Most records of one file: more than that is a log, and there are tools for logs.
 const MOST: usize = 1_000;
 
+/// `labelled fraud (bad: bot) at … by anna, instead of right: "called us"`.
+fn labelled(label: &Value, at: &str) -> String {
+    let text = |key: &str| label[key].as_str().filter(|text| !text.is_empty());
+    let scores = label["as"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    let what = if label["bad"] == true { format!("bad: {scores}") } else { "good".to_owned() };
+    let by = text("by").map(|by| format!(" by {by}")).unwrap_or_default();
+    let before = text("instead_of").map(|before| format!(", instead of {before}")).unwrap_or_default();
+    let note = text("note").map(|note| format!(": \"{note}\"")).unwrap_or_default();
+    format!("  labelled {} ({what}) at {at}{by}{before}{note}", text("verdict").unwrap_or("?"))
+}
+
 /// Explains every record of a file.
 pub(super) fn explain(file: &Path, config: Option<&Path>, as_json: bool) -> Result<String, Failure> {
     let name = file_name(file);
@@ -115,7 +126,13 @@ impl Said {
                 .line(&format!("  an order of {product} that this attempt placed: {what}, says {by}; order {order}"));
         }
         let event = text(&record["event"]).trim_start_matches('$').replace('_', " ");
-        self.line(&in_colour(BOLD, &format!("{} at {}", text(&record["id"]), text(&record["at"]))));
+        let label = &record["label"];
+        // A label is a later record: what it carries is of the attempt's time.
+        let at = if label.is_object() { &label["decided_at"] } else { &record["at"] };
+        self.line(&in_colour(BOLD, &format!("{} at {}", text(&record["id"]), text(at))));
+        if label.is_object() {
+            self.line(&labelled(label, &text(&record["at"])));
+        }
         let outcome = match record["status"].as_str() {
             Some("$succeeded") => ", which the application answered with success",
             Some("$failed") => ", which the application answered with failure",
@@ -387,6 +404,17 @@ mod tests {
             told.contains("went back (reversed), says a request on the route `provider-failed`; order 0909"),
             "{told}"
         );
+        let label = json!({
+            "id": "01", "at": "2026-11-23T10:00:00.000Z", "event": "$login", "status": "$labelled", "moment": "before",
+            "product": "shop", "route": "sign-in", "enforced": "forwarded",
+            "label": {
+                "verdict": "fraud", "bad": true, "as": ["bot", "account_takeover"], "note": "called us", "by": "anna",
+                "decided_at": "2026-11-22T09:00:00.000Z", "instead_of": "right",
+            },
+        });
+        let told = said(&label);
+        let line = "labelled fraud (bad: bot, account_takeover) at 2026-11-23T10:00:00.000Z by anna, instead of right: \"called us\"";
+        assert!(told.contains("01 at 2026-11-22T09:00:00.000Z") && told.contains(line), "{told}");
         let refused = json!({ "id": "01", "moment": "before", "enforced": "refused:too_large" });
         assert!(said(&refused).contains("refused before it could be judged: too large"));
     }

@@ -41,7 +41,12 @@ fn json_lines(text: &str) -> Vec<Read> {
 }
 
 fn json_line(line: &str) -> Result<Row, String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| format!("is no JSON: {error}"))?;
+    let value: Value = serde_json::from_str(line).map_err(|error| {
+        // The line is told by whoever reads the file.
+        let said = error.to_string();
+        let (what, _) = said.rsplit_once(" at line ").unwrap_or((&said, ""));
+        format!("is no JSON: {what} (column {})", error.column())
+    })?;
     let text = |key: &str| value[key].as_str().map(str::to_owned);
     let scores = match &value["as"] {
         Value::Array(names) => names.iter().map(|name| score(name.as_str().unwrap_or_default())).collect(),

@@ -9,7 +9,7 @@ use self::file::Row;
 use super::asking::{Answered, Gate, Running};
 use super::check::CONFIGURATION;
 use super::progress::Progress;
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, FINE, USAGE, output};
 use crate::admin::api::FEEDBACK;
 use crate::config;
 use crate::engine::label::Verdict;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Say what an attempt really was, for `tune` and `evaluate` to learn from; or, without a verdict, show what was said of it.
+/// Say what an attempt really was, for `tune` to learn from and `evaluate --labels` to measure by; or, without a verdict, show what was said of it.
 /// The id is in the attempt's records, on the page of a refusal, and in the header that the application gets.
 #[derive(Args, Debug)]
 #[command(
@@ -109,7 +109,11 @@ fn labelled(options: &Options) -> Result<u8, u8> {
     for (number, row) in rows.iter().enumerate() {
         let Some(verdict) = row.verdict.or(own) else {
             let said = format!("{} has no verdict, and neither has the command: say --fraud, for example", row.id);
-            return Err(complain(CONFIGURATION, &format!("row {}: {said}", number + 1)));
+            let place = options
+                .file
+                .as_ref()
+                .map_or_else(String::new, |file| format!("{}: row {}: ", file.display(), number + 1));
+            return Err(complain(CONFIGURATION, &format!("{place}{said}")));
         };
         let scores = if row.scores.is_empty() { &scores } else { &row.scores };
         labels.push(json!({
@@ -285,9 +289,9 @@ fn complain(code: u8, said: &str) -> u8 {
     code
 }
 
-/// A reader that went away (`| head`) is no reason to fail.
+/// What was done is done, whether or not it can be told.
 fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = output::print(text);
 }
 
 /// Who types this, as the system calls them.

@@ -8,7 +8,7 @@ mod passwords;
 mod show;
 
 use super::asking::{Answered, Gate, Running};
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, FINE, USAGE, output};
 use crate::config;
 use crate::lists::line;
 use clap::{Args, Subcommand};
@@ -246,9 +246,9 @@ fn tell_if_not_kept(answered: &Value) {
     }
 }
 
-/// A reader that went away (`| head`) is no reason to fail.
+/// What was done is done, whether or not it can be told.
 fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = output::print(text);
 }
 
 /// The list's place in the API. Its name may be anything that somebody types.

@@ -6,8 +6,9 @@
 mod play;
 
 use super::progress::Progress;
-use super::{FAILED, FINE, USAGE};
+use super::{FAILED, FINE, USAGE, output};
 use crate::attempt_file::{INNOCENT, LabelledAttempt};
+use crate::config;
 use crate::engine::outcome::Outcome;
 use crate::simulate::attackers::ATTACKERS;
 use crate::simulate::{Mix, Simulation};
@@ -74,18 +75,29 @@ pub struct Options {
     json: bool,
 }
 
+/// It may repeat what stands in the mix.
+fn complain(said: &str) {
+    let lines: Vec<String> = said.lines().map(config::printable).collect();
+    let _ = writeln!(io::stderr(), "tollgate: {}", lines.join("\n  "));
+}
+
 /// Does it, and gives the exit code.
 pub fn simulate(options: &Options) -> u8 {
     let mix = match mix(options) {
         Ok(mix) => mix,
         Err(message) => {
-            eprintln!("tollgate: {message}");
+            complain(&message);
             return USAGE;
         }
     };
+    if let (Some(mix), Some(out)) = (&options.mix, &options.output)
+        && output::identity(mix).is_some_and(|file| output::identity(out) == Some(file))
+    {
+        complain(&format!("--output {} would write over the mix, which is read: name another file", out.display()));
+        return USAGE;
+    }
     if options.print_mix {
-        let _ = io::stdout().lock().write_all(mix.print().as_bytes());
-        return FINE;
+        return output::print(&mix.print());
     }
     match (&options.against, &options.config) {
         (Some(url), Some(config)) => play::play(options, mix, url, config),
@@ -124,14 +136,14 @@ fn write(options: &Options, mix: Mix) -> u8 {
         Ok(tally) => {
             if options.output.is_some() {
                 let text = if options.json { tally.json() } else { tally.text() };
-                let _ = io::stdout().lock().write_all(text.as_bytes());
+                return output::print(&text);
             }
             FINE
         }
         // Whoever reads has enough.
         Err(error) if options.output.is_none() && error.kind() == ErrorKind::BrokenPipe => FINE,
         Err(error) => {
-            eprintln!("tollgate: {error}");
+            complain(&error.to_string());
             FAILED
         }
     }

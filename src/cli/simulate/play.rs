@@ -2,11 +2,10 @@
 
 use super::{Options, labels};
 use crate::cli::check::CONFIGURATION;
-use crate::cli::{FAILED, FINE, USAGE};
+use crate::cli::{FAILED, USAGE, output};
 use crate::config::{self, printable};
 use crate::simulate::play::{self, Answers, Play, Played, Speed};
 use crate::simulate::{Mix, Simulation};
-use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 
@@ -60,7 +59,7 @@ pub fn play(options: &Options, mix: Mix, url: &str, config: &Path) -> u8 {
     };
     let played = runtime.block_on(play::play(play, &settings, attempts, interrupted));
     let text = if options.json { json(&played) } else { text(&played) };
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let printed = output::print(&text);
     for left_out in &played.left_out {
         eprintln!("tollgate: route `{}` was not played: {}", printable(&left_out.route), printable(&left_out.why));
     }
@@ -74,7 +73,7 @@ pub fn play(options: &Options, mix: Mix, url: &str, config: &Path) -> u8 {
     }
     // A few lost attempts are in the table; a gate that is not there is a failure.
     let sent = played.by_label.values().map(|answers| answers.sent).sum::<u64>();
-    if failed == sent { FAILED } else { FINE }
+    if failed == sent { FAILED } else { printed }
 }
 
 /// Where a URL points, and what its `Host` is.

@@ -38,6 +38,8 @@ pub enum RbaError {
     NoColumn(&'static str),
     #[error("the row after row {0} is longer than {MOST} bytes: a quote that is not closed?")]
     TooLong(u64),
+    #[error("line {line}: `Login Successful` is `{value}`: True or False is needed")]
+    Success { line: u64, value: String },
     #[error("{0}")]
     Csv(#[from] csv::Error),
 }
@@ -70,6 +72,10 @@ pub struct Tally {
     pub failed: u64,
     pub incomplete: u64,
     pub disordered: u64,
+    /// Logins whose time cannot be read, which takes part in the live form alone.
+    pub undated: u64,
+    /// The line of the first of them.
+    pub first_undated: u64,
 }
 
 /// One successful login.
@@ -124,6 +130,7 @@ impl<R: Read> Rows<R> {
                 return Ok(None);
             }
             self.tally.rows += 1;
+            let line = self.record.position().map_or(0, csv::Position::line);
             let cells = self.places.map(|place| self.record.get(place).unwrap_or_default());
             let [_, at, account, succeeded, ip, asn, country, agent, browser, system, device] = cells;
             if cells[1..].iter().any(|cell| MISSING.iter().any(|missing| missing.as_bytes() == *cell)) {
@@ -135,11 +142,27 @@ impl<R: Read> Rows<R> {
             }
             self.last.clear();
             self.last.extend_from_slice(at);
-            if !succeeded.eq_ignore_ascii_case(b"true") {
-                self.tally.failed += 1;
-                continue;
+            // As spreadsheets and databases write it, too. Anything else would silently be a login that failed.
+            match succeeded.to_ascii_lowercase().as_slice() {
+                b"true" | b"1" => {}
+                b"false" | b"0" => {
+                    self.tally.failed += 1;
+                    continue;
+                }
+                _ => {
+                    let value = String::from_utf8_lossy(&succeeded[..succeeded.len().min(40)]).into_owned();
+                    return Err(RbaError::Success { line, value: crate::config::printable(&value) });
+                }
             }
-            self.at = instant(at).unwrap_or(self.at);
+            match instant(at) {
+                Some(at) => self.at = at,
+                None => {
+                    self.tally.undated += 1;
+                    if self.tally.undated == 1 {
+                        self.tally.first_undated = line;
+                    }
+                }
+            }
             let login = Login::of(account, [ip, asn, country], [agent, browser, system, device]);
             self.index.clear();
             self.index.push_str(&String::from_utf8_lossy(cells[0]));
@@ -199,8 +222,25 @@ mod tests {
         let row = rows.read().unwrap().unwrap();
         assert_eq!((row.index, row.at.to_string().as_str()), ("0", "2020-02-03T12:43:30.772Z"));
         assert!(rows.read().unwrap().is_none());
-        let Tally { rows, failed, incomplete, disordered } = rows.tally();
-        assert_eq!([rows, failed, incomplete, disordered], [4, 1, 2, 1]);
+        let Tally { rows, failed, incomplete, disordered, undated, .. } = rows.tally();
+        assert_eq!([rows, failed, incomplete, disordered, undated], [4, 1, 2, 1, 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_line_and_value_and_is_no_failed_login() {
+        let row = |at: &str, succeeded: &str| {
+            format!("0,{at},-4,NaN,10.0.65.171,NO,-,-,29695,Mozilla,Firefox 20,iOS 13,mobile,{succeeded},False,False\n")
+        };
+        let at = "2020-02-03 12:43:30.772";
+        let text = format!("{HEAD}\n{}{}{}{}", row(at, "1"), row(at, "0"), row(at, "FALSE"), row(at, "Yes"));
+        let mut rows = Rows::new(text.as_bytes()).unwrap();
+        assert!(rows.read().unwrap().is_some());
+        let error = rows.read().err().unwrap().to_string();
+        assert_eq!(error, "line 5: `Login Successful` is `Yes`: True or False is needed");
+        let text = format!("{HEAD}\n{}{}{}", row(at, "True"), row("hello", "True"), row("2020-13-01 00:00:00", "True"));
+        let mut rows = Rows::new(text.as_bytes()).unwrap();
+        while rows.read().unwrap().is_some() {}
+        assert_eq!((rows.tally().undated, rows.tally().first_undated), (2, 3));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use self::figure::{ATTACKERS, Figure};
 use self::live::{Beside, Compared};
 use crate::engine::freeman::history::History;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 /// What was read and what came of it.
@@ -23,6 +23,8 @@ pub struct Evaluation {
     incomplete: u64,
     /// Rows that are older than the one before them.
     disordered: u64,
+    undated: u64,
+    first_undated: u64,
     logins: u64,
     accounts: u64,
     scored: u64,
@@ -38,8 +40,9 @@ pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
     let mut out = match scores {
         None => None,
         Some(path) => {
-            let mut out = BufWriter::new(File::create(path).map_err(|error| failed(path, &error))?);
-            out.write_all(b"index,freeman\n").map_err(|error| failed(path, &error))?;
+            // What stands in `index` is the file's: quoted, or it could be rows of its own.
+            let mut out = csv::Writer::from_writer(File::create(path).map_err(|error| failed(path, &error))?);
+            out.write_record(["index", "freeman"]).map_err(|error| failed(path, &error))?;
             Some((out, path))
         }
     };
@@ -51,7 +54,7 @@ pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
         if let Some(score) = history.score(&row.login) {
             scored += 1;
             if let Some((out, path)) = &mut out {
-                writeln!(out, "{},{score:?}", row.index).map_err(|error| failed(path, &error))?;
+                out.write_record([row.index, &format!("{score:?}")]).map_err(|error| failed(path, &error))?;
             }
             let thieves = figure.add(&history, &row.login, score);
             beside.add(&row.login, row.at, score, &thieves);
@@ -63,9 +66,25 @@ pub fn read(path: &Path, scores: Option<&Path>) -> Result<Evaluation, String> {
     if let Some((mut out, path)) = out {
         out.flush().map_err(|error| failed(path, &error))?;
     }
-    let columns::Tally { rows, failed, incomplete, disordered } = rows.tally();
+    let columns::Tally { rows, failed, incomplete, disordered, undated, first_undated } = rows.tally();
+    if rows == 0 {
+        return Err(format!("{}: has no rows", path.display()));
+    }
     let (logins, accounts) = history.size();
-    Ok(Evaluation { rows, failed, incomplete, disordered, logins, accounts, scored, figure, live: beside.compared() })
+    let live = beside.compared();
+    Ok(Evaluation {
+        rows,
+        failed,
+        incomplete,
+        disordered,
+        undated,
+        first_undated,
+        logins,
+        accounts,
+        scored,
+        figure,
+        live,
+    })
 }
 
 impl Evaluation {
@@ -83,6 +102,13 @@ impl Evaluation {
                 text,
                 "{} rows are older than the row before: scores are against the rows before.",
                 self.disordered
+            );
+        }
+        if self.undated > 0 {
+            let _ = writeln!(
+                text,
+                "{} logins have a `Login Timestamp` that cannot be read (the first in line {}): the live form takes the time before.",
+                self.undated, self.first_undated
             );
         }
         for attacker in self.figure.table() {
@@ -168,7 +194,7 @@ impl Evaluation {
         });
         let middle = middle.collect::<serde_json::Map<_, _>>();
         let object = serde_json::json!({
-            "rows": self.rows, "failed": self.failed, "incomplete": self.incomplete, "disordered": self.disordered,
+            "rows": self.rows, "failed": self.failed, "incomplete": self.incomplete, "disordered": self.disordered, "undated": self.undated,
             "logins": self.logins, "accounts": self.accounts, "scored": self.scored,
             "reauthentication": attackers.collect::<serde_json::Map<_, _>>(), "middle_user": middle,
             "live": serde_json::json!({
