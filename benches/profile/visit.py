@@ -54,8 +54,7 @@ def visit(release, folder, store, children):
         sys.exit(f"{HERE / 'tollgate.yaml'} listens otherwise than this program knows")
     config.write_text(text.replace(LISTEN, LISTEN_TLS) + STORES[store].format(redis=redis))
     child("redis", "redis-server", "--port", redis, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
-    # The application counts as well, of which nothing is wanted.
-    child("origin", release / "examples" / "origin", f"127.0.0.1:{origin}", LLVM_PROFILE_FILE=os.devnull)
+    child("application", sys.executable, Path(__file__).parent / "application.py", origin)
     gate = child("gate", release / "tollgate", "run", "--config", config, LOAD_DIR=str(place), LOAD_PORT=str(port),
                  LOAD_TLS_PORT=str(tls), LOAD_ORIGIN=str(origin), LOAD_ADMIN=str(admin))
     ready(gate, admin, place / "gate.log")
