@@ -8,7 +8,7 @@
 
 mod wrong;
 
-pub use self::wrong::{AttemptFileError, LineProblem};
+pub use self::wrong::{AttemptFileError, LineProblem, within_a_line};
 
 use crate::engine::attempt::Field;
 use crate::engine::event::Event;

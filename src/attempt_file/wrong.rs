@@ -55,15 +55,19 @@ impl LineProblem {
     }
 }
 
+/// What is wrong with the JSON of one line. Its reader counts lines within what it was given, of which there is always one.
+pub fn within_a_line(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let (what, _) = said.rsplit_once(" at line ").unwrap_or((&said, ""));
+    match error.column() {
+        0 => what.to_owned(),
+        column => format!("{what} (column {column})"),
+    }
+}
+
 impl fmt::Display for NoAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The reader counts lines within the line that it was given.
-        let said = self.error.to_string();
-        let (what, _) = said.rsplit_once(" at line ").unwrap_or((&said, ""));
-        match self.error.column() {
-            0 => write!(f, "{what}")?,
-            column => write!(f, "{what} (column {column})")?,
-        }
+        f.write_str(&within_a_line(&self.error))?;
         self.hint.map_or(Ok(()), |hint| write!(f, "; {hint}"))
     }
 }

@@ -1,7 +1,8 @@
 //! What a command has to say, on standard output.
 //!
 //! A reader that went away (`| head`) has read what it wanted. A disk that is full has not: whoever keeps a report
-//! (`evaluate --json > before.json`) must not believe that it is whole.
+//! (`evaluate --json > before.json`) must not believe that it is whole. And which files are the same, so that nothing is written
+//! over what is read.
 
 use super::{FAILED, FINE};
 use std::io::{self, Write};

@@ -152,13 +152,13 @@ pub(super) fn logs(log: Option<&Path>) -> Result<Vec<PathBuf>, u8> {
 pub(super) fn sample(files: &[PathBuf]) -> Result<Sample, u8> {
     let (mut sample, mut known) = (Sample::default(), Vec::new());
     for file in files {
-        // By what it is, however it was named.
-        let place = file.canonicalize().unwrap_or_else(|_| file.clone());
-        if known.contains(&place) {
-            complain(FINE, &format!("{}: is named twice, and read once", file.display()));
-            continue;
+        if let Some(identity) = output::identity(file) {
+            if known.contains(&identity) {
+                complain(FINE, &format!("{}: is named twice, and read once", file.display()));
+                continue;
+            }
+            known.push(identity);
         }
-        known.push(place);
         read(&mut sample, file)?;
     }
     match report::no_log(&sample) {

@@ -88,6 +88,14 @@ async fn labels_of_real_decisions_become_weights_that_check_accepts() {
         text.starts_with("80 labelled attempts, 80 decisions in these files.\n50.0 % of the decisions never"),
         "{text}"
     );
+    let log = desk.gate.dir().join("decisions.jsonl");
+    let twice = desk.gate.dir().join("twice.jsonl");
+    std::fs::hard_link(&log, &twice).unwrap();
+    let both = ["evaluate", "--labels", log.to_str().unwrap(), twice.to_str().unwrap()];
+    let (code, again, err) = run(&both).await;
+    assert!(code == 0 && err.contains("twice.jsonl: is named twice, and read once"), "{err}");
+    assert_eq!(again, text);
+    std::fs::remove_file(twice).unwrap();
     let (code, text, _) = run(&["evaluate", "--labels", "--config", config, "--json"]).await;
     let report: Value = serde_json::from_str(&text).unwrap();
     let group = |of: &str| report["groups"].as_array().unwrap().iter().find(|group| group["of"] == of).unwrap().clone();

@@ -4,6 +4,7 @@
 //! picks lines out of a log (`jq`, `grep`) can hand them on as they are. Everything is read, and every mistake told with its
 //! line, before anything is sent.
 
+use crate::attempt_file::within_a_line;
 use crate::engine::assessment::ScoreName;
 use crate::engine::attempt::AttemptId;
 use crate::engine::label::Verdict;
@@ -41,12 +42,7 @@ fn json_lines(text: &str) -> Vec<Read> {
 }
 
 fn json_line(line: &str) -> Result<Row, String> {
-    let value: Value = serde_json::from_str(line).map_err(|error| {
-        // The line is told by whoever reads the file.
-        let said = error.to_string();
-        let (what, _) = said.rsplit_once(" at line ").unwrap_or((&said, ""));
-        format!("is no JSON: {what} (column {})", error.column())
-    })?;
+    let value: Value = serde_json::from_str(line).map_err(|error| format!("is no JSON: {}", within_a_line(&error)))?;
     let text = |key: &str| value[key].as_str().map(str::to_owned);
     let scores = match &value["as"] {
         Value::Array(names) => names.iter().map(|name| score(name.as_str().unwrap_or_default())).collect(),
